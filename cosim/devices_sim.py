@@ -1,0 +1,96 @@
+"""Opens devices, real or emulated, to mosaik: what they are told, and what they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from .box import Box, Inputs, model, only
+from .clock import NEVER, Clock
+
+
+class Reading(Protocol):
+    """What a device says of one tick."""
+
+    @property
+    def p_kw(self) -> float: ...
+    @property
+    def q_kvar(self) -> float: ...
+    @property
+    def tripped(self) -> bool: ...
+
+
+class LockstepInverter(Protocol):
+    """An inverter that takes the bench's clock."""
+
+    def tick(self, available_kw: float, limit_kw: float, vm_pu: float, f_hz: float) -> Reading: ...
+
+    def inject_fault(self, kind: str) -> None: ...
+
+
+class DevicesSim(Box):
+    """Lets each device play the PV inverter of one peer.
+
+    Voltage and frequency are those of the last tick; power holds over this one.
+    """
+
+    models = {
+        "Devices": model(
+            [
+                "available[kW]",
+                "limit[kW]",
+                "Vm[pu]",
+                "f[Hz]",
+                "P[MW]",
+                "Q[MVar]",
+                "pv[kW]",
+                "tripped",
+            ]
+        )
+    }
+
+    def init(
+        self,
+        sid: str,
+        time_resolution: float = 1.0,
+        *,
+        devices: Mapping[int, LockstepInverter],
+        peers: int,
+        clock: Clock,
+        faults: Sequence[tuple[int, int, str]] = (),
+    ) -> dict[str, Any]:
+        """Take the devices by the peer they play, and faults as (mosaik time, peer, kind)."""
+        self._devices, self._clock = dict(devices), clock
+        self._pv_kw, self._q_kvar = np.zeros((2, peers))
+        self._tripped = np.zeros(peers, dtype=np.bool_)
+        self._faults: dict[int, list[tuple[int, str]]] = {}
+        for at, peer, kind in faults:
+            self._faults.setdefault(at, []).append((peer, kind))
+        meta: dict[str, Any] = self.meta
+        return meta
+
+    def advance(self, time: int, inputs: Inputs) -> int | None:
+        if not self._clock.is_physics(time):
+            return self._clock.preroll if time < self._clock.preroll else NEVER
+        for peer, kind in self._faults.get(time, ()):
+            self._devices[peer].inject_fault(kind)
+        given = inputs["devices"]
+        available_kw, limit_kw = only(given["available[kW]"]), only(given["limit[kW]"])
+        vm_pu, f_hz = only(given["Vm[pu]"]), float(only(given["f[Hz]"]))
+        for peer, device in self._devices.items():
+            reading = device.tick(
+                float(available_kw[peer]), float(limit_kw[peer]), float(vm_pu[peer]), f_hz
+            )
+            self._pv_kw[peer], self._q_kvar[peer] = reading.p_kw, reading.q_kvar
+            self._tripped[peer] = reading.tripped
+        self.values["devices"].update(
+            {
+                "P[MW]": self._pv_kw * 1e-3,
+                "Q[MVar]": self._q_kvar * 1e-3,
+                "pv[kW]": self._pv_kw,
+                "tripped": self._tripped,
+            }
+        )
+        return time + 1 if time + 1 < self._clock.end else NEVER

@@ -1,0 +1,181 @@
+"""Opens frequency to mosaik: an input while grid-connected, the balance's answer in an island."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from models.frequency import FrequencyTick, IslandFrequency
+
+from .box import Box, FloatArray, Inputs, model, only, total
+from .clock import NEVER, Clock
+
+Log = Callable[..., None]
+
+_OUT = ["f[Hz]", "f_min[Hz]", "f_max[Hz]", "rocof[Hz/s]"]
+
+
+class FrequencySource(Protocol):
+    """What a large grid's frequency does by itself."""
+
+    def step(self) -> FrequencyTick: ...
+
+
+class FrequencySim(Box):
+    """Frequency of a grid that no village can move."""
+
+    models = {"Frequency": model(_OUT)}
+
+    def init(
+        self,
+        sid: str,
+        time_resolution: float = 1.0,
+        *,
+        source: FrequencySource,
+        clock: Clock,
+    ) -> dict[str, Any]:
+        """Take the process that the frequency follows."""
+        self._source, self._clock = source, clock
+        meta: dict[str, Any] = self.meta
+        return meta
+
+    def advance(self, time: int, inputs: Inputs) -> int | None:
+        if not self._clock.is_physics(time):
+            return self._clock.preroll if time < self._clock.preroll else NEVER
+        self.values["frequency"].update(described(self._source.step()))
+        return time + 1 if time + 1 < self._clock.end else NEVER
+
+
+def described(tick: Any) -> dict[str, float]:
+    """Name what both kinds of frequency say of a tick as our boxes name it."""
+    return {
+        "f[Hz]": tick.f_hz,
+        "f_min[Hz]": tick.f_min_hz,
+        "f_max[Hz]": tick.f_max_hz,
+        "rocof[Hz/s]": tick.rocof_hz_per_s,
+    }
+
+
+class IslandSim(Box):
+    """Frequency of an island, and everything in it that answers to frequency.
+
+    It steps before the power flow of its tick and hands it the mean response of every peer, so
+    that the power flow, the meters and the swing equation see one power. Line losses and what
+    the grid-former really gave come back from the power flow one tick later.
+    """
+
+    models = {
+        "Frequency": model(
+            [
+                *_OUT,
+                "load[kW]",
+                "der P[MW]",
+                "down[kW]",
+                "up[kW]",
+                "losses[MW]",
+                "P_former[MW]",
+                "Q_former[MVar]",
+                "P[MW]",
+                "Q[MVar]",
+                "load Q[MVar]",
+                "response[kW]",
+                "shed[kW]",
+                "P_generator[MW]",
+                "Vm_ref[pu]",
+                "rocof_500ms[Hz/s]",
+                "generator[kW]",
+                "former_soc[1]",
+                "stages_shed",
+                "black",
+            ]
+        )
+    }
+
+    def init(
+        self,
+        sid: str,
+        time_resolution: float = 1.0,
+        *,
+        island: IslandFrequency,
+        clock: Clock,
+        losses: Sequence[tuple[int, str]] = (),
+        log: Log = lambda *_, **__: None,
+    ) -> dict[str, Any]:
+        """Take the island, and the generators to lose as (mosaik time, name)."""
+        self._island, self._clock, self._log = island, clock, log
+        self._losses: dict[int, list[str]] = {}
+        for at, generator in losses:
+            self._losses.setdefault(at, []).append(generator)
+        self._der_kw = np.zeros(island.n_peers)
+        self._down_kw = np.zeros(island.n_peers)
+        self._stages = 0
+        self._black = False
+        meta: dict[str, Any] = self.meta
+        return meta
+
+    def advance(self, time: int, inputs: Inputs) -> int | None:
+        if time < self._clock.preroll:
+            return self._clock.preroll
+        given = inputs["frequency"]
+        former_kw = 1e3 * only(given["P_former[MW]"])
+        if time >= self._clock.end:
+            self._island.close(former_kw)
+            return NEVER
+        load_kw = only(given["load[kW]"])
+        der_kw = total(given["der P[MW]"], self._der_kw)
+        der_kw *= 1e3
+        losses_kw = 1e3 * only(given["losses[MW]"])
+        if time == self._clock.preroll:
+            self._island.equilibrate(load_kw, der_kw, losses_kw)
+        for generator in self._losses.get(time, ()):
+            self._island.trip_generator(generator)
+            self._log(time, "generator_lost", generator)
+        tick = self._island.step(
+            load_kw=load_kw,
+            der_kw=der_kw,
+            down_kw=total(given["down[kW]"], self._down_kw),
+            up_kw=only(given["up[kW]"]),
+            losses_kw=losses_kw,
+            former_kw=former_kw,
+            former_kvar=1e3 * only(given["Q_former[MVar]"]),
+        )
+        self._publish(tick, load_kw, only(given["load Q[MVar]"]))
+        self._tell(time, tick)
+        return time + 1
+
+    def _publish(self, tick: Any, load_kw: FloatArray, load_mvar: FloatArray) -> None:
+        shed_kw = load_kw * tick.shed_fraction
+        self.values["frequency"].update(
+            described(tick)
+            | {
+                "rocof_500ms[Hz/s]": tick.rocof_500ms_hz_per_s,
+                "P[MW]": (tick.response_kw + shed_kw) * 1e-3,
+                "Q[MVar]": -load_mvar * tick.shed_fraction,
+                "response[kW]": tick.response_kw,
+                "shed[kW]": shed_kw,
+                "generator[kW]": tick.generator_kw,
+                "P_generator[MW]": tick.generator_kw * 1e-3,
+                "former_soc[1]": tick.former_soc,
+                "Vm_ref[pu]": tick.reference_vm_pu,
+                "stages_shed": tick.stages_shed,
+                "black": tick.black,
+            }
+        )
+
+    def _tell(self, time: int, tick: Any) -> None:
+        if tick.stages_shed > self._stages:
+            self._log(time, "load_shed", f"stage {tick.stages_shed}", f_hz=tick.f_min_hz)
+        if tick.black and not self._black:
+            self._log(time, "black", "island", because="the grid-former tripped")
+        self._stages, self._black = tick.stages_shed, tick.black
+
+
+def island_initials(former_kw: float, losses_kw: float) -> Mapping[str, float]:
+    """What the power flow said before the first tick, for the delayed wires from it."""
+    return {
+        "P_boundary[MW]": former_kw * 1e-3,
+        "Q_boundary[MVar]": 0.0,
+        "losses[MW]": losses_kw * 1e-3,
+    }

@@ -1,0 +1,103 @@
+"""Opens the power flow to mosaik: powers of all peers in, voltages and boundary out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from models.grid import Grid
+
+from .box import Box, FloatArray, Inputs, model, only, total
+from .clock import NEVER, Clock
+
+
+class GridSim(Box):
+    """Solves the feeder once a tick.
+
+    The fleet entity takes powers as (n_peers,) arrays from any number of sources and adds them
+    up per bus; the children, one per bus, take single injections. Injection is positive.
+    """
+
+    models = {
+        "Grid": model(
+            [
+                "P[MW]",
+                "Q[MVar]",
+                "Vm_ref[pu]",
+                "Vm[pu]",
+                "bus Vm[pu]",
+                "bus P[MW]",
+                "bus Q[MVar]",
+                "P_boundary[MW]",
+                "Q_boundary[MVar]",
+                "losses[MW]",
+                "mismatch[pu]",
+            ]
+        ),
+        "Bus": model(["P[MW]", "Q[MVar]", "Vm[pu]"], public=False),
+    }
+
+    def init(
+        self,
+        sid: str,
+        time_resolution: float = 1.0,
+        *,
+        grid: Grid,
+        clock: Clock,
+        peer_bus: tuple[int, ...] = (),
+    ) -> dict[str, Any]:
+        """Take the grid and, per peer, the position of its bus."""
+        self._grid, self._clock = grid, clock
+        self._peer_bus = np.array(peer_bus, dtype=np.int64)
+        self._peer_p, self._peer_q = np.zeros((2, len(peer_bus)))
+        meta: dict[str, Any] = self.meta
+        return meta
+
+    def children(self, eid: str) -> list[dict[str, Any]]:
+        return [{"eid": f"bus:{name}", "type": "Bus"} for name in self._grid.bus_names]
+
+    def advance(self, time: int, inputs: Inputs) -> int | None:
+        if not self._clock.is_physics(time):
+            return self._clock.preroll if time < self._clock.preroll else NEVER
+        of_grid = inputs.get("grid", {})
+        if "Vm_ref[pu]" in of_grid:
+            self._grid.set_reference_voltage(float(only(of_grid["Vm_ref[pu]"])))
+        p_mw = self._per_bus(of_grid.get("P[MW]", {}), self._peer_p)
+        q_mvar = self._per_bus(of_grid.get("Q[MVar]", {}), self._peer_q)
+        if len(inputs) > ("grid" in inputs):
+            self._add_children(inputs, p_mw, q_mvar)
+        self._publish(self._grid.solve(p_mw, q_mvar))
+        upcoming = time + 1
+        return upcoming if upcoming < self._clock.end else NEVER
+
+    def _per_bus(self, sources: dict[str, FloatArray], per_peer: FloatArray) -> FloatArray:
+        total(sources, per_peer)
+        return np.bincount(self._peer_bus, weights=per_peer, minlength=self._grid.n_bus)
+
+    def _add_children(self, inputs: Inputs, p_mw: FloatArray, q_mvar: FloatArray) -> None:
+        for eid, attrs in inputs.items():
+            if eid != "grid":
+                bus = self._grid.bus_position(eid.removeprefix("bus:"))
+                p_mw[bus] += sum(map(float, attrs.get("P[MW]", {}).values()))
+                q_mvar[bus] += sum(map(float, attrs.get("Q[MVar]", {}).values()))
+
+    def _publish(self, state: Any) -> None:
+        values = self.values["grid"]
+        values["bus Vm[pu]"] = state.vm_pu
+        values["Vm[pu]"] = state.vm_pu[self._peer_bus]
+        values["bus P[MW]"] = state.p_bus_mw
+        values["bus Q[MVar]"] = state.q_bus_mvar
+        values["P_boundary[MW]"] = state.p_boundary_mw
+        values["Q_boundary[MVar]"] = state.q_boundary_mvar
+        values["losses[MW]"] = state.losses_mw
+        values["mismatch[pu]"] = state.mismatch_pu
+        self._vm_pu = state.vm_pu
+
+    def get_data(self, outputs: Any) -> dict[str, dict[str, Any]]:
+        data = super().get_data({eid: attrs for eid, attrs in outputs.items() if eid == "grid"})
+        for eid in outputs:
+            if eid != "grid" and "Vm[pu]" in self.values["grid"]:
+                bus = self._grid.bus_position(eid.removeprefix("bus:"))
+                data[eid] = {"Vm[pu]": float(self._vm_pu[bus])}
+        return data

@@ -1,0 +1,38 @@
+"""Opens a market mechanism to mosaik: a book of orders in, its clearing out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from market.book import Clearing, Mechanism, Orders
+
+from .box import Box, Inputs, happened, model
+
+
+class MarketSim(Box):
+    """Clears each book that arrives; steps at the gates and at no other time."""
+
+    models = {"Market": model([], events_in=["orders"], events_out=["cleared"])}
+
+    def init(
+        self,
+        sid: str,
+        time_resolution: float = 1.0,
+        *,
+        mechanism: Mechanism,
+        on_cleared: Callable[[int, int, Orders, Clearing], None] = lambda *_: None,
+    ) -> dict[str, Any]:
+        """Take the mechanism, and who else is told of (time, period, orders, clearing)."""
+        self._mechanism, self._on_cleared = mechanism, on_cleared
+        meta: dict[str, Any] = self.meta
+        return meta
+
+    def advance(self, time: int, inputs: Inputs) -> int | None:
+        values = self.values["market"]
+        values.clear()
+        for period, orders in happened(inputs, "market", "orders"):
+            clearing = self._mechanism.clear(orders)
+            self._on_cleared(time, period, orders, clearing)
+            values["cleared"] = (period, orders, clearing)
+        return None

@@ -1,0 +1,137 @@
+"""A bundle of boxes does what mosaik does with the same boxes, in the same order."""
+
+import mosaik
+import pytest
+
+from cosim.box import Box, happened, model, only
+from cosim.bundle import Bundle
+from cosim.wiring import Wire, connect, split
+
+TICKS = 40
+
+
+class Source(Box):
+    """Counts, every third tick, and takes back what the sink said one tick ago."""
+
+    models = {"Source": model(["count", "echo"])}
+
+    def init(self, sid, time_resolution=1.0, *, trace):
+        self.trace, self.count = trace, 0
+        return self.meta
+
+    def advance(self, time, inputs):
+        self.count += 1 + only(inputs["source"]["echo"])
+        self.trace.append(("source", time, self.count))
+        self.values["source"]["count"] = self.count
+        return time + 3
+
+
+class Adder(Box):
+    """Adds up on every tick, and calls out when the sum is even."""
+
+    models = {"Adder": model(["count", "sum"], events_out=["even"])}
+
+    def init(self, sid, time_resolution=1.0, *, trace):
+        self.trace, self.sum = trace, 0
+        return self.meta
+
+    def advance(self, time, inputs):
+        self.sum += only(inputs["adder"]["count"])
+        self.trace.append(("adder", time, self.sum))
+        self.values["adder"] = {"sum": self.sum}
+        if self.sum % 2 == 0:
+            self.values["adder"]["even"] = self.sum
+        return time + 1
+
+
+class Listener(Box):
+    """Steps only when called."""
+
+    models = {"Listener": model(["echo"], events_in=["even"])}
+
+    def init(self, sid, time_resolution=1.0, *, trace):
+        self.trace = trace
+        return self.meta
+
+    def advance(self, time, inputs):
+        heard = list(happened(inputs, "listener", "even"))
+        self.trace.append(("listener", time, heard))
+        self.values["listener"]["echo"] = len(heard)
+        return None
+
+
+WIRES = [
+    Wire(source="source", target="adder", attrs={"count": "count"}, source_eid="source", target_eid="adder"),
+    Wire(source="adder", target="listener", attrs={"even": "even"}, source_eid="adder", target_eid="listener"),
+    Wire(
+        source="listener",
+        target="source",
+        attrs={"echo": "echo"},
+        source_eid="listener",
+        target_eid="source",
+        delayed=True,
+        initial={"echo": 0},
+    ),
+]  # fmt: skip
+BOXES = {"source": Source, "adder": Adder, "listener": Listener}
+STARTERS = {
+    "Bundle": {"python": "cosim.bundle:Bundle"},
+    **{name: {"python": f"{__name__}:{cls.__name__}"} for name, cls in BOXES.items()},
+}
+
+
+def play(inside: list[str]) -> list[tuple]:
+    """Run the three boxes with those inside a bundle, and return what each saw and when."""
+    trace: list[tuple] = []
+    params = {
+        "Bundle": {"python": "cosim.bundle:Bundle"},
+        "Alone": {"python": "cosim.starting:Hosted"},
+    }
+    with mosaik.World(params, cache=False, skip_greetings=True) as world:
+        entities = {}
+        within, across = split(WIRES, inside)
+        if inside:
+            boxes = {name: (BOXES[name](), {"trace": trace}) for name in inside}
+            bundle = world.start("Bundle", boxes=boxes, wires=within)
+            for name in inside:
+                entities[name] = {name: getattr(bundle, BOXES[name].__name__)()}
+        for name, cls in BOXES.items():
+            if name not in inside:
+                started = world.start("Alone", box=cls(), options={"trace": trace})
+                entities[name] = {name: getattr(started, cls.__name__)()}
+        connect(world, entities, across)
+        world.run(until=TICKS, print_progress=False)
+    return trace
+
+
+@pytest.mark.parametrize(
+    "inside", [["source", "adder", "listener"], ["source", "adder"], ["adder", "listener"]]
+)
+def test_a_bundle_sees_what_mosaik_shows_the_boxes_one_by_one(inside):
+    alone = play([])
+
+    assert play(inside) == alone
+    assert {name for name, *_ in alone} == set(BOXES)
+    assert any(heard for name, _, heard in alone if name == "listener")
+
+
+def test_a_wire_that_points_back_without_delay_is_refused():
+    back = Wire(
+        source="adder",
+        target="source",
+        attrs={"sum": "echo"},
+        source_eid="adder",
+        target_eid="source",
+    )
+    bundle = Bundle()
+    bundle.init("b", boxes={n: (BOXES[n](), {"trace": []}) for n in BOXES}, wires=[back])
+    for cls in BOXES.values():
+        bundle.create(1, cls.__name__)
+
+    with pytest.raises(ValueError, match="wire from 'adder' back to 'source' needs a delay"):
+        bundle.setup_done()
+
+
+def test_two_boxes_with_one_model_name_are_refused():
+    with pytest.raises(ValueError, match="another box has a model 'Source' too"):
+        Bundle().init("b", boxes={n: (Source(), {"trace": []}) for n in ("first", "second")})
