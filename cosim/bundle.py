@@ -1,10 +1,10 @@
 """Several boxes in one mosaik slot.
 
-mosaik's scheduler spends 100 to 200 µs a step on every simulator, and more with every further
-one in the world: six boxes that step on each tick cost more than all the physics in them. A bundle is a
-mosaik simulator that steps mosaik simulators: the same boxes, the same wires, the same order,
-the same bytes, and one slot in the schedule. Boxes stay ordinary mosaik simulators, so a
-world that wants a foreign one in the place of ours wires them one by one.
+mosaik's scheduler spends 100 µs and more on every step of a simulator, and looks at all others
+each time, so six boxes that step on each tick cost more than the physics in them. A bundle is
+a mosaik simulator that steps mosaik simulators: the same boxes, the same wires, the same
+order, the same bytes, and one slot in the schedule. Boxes stay ordinary mosaik simulators, and
+a world that wants a foreign one in the place of ours wires them one by one.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Listener(Box):
         heard = list(happened(inputs, "listener", "even"))
         self.trace.append(("listener", time, heard))
         self.values["listener"]["echo"] = len(heard)
-        return None
+        return
 
 
 WIRES = [
