@@ -1,0 +1,135 @@
+"""What a scenario's parts say together: clocks that divide, names that exist, moments inside."""
+
+import difflib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from .schema_peers import LPD_NAME, PeerGroup, SinglePeer
+from .spec import Problem
+
+if TYPE_CHECKING:
+    from .schema import Scenario
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence that names what could have been meant."""
+    names = sorted(set(known))
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if close:
+        return f"nearest names: {', '.join(close)}"
+    if not names:
+        return "there are none"
+    shown = ", ".join(names[:6])
+    return f"known: {shown}" + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+
+
+def hang_together(scenario: "Scenario") -> list[Problem]:
+    """Gather everything that two parts of a scenario contradict each other in."""
+    return [
+        *_clock_problems(scenario),
+        *_twin_problems(scenario),
+        *_device_problems(scenario),
+        *_island_problems(scenario),
+        *_event_problems(scenario),
+    ]
+
+
+def _clock_problems(scenario: "Scenario") -> list[Problem]:
+    time, market = scenario.time, scenario.market
+    problems = []
+    for what, length in (("period", market.period), ("gate", market.gate)):
+        if not length.is_multiple_of(time.tick):
+            message = f"{time.tick} does not divide the market's {what} of {length}"
+            problems.append(Problem(("time", "tick"), f"{message}; expected whole ticks"))
+    if not time.duration.is_multiple_of(market.period):
+        message = (
+            f"{time.duration} is not a whole number of market periods of {market.period}; "
+            "expected a multiple of it"
+        )
+        problems.append(Problem(("time", "duration"), message))
+    return problems
+
+
+def _twin_problems(scenario: "Scenario") -> list[Problem]:
+    """Find peers, or prefixes of groups, that share a name; the LPD's is taken."""
+    seen = {LPD_NAME}
+    problems = []
+    for index, peer in enumerate(scenario.peers):
+        key = "prefix" if isinstance(peer, PeerGroup) else "name"
+        name: str = getattr(peer, key)
+        if name in seen:
+            who = "the LPD's name" if name == LPD_NAME else f"second peer called {name!r}"
+            path = ("peers", index, key)
+            problems.append(Problem(path, f"{who}; expected names that differ"))
+        seen.add(name)
+    return problems
+
+
+def _device_problems(scenario: "Scenario") -> list[Problem]:
+    problems = []
+    players: dict[str, str] = {}
+    for index, peer in enumerate(scenario.peers):
+        if not isinstance(peer, SinglePeer) or peer.device is None:
+            continue
+        path = ("peers", index, "device")
+        if peer.device not in scenario.devices:
+            problems.append(_undefined(path, "device", peer.device, "devices", scenario.devices))
+        elif peer.device in players:
+            message = f"{peer.device!r} already plays {players[peer.device]!r}"
+            problems.append(Problem(path, f"{message}; expected one peer per device"))
+        players.setdefault(peer.device, peer.name)
+    for name in scenario.devices:
+        if name not in players:
+            message = "plays no peer; expected a peer that names it as its device"
+            problems.append(Problem(("devices", name), message, refers=("peers",)))
+    return problems
+
+
+def _island_problems(scenario: "Scenario") -> list[Problem]:
+    if scenario.island is not None and "frequency" in scenario.model_fields_set:
+        message = "is an input from an upstream grid, which an island has not; leave it out"
+        return [Problem(("frequency",), message)]
+    return []
+
+
+def _event_problems(scenario: "Scenario") -> list[Problem]:
+    problems = []
+    singles = [peer.name for peer in scenario.peers if isinstance(peer, SinglePeer)]
+    prefixes = [peer.prefix for peer in scenario.peers if isinstance(peer, PeerGroup)]
+    island = scenario.island
+    generators = [] if island is None else [generator.name for generator in island.generators]
+    for index, event in enumerate(scenario.events):
+        offset = event.at.after(scenario.time.start)
+        if offset.ns >= scenario.time.duration.ns:
+            message = (
+                f"{event.at} is {offset} after the start; the run is over after "
+                f"{scenario.time.duration}"
+            )
+            problems.append(Problem(("events", index, "at"), message))
+        elif not offset.is_multiple_of(scenario.time.tick):
+            message = f"{event.at} is not on a tick of {scenario.time.tick}"
+            problems.append(Problem(("events", index, "at"), message))
+        device, peer = getattr(event, "device", None), getattr(event, "peer", None)
+        generator = getattr(event, "generator", None)
+        if device is not None and device not in scenario.devices:
+            path = ("events", index, "device")
+            problems.append(_undefined(path, "device", device, "devices", scenario.devices))
+        if peer is not None and not _is_peer(peer, singles, prefixes):
+            path = ("events", index, "peer")
+            problems.append(_undefined(path, "peer", peer, "peers", singles))
+        if generator is not None and generator not in generators:
+            path = ("events", index, "generator")
+            problems.append(_undefined(path, "generator", generator, "island", generators))
+    return problems
+
+
+def _is_peer(name: str, singles: list[str], prefixes: list[str]) -> bool:
+    prefix, _, number = name.rpartition("-")
+    return name in singles or (prefix in prefixes and number.isdecimal())
+
+
+def _undefined(
+    path: tuple[str | int, ...], what: str, name: str, section: str, known: Iterable[str]
+) -> Problem:
+    message = f"no {what} {name!r} in the scenario; {nearest(name, known)}"
+    return Problem(path, message, refers=(section, name))

@@ -1,0 +1,167 @@
+"""The scenario: everything that is run, as one frozen model that knows its units.
+
+`scenarios/scenario.schema.json` is generated from it, so that editors complete and check.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AwareDatetime,
+    Discriminator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    Tag,
+    model_validator,
+)
+
+from .rules import hang_together
+from .schema_island import FrequencySpec, IslandSpec
+from .schema_market import MarketSpec, SettlementSpec
+from .schema_peers import LpdSpec, Name, PeerSpec
+from .spec import Problem, Spec, refuse
+from .times import NS_PER_UNIT, Duration, Moment
+
+
+class TimeSpec(Spec):
+    """When it plays, and how finely."""
+
+    start: AwareDatetime = Field(description="First instant, with its time zone.")
+    duration: Duration = Field(description="Length of the physics.")
+    tick: Duration = Field(default=Duration.parse("100 ms"), description="Length of a step.")
+
+    @property
+    def n_ticks(self) -> int:
+        """Number of physics ticks."""
+        return self.duration.in_ticks(self.tick)
+
+    @model_validator(mode="after")
+    def _ticks_fit(self) -> Self:
+        problems = []
+        second = Duration(NS_PER_UNIT["s"])
+        for what, length in (("second", second), (f"duration of {self.duration}", self.duration)):
+            if not length.is_multiple_of(self.tick):
+                message = f"{self.tick} does not divide the {what}; expected whole ticks"
+                problems.append(Problem(("tick",), message))
+        refuse(problems)
+        return self
+
+
+class GridSpec(Spec):
+    """The network."""
+
+    network: str = Field(
+        description="pandapower JSON beside this file, pandapower:<function>, or simbench:<code>."
+    )
+
+
+class DeviceSpec(Spec):
+    """A device that plays a part of a peer."""
+
+    role: Literal["inverter"] = Field(default="inverter", description="What it is.")
+    emulated: Literal[True] = Field(
+        default=True,
+        description="An emulator of our own on loopback, started and stopped by the run.",
+    )
+    p_rated_kw: PositiveFloat | None = Field(
+        default=None, description="Rated power; left out, that of the peer's PV. [kW]"
+    )
+    s_kva: PositiveFloat | None = Field(
+        default=None, description="Apparent power; left out, that of the peer's inverter. [kVA]"
+    )
+
+
+class DeviceEvent(Spec):
+    """Something happens to a device."""
+
+    at: Moment = Field(description="Time of day, or time since the start.")
+    device: str = Field(description="Name of the device.")
+    fault: Literal["trip"] = Field(description="What happens: its inverter trips.")
+
+
+class PeerEvent(Spec):
+    """Something happens to a peer."""
+
+    at: Moment = Field(description="Time of day, or time since the start.")
+    peer: str = Field(description="Name of the peer.")
+    fault: Literal["trip"] | None = Field(default=None, description="Its PV inverter trips.")
+    load_scale: NonNegativeFloat | None = Field(
+        default=None, description="From here on its load is this multiple of its profile. [1]"
+    )
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if (self.fault is None) == (self.load_scale is None):
+            refuse([Problem(("peer",), "expected fault or load_scale beside it, one of the two")])
+        return self
+
+
+class GeneratorEvent(Spec):
+    """Something happens to an island's generator."""
+
+    at: Moment = Field(description="Time of day, or time since the start.")
+    generator: str = Field(description="Name of the generator.")
+    fault: Literal["loss"] = Field(description="What happens: it is lost.")
+
+
+def _kind_of_event(value: Any) -> str:
+    for kind in ("peer", "generator"):
+        if (isinstance(value, dict) and kind in value) or hasattr(value, kind):
+            return kind
+    return "device"
+
+
+EventSpec = Annotated[
+    Annotated[DeviceEvent, Tag("device")]
+    | Annotated[PeerEvent, Tag("peer")]
+    | Annotated[GeneratorEvent, Tag("generator")],
+    Discriminator(_kind_of_event),
+]
+
+
+def _kind_of_check(value: Any) -> str:
+    return "options" if isinstance(value, dict) else "name"
+
+
+CheckSpec = Annotated[
+    Annotated[str, Tag("name")]
+    | Annotated[
+        Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)], Tag("options")
+    ],
+    Discriminator(_kind_of_check),
+]
+
+
+class Scenario(Spec):
+    """One run of the test bench."""
+
+    scenario: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_\-]*$", max_length=60)] = Field(
+        description="Name; run folders begin with it."
+    )
+    about: str = Field(default="", description="What happens, in a sentence.")
+    seed: NonNegativeInt = Field(default=1, description="Root of all that is drawn.")
+    time: TimeSpec = Field(description="When it plays.")
+    grid: GridSpec = Field(description="The network.")
+    frequency: FrequencySpec = Field(
+        default=FrequencySpec(), description="Frequency of the upstream grid."
+    )
+    island: IslandSpec | None = Field(
+        default=None, description="The network stands alone; frequency follows from its balance."
+    )
+    peers: tuple[PeerSpec, ...] = Field(min_length=1, description="Who takes part.")
+    lpd: LpdSpec = Field(default=LpdSpec(), description="The local power distributor.")
+    market: MarketSpec = Field(default=MarketSpec(), description="How energy is traded.")
+    settlement: SettlementSpec = Field(
+        default=SettlementSpec(), description="When a failure is called, and what it costs."
+    )
+    devices: dict[Name, DeviceSpec] = Field(default_factory=dict, description="Devices by name.")
+    events: tuple[EventSpec, ...] = Field(default=(), description="What happens on the way.")
+    checks: tuple[CheckSpec, ...] = Field(
+        default=(), description="What has to hold: names, or a name with its options."
+    )
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        refuse(hang_together(self))
+        return self

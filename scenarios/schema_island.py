@@ -1,0 +1,167 @@
+"""Frequency as an input, or an island that makes its own: former, generators, shedding, P(f)."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
+
+from .schema_peers import Efficiency, Name, Share, emptying_problems
+from .spec import Problem, Spec, refuse
+from .times import Duration
+
+Hertz = Annotated[float, Field(gt=40, lt=70)]
+
+
+class FrequencySpec(Spec):
+    """Frequency of the upstream grid, which a village cannot move."""
+
+    mode: Literal["nominal", "ornstein_uhlenbeck"] = Field(
+        default="ornstein_uhlenbeck",
+        description="Always nominal, or a mean-reverting random walk around it.",
+    )
+    nominal_hz: Hertz = Field(default=50.0, description="Nominal frequency. [Hz]")
+    deviation_hz: NonNegativeFloat = Field(
+        default=0.02, lt=1, description="Standard deviation of the random walk. [Hz]"
+    )
+    relaxation: Duration = Field(
+        default=Duration.parse("2 min"),
+        description="Time after which a deviation has faded to 1/e.",
+    )
+
+
+class FormerSpec(Spec):
+    """Grid-forming battery: the reference of the island."""
+
+    bus: str | None = Field(
+        default=None,
+        description="Name of its bus; left out, the low-voltage side of the transformer.",
+    )
+    s_kva: PositiveFloat = Field(description="Apparent power, beyond which it limits. [kVA]")
+    p_max_kw: PositiveFloat = Field(description="Limit of the active power, both ways. [kW]")
+    capacity_kwh: PositiveFloat = Field(description="Usable energy. [kWh]")
+    soc_initial: Share = Field(default=0.5, description="State of charge at the start. [1]")
+    efficiency: Efficiency = Field(
+        default=0.92, description="Round trip, grid side to grid side. [1]"
+    )
+    droop_percent: PositiveFloat = Field(
+        default=2.0, lt=100, description="Change of frequency at full power, of nominal. [%]"
+    )
+    lag_s: PositiveFloat = Field(default=0.05, description="Time constant of its power. [s]")
+    virtual_inertia_s: PositiveFloat = Field(
+        default=1.0, description="Inertia constant that its control emulates, on s_kva. [s]"
+    )
+    vm_pu: float = Field(
+        default=1.0, gt=0.8, lt=1.2, description="Voltage it holds without reactive power. [p.u.]"
+    )
+    q_droop_percent: NonNegativeFloat = Field(
+        default=2.0, lt=100, description="Fall of its voltage at full reactive power. [%]"
+    )
+
+    @model_validator(mode="after")
+    def _is_plausible(self) -> Self:
+        problems = emptying_problems(self.capacity_kwh, self.p_max_kw)
+        if self.p_max_kw > self.s_kva:
+            message = f"{self.p_max_kw:g} kW is more than s_kva of {self.s_kva:g} kVA"
+            problems.append(Problem(("p_max_kw",), message))
+        refuse(problems)
+        return self
+
+
+class GeneratorSpec(Spec):
+    """Synchronous generator with governor and turbine."""
+
+    name: Name = Field(description="Name, for events and tables.")
+    bus: str | None = Field(
+        default=None,
+        description="Name of its bus; left out, the low-voltage side of the transformer.",
+    )
+    s_kva: PositiveFloat = Field(description="Rated apparent power. [kVA]")
+    p_max_kw: PositiveFloat = Field(description="Largest active power. [kW]")
+    p_set_kw: NonNegativeFloat = Field(description="Active power at nominal frequency. [kW]")
+    inertia_s: PositiveFloat = Field(default=1.5, description="Inertia constant H, on s_kva. [s]")
+    droop_percent: PositiveFloat = Field(
+        default=4.0, lt=100, description="Change of frequency at full power, of nominal. [%]"
+    )
+    governor_lag_s: PositiveFloat = Field(
+        default=0.2, description="Time constant of the governor. [s]"
+    )
+    turbine_lag_s: PositiveFloat = Field(
+        default=0.4, description="Time constant of the turbine. [s]"
+    )
+
+    @model_validator(mode="after")
+    def _is_plausible(self) -> Self:
+        problems = []
+        if self.p_max_kw > self.s_kva:
+            message = f"{self.p_max_kw:g} kW is more than s_kva of {self.s_kva:g} kVA"
+            problems.append(Problem(("p_max_kw",), message))
+        if self.p_set_kw > self.p_max_kw:
+            message = f"{self.p_set_kw:g} kW is more than p_max_kw of {self.p_max_kw:g} kW"
+            problems.append(Problem(("p_set_kw",), message))
+        refuse(problems)
+        return self
+
+
+class SheddingStage(Spec):
+    """One stage of under-frequency load shedding."""
+
+    f_hz: Hertz = Field(description="Frequency at which it picks up. [Hz]")
+    delay_s: NonNegativeFloat = Field(
+        default=0.1, description="How long frequency stays below before it acts. [s]"
+    )
+    share: float = Field(gt=0, le=1, description="Part of all load that it disconnects. [1]")
+
+
+class PowerFrequencySpec(Spec):
+    """P(f): how PV inverters reduce at over-frequency."""
+
+    start_hz: Hertz = Field(default=50.2, description="Frequency from which they reduce. [Hz]")
+    gradient_percent_per_hz: PositiveFloat = Field(
+        default=40.0, description="Reduction per hertz, of the power at the start. [%/Hz]"
+    )
+    lag_s: PositiveFloat = Field(default=0.2, description="Time constant of the response. [s]")
+
+
+class IslandSpec(Spec):
+    """The network stands alone."""
+
+    nominal_hz: Hertz = Field(default=50.0, description="Nominal frequency. [Hz]")
+    former: FormerSpec = Field(description="Grid-forming battery, the reference.")
+    generators: tuple[GeneratorSpec, ...] = Field(default=(), description="Synchronous generators.")
+    shedding: tuple[SheddingStage, ...] = Field(default=(), description="Stages, highest first.")
+    load_damping: NonNegativeFloat = Field(
+        default=1.0, description="Relative change of load per relative change of frequency. [1]"
+    )
+    p_f: PowerFrequencySpec = Field(
+        default=PowerFrequencySpec(), description="Over-frequency response of PV inverters."
+    )
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        refuse(_twins(self.generators) + _shedding_problems(self.shedding, self.nominal_hz))
+        return self
+
+
+def _twins(generators: tuple[GeneratorSpec, ...]) -> list[Problem]:
+    seen: dict[str, int] = {}
+    problems = []
+    for index, generator in enumerate(generators):
+        if generator.name in seen:
+            message = f"second generator called {generator.name!r}; expected names that differ"
+            problems.append(Problem(("generators", index, "name"), message))
+        seen[generator.name] = index
+    return problems
+
+
+def _shedding_problems(stages: tuple[SheddingStage, ...], nominal_hz: float) -> list[Problem]:
+    problems = []
+    ceiling_hz = nominal_hz
+    for index, stage in enumerate(stages):
+        if stage.f_hz >= ceiling_hz:
+            message = f"{stage.f_hz:g} Hz is not below {ceiling_hz:g} Hz; expected falling stages"
+            problems.append(Problem(("shedding", index, "f_hz"), message))
+        ceiling_hz = stage.f_hz
+    total = sum(stage.share for stage in stages)
+    if total > 1 + 1e-9:
+        message = f"the stages shed {total:g} of the load; expected 1 at most in all"
+        problems.append(Problem(("shedding",), message))
+    return problems

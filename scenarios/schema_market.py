@@ -1,0 +1,189 @@
+"""How energy is traded: mechanism, gates, tariffs, fees, bids, and the money of a failure."""
+
+from typing import Any, Literal, Self
+
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from .schema_peers import Share
+from .spec import Problem, Range, Spec, refuse
+from .times import Duration
+
+
+def to_ticks(eur_per_kwh: float) -> int:
+    """Return a price in the market's ticks of 1 µ€/Wh, which is 0.001 €/kWh.
+
+    Examples
+    --------
+    >>> to_ticks(0.35)
+    350
+    """
+    return round(1000 * eur_per_kwh)
+
+
+def _unticked(prices: dict[str, float]) -> list[Problem]:
+    return [
+        Problem((name,), f"{price:g} €/kWh is finer than a price tick; expected steps of 0.001")
+        for name, price in prices.items()
+        if abs(1000 * price - round(1000 * price)) > 1e-9
+    ]
+
+
+class TariffSpec(Spec):
+    """What the supplier asks and pays outside the market."""
+
+    retail_eur_per_kwh: NonNegativeFloat = Field(
+        default=0.35, description="Price at which the supplier sells. [€/kWh]"
+    )
+    feed_in_eur_per_kwh: float = Field(
+        default=0.08, description="Price at which the supplier buys; may be negative. [€/kWh]"
+    )
+
+    @model_validator(mode="after")
+    def _leave_room_for_trade(self) -> Self:
+        problems = _unticked(self.model_dump())
+        if self.feed_in_eur_per_kwh >= self.retail_eur_per_kwh:
+            message = (
+                f"{self.feed_in_eur_per_kwh:g} €/kWh is not below the retail price of "
+                f"{self.retail_eur_per_kwh:g} €/kWh; expected feed-in < retail"
+            )
+            problems.append(Problem(("feed_in_eur_per_kwh",), message))
+        refuse(problems)
+        return self
+
+
+class FeeSpec(Spec):
+    """What the DSO asks for transport."""
+
+    kind: Literal["uniform", "electrical_distance"] = Field(
+        default="electrical_distance",
+        description="One fee for all trades, or by the electrical distance between the peers.",
+    )
+    mean_eur_per_kwh: NonNegativeFloat = Field(
+        default=0.02, description="The uniform fee, or the mean over all pairs of peers. [€/kWh]"
+    )
+
+    @model_validator(mode="after")
+    def _is_in_ticks(self) -> Self:
+        refuse(_unticked({"mean_eur_per_kwh": self.mean_eur_per_kwh}))
+        return self
+
+
+class BidSpec(Spec):
+    """How peers forecast and bid."""
+
+    forecast: Literal["persistence", "profile"] = Field(
+        default="profile",
+        description="What the next period is expected to be: as the last one, or the profile's.",
+    )
+    load_error: NonNegativeFloat = Field(
+        default=0.10, description="Standard deviation of the load forecast, relative. [1]"
+    )
+    pv_error: NonNegativeFloat = Field(
+        default=0.10, description="Standard deviation of the PV forecast, relative. [1]"
+    )
+    share: Share = Field(default=1.0, description="Part of the forecast that a peer offers. [1]")
+    margin: Range = Field(
+        default=Range(0.1, 0.4),
+        description="Distance of a limit price from the own tariff, as part of the span between "
+        "feed-in and retail; drawn per peer. [1]",
+    )
+
+    @model_validator(mode="after")
+    def _stays_between_the_tariffs(self) -> Self:
+        if self.margin.high > 1:
+            message = f"{self.margin.high:g} is above 1; a margin is a part of the tariff span"
+            refuse([Problem(("margin",), message)])
+        return self
+
+
+class MarketSpec(Spec):
+    """The market: who matches, when, and between which tariffs."""
+
+    mechanism: str = Field(
+        default="uniform_price",
+        description="A known name, ./file.py:Class beside the scenario, or package.module:Class.",
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Options of the mechanism, checked by itself."
+    )
+    period: Duration = Field(
+        default=Duration.parse("15 min"), description="Length of a delivery period."
+    )
+    gate: Duration = Field(
+        default=Duration.parse("5 min"),
+        description="Time between a gate and its period's delivery.",
+    )
+    tariffs: TariffSpec = Field(default=TariffSpec(), description="Supplier's prices.")
+    fees: FeeSpec = Field(default=FeeSpec(), description="Transport fees.")
+    bids: BidSpec = Field(default=BidSpec(), description="How peers bid.")
+
+    @model_validator(mode="after")
+    def _gate_fits(self) -> Self:
+        if self.gate.ns > self.period.ns:
+            message = f"{self.gate} is longer than the period of {self.period}; expected at most it"
+            refuse([Problem(("gate",), message)])
+        return self
+
+
+class SettlementSpec(Spec):
+    """Prices and bounds of rules R1 to R9: when a failure is called, and what it costs."""
+
+    lpd_sell_eur_per_kwh: NonNegativeFloat = Field(
+        default=0.40, description="Price at which the LPD covers a shortfall. [€/kWh]"
+    )
+    lpd_buy_eur_per_kwh: float = Field(
+        default=0.06,
+        description="Price at which the LPD takes energy that its buyer did not. [€/kWh]",
+    )
+    stability_fee_eur_per_kwh: NonNegativeFloat = Field(
+        default=0.05, description="Paid by the failing party on the LPD's energy (R5). [€/kWh]"
+    )
+    compensation_eur_per_kwh: NonNegativeFloat = Field(
+        default=1.00,
+        description="Owed by the failing seller for energy that was shed (R6). [€/kWh]",
+    )
+    collateral_share: NonNegativeFloat = Field(
+        default=1.5,
+        description="Collateral of each side per value of the contract at retail price. [1]",
+    )
+    guarantee_fund_eur: NonNegativeFloat = Field(
+        default=20.0, description="Stock of the guarantee fund at the start (R7). [€]"
+    )
+    account_eur: NonNegativeFloat = Field(
+        default=50.0, description="What every peer's account holds at the start. [€]"
+    )
+    dead_band_wh: NonNegativeInt = Field(
+        default=5,
+        description="Deviation that counts as kept, at supplier prices: at least this. [Wh]",
+    )
+    dead_band_share: Share = Field(
+        default=0.01,
+        description="The same, as a part of the contracted energy; the larger holds. [1]",
+    )
+    call_wh: PositiveInt = Field(
+        default=20, description="Cumulative deficit that calls a shortfall: at least this. [Wh]"
+    )
+    call_share: Share = Field(
+        default=0.02,
+        description="The same, as a part of the contracted energy; the larger holds. [1]",
+    )
+    trip_ticks: PositiveInt = Field(
+        default=3,
+        description="Ticks for which a device reports a trip before it is called. [ticks]",
+    )
+    lpd_stock_eur_per_kwh: PositiveFloat = Field(
+        default=0.20, description="Value of the energy that the LPD holds at the start. [€/kWh]"
+    )
+
+    @model_validator(mode="after")
+    def _is_in_ticks(self) -> Self:
+        prices = self.model_dump()
+        refuse(_unticked({k: v for k, v in prices.items() if k.endswith("_eur_per_kwh")}))
+        return self

@@ -1,0 +1,183 @@
+"""Who takes part: groups of peers drawn by seed, single peers, their batteries and PV, the LPD."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, PositiveFloat, Tag, model_validator
+
+from .spec import POSITIVE, Problem, Range, Spec, refuse
+
+LPD_NAME = "lpd"
+SHORTEST_EMPTYING_MIN = 10.0
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Efficiency = Annotated[float, Field(gt=0, le=1)]
+PositiveRange = Annotated[Range, POSITIVE]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.\-]*$", max_length=60)]
+
+
+def emptying_problems(capacity_kwh: float, p_max_kw: float) -> list[Problem]:
+    """Find a battery that empties implausibly fast, as when energy and power are swapped."""
+    minutes = 60 * capacity_kwh / p_max_kw
+    if minutes >= SHORTEST_EMPTYING_MIN:
+        return []
+    message = (
+        f"{capacity_kwh:g} kWh would be empty after {minutes:.2g} min at {p_max_kw:g} kW, expected "
+        f"at least {SHORTEST_EMPTYING_MIN:g} min; are capacity_kwh and p_max_kw swapped?"
+    )
+    return [Problem(("capacity_kwh",), message)]
+
+
+class PvSpec(Spec):
+    """Photovoltaic generator and its inverter behind a peer's meter."""
+
+    share: Share = Field(default=1.0, description="Part of the group's peers that have one. [1]")
+    p_kwp: PositiveRange = Field(
+        description="Peak power of the modules: a number, or [low, high] to draw from. [kWp]"
+    )
+    s_kva_per_kwp: PositiveFloat = Field(
+        default=1.0,
+        description="Apparent power of the inverter per peak power of the modules. [kVA/kWp]",
+    )
+    profile: str = Field(
+        default="simbench:PV*",
+        description="Profile of the feed-in per peak power: source:name, '*' matches. [kW/kWp]",
+    )
+
+
+class BatterySpec(Spec):
+    """Storage behind a peer's meter."""
+
+    share: Share = Field(default=1.0, description="Part of the group's peers that have one. [1]")
+    capacity_kwh: PositiveRange = Field(
+        description="Usable energy: a number, or [low, high] to draw from. [kWh]"
+    )
+    p_max_kw: PositiveRange = Field(
+        description="Limit at the grid side, both directions: a number or [low, high]. [kW]"
+    )
+    soc_initial: Range = Field(
+        default=Range(0.5, 0.5),
+        description="State of charge at the start: a number or [low, high]. [1]",
+    )
+    efficiency: Efficiency = Field(
+        default=0.92,
+        description="Round trip, grid side to grid side; shared by both directions. [1]",
+    )
+
+    @model_validator(mode="after")
+    def _is_plausible(self) -> Self:
+        problems = emptying_problems(self.capacity_kwh.low, self.p_max_kw.high)
+        if self.soc_initial.high > 1:
+            message = f"{self.soc_initial.high:g} is above 1; a state of charge is from 0 to 1"
+            problems.append(Problem(("soc_initial",), message))
+        refuse(problems)
+        return self
+
+
+class _Equipment(Spec):
+    """What groups and single peers have in common."""
+
+    annual_kwh: PositiveRange | None = Field(
+        default=None,
+        description="Consumption in a year: a number, or [low, high] to draw from. [kWh]",
+    )
+    p_peak_kw: PositiveRange | None = Field(
+        default=None, description="Peak of the load in a year, instead of annual_kwh. [kW]"
+    )
+    cos_phi: float = Field(
+        default=0.97, gt=0, le=1, description="Power factor of the load, inductive. [1]"
+    )
+    pv: PvSpec | None = Field(default=None, description="Photovoltaic generator; none if left out.")
+    battery: BatterySpec | None = Field(default=None, description="Battery; none if left out.")
+
+    def _scaling_problems(self) -> list[Problem]:
+        if self.annual_kwh is not None and self.p_peak_kw is not None:
+            return [Problem(("p_peak_kw",), "given beside annual_kwh; expected one of the two")]
+        return []
+
+
+class PeerGroup(_Equipment):
+    """One peer for every load of the network that no peer named before occupies."""
+
+    each: Literal["load"] = Field(description="What the group has a peer for.")
+    prefix: Name = Field(default="house", description="Peers are called prefix-01, prefix-02, …")
+    buses: str = Field(
+        default="*", description="Only loads at buses of this name; '*' and '?' match."
+    )
+    profile: str = Field(
+        default="simbench:H0-*",
+        description="Profile of the consumption: source:name; each peer draws among matches.",
+    )
+    critical_share: Share = Field(
+        default=0.0, description="Part of the peers that load shedding spares. [1]"
+    )
+
+    @model_validator(mode="after")
+    def _is_plausible(self) -> Self:
+        refuse(self._scaling_problems())
+        return self
+
+
+class SinglePeer(_Equipment):
+    """One peer with a name of its own."""
+
+    name: Name = Field(description="Name, as it stands in tables and in the report.")
+    bus: str = Field(description="Name of the grid bus it is connected to.")
+    profile: str | None = Field(
+        default=None, description="Profile of the consumption: source:name; no load if left out."
+    )
+    critical: bool = Field(default=False, description="Load shedding spares it.")
+    device: str | None = Field(
+        default=None, description="Device of the scenario that plays its PV inverter."
+    )
+
+    @model_validator(mode="after")
+    def _is_plausible(self) -> Self:
+        problems = self._scaling_problems()
+        for name, scaling in (("annual_kwh", self.annual_kwh), ("p_peak_kw", self.p_peak_kw)):
+            if scaling is not None and self.profile is None:
+                problems.append(Problem((name,), "scales a load, but the peer has no profile"))
+        if self.profile is not None and self.annual_kwh is None and self.p_peak_kw is None:
+            message = "the load has no size; expected annual_kwh or p_peak_kw beside it"
+            problems.append(Problem(("profile",), message))
+        if self.device is not None and self.pv is None:
+            problems.append(Problem(("device",), "plays a PV inverter, but the peer has no pv"))
+        refuse(problems)
+        return self
+
+
+class LpdSpec(Spec):
+    """The local power distributor: owns the stabilising storage and steps in when a peer fails."""
+
+    bus: str | None = Field(
+        default=None,
+        description="Name of its bus; left out, the low-voltage side of the transformer.",
+    )
+    capacity_kwh: PositiveFloat = Field(
+        default=60.0, description="Usable energy of its storage. [kWh]"
+    )
+    p_max_kw: PositiveFloat = Field(default=50.0, description="Limit in both directions. [kW]")
+    soc_initial: Share = Field(default=0.6, description="State of charge at the start. [1]")
+    efficiency: Efficiency = Field(
+        default=0.92, description="Round trip, grid side to grid side. [1]"
+    )
+    ramp_kw_per_s: PositiveFloat = Field(
+        default=10.0, description="Fastest change of its power when it covers or absorbs. [kW/s]"
+    )
+
+    @model_validator(mode="after")
+    def _is_plausible(self) -> Self:
+        refuse(emptying_problems(self.capacity_kwh, self.p_max_kw))
+        return self
+
+
+def _kind_of_peer(value: Any) -> str:
+    if isinstance(value, PeerGroup) or (isinstance(value, dict) and "each" in value):
+        return "group"
+    return "single"
+
+
+PeerSpec = Annotated[
+    Annotated[PeerGroup, Tag("group")] | Annotated[SinglePeer, Tag("single")],
+    Discriminator(_kind_of_peer),
+]
+"""A group of peers (it says ``each``) or a single one (it says ``name``)."""
