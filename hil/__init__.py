@@ -39,7 +39,7 @@ _HOME = {
     "open_link": "link",
 }
 
-__all__ = [  # noqa: F822 - they load on demand
+__all__ = [
     "BenchError",
     "DeviceError",
     "EmulatedBench",

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from .device import (
+    BenchError,
     DeviceError,
     InverterReading,
     Link,
@@ -16,6 +17,7 @@ from .device import (
     LockstepError,
     SetpointError,
 )
+from .scpi import is_number
 
 _STATES = {"RUN": "running", "TRIP": "tripped", "WAIT": "waiting"}
 _BIGGEST = 9.9e37  # SCPI-99 vol. 1, 7.2.1: 9.91E37 is "not a number", 9.9E37 infinity
@@ -210,21 +212,19 @@ class ScpiInverter:
                 f"{self.name}: tick {self._tick} was answered with {reply!r}; "
                 f"the device says {self._last_error()}"
             )
+        self._tick += 1
         p_kw = self._number(fields[1], reply) / 1000.0
         q_kvar = self._number(fields[2], reply) / 1000.0
         state = self._state(fields[3], reply)
         self._confirm(limit_kw, self._number(fields[4], reply) / 1000.0)
-        reading = InverterReading(p_kw, q_kvar, state != "running", state, self._tick)
-        self._tick += 1
-        return reading
+        return InverterReading(p_kw, q_kvar, state != "running", state, self._tick - 1)
 
     def _number(self, text: str, reply: str) -> float:
         """Read one number; SCPI's not-a-number and infinity are none."""
-        try:
-            value = float(text)
-        except ValueError:
-            raise self._nonsense("a number", reply) from None
-        if not abs(value) < _BIGGEST:
+        if not is_number(text):
+            raise self._nonsense("a number", reply)
+        value = float(text)
+        if abs(value) >= _BIGGEST:
             raise self._nonsense("a finite number", reply)
         return value
 
@@ -240,5 +240,8 @@ class ScpiInverter:
         return DeviceError(f"{self.name}: answered {reply!r}; expected {expected}")
 
     def _last_error(self) -> str:
-        """Ask for the newest entry of the device's error queue; for messages only."""
-        return self._link.query("SYST:ERR?")
+        """Ask for the oldest entry of the device's error queue; it is for messages only."""
+        try:
+            return self._link.query("SYST:ERR?")
+        except BenchError as failure:
+            return str(failure)

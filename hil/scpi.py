@@ -1,0 +1,248 @@
+"""SCPI as an instrument sees it: headers, numbers, status and error queue, without a socket.
+
+After IEEE 488.2-1992 and SCPI-99. Only the standard library, so that an emulator starts fast.
+"""
+
+import re
+from collections import deque
+from collections.abc import Callable
+from itertools import product
+
+Handler = Callable[[list[str]], str | None]
+
+ERRORS = {
+    -101: "Invalid character",
+    -102: "Syntax error",
+    -104: "Data type error",
+    -108: "Parameter not allowed",
+    -109: "Missing parameter",
+    -113: "Undefined header",
+    -158: "String data not allowed",
+    -221: "Settings conflict",
+    -222: "Data out of range",
+    -224: "Illegal parameter value",
+    -300: "Device-specific error",
+    -350: "Queue overflow",
+    -363: "Input buffer overrun",
+    -410: "Query INTERRUPTED",
+}  # SCPI-99 vol. 2, 21.8
+QUEUE_LENGTH = 32
+
+# Event status register, IEEE 488.2, 11.5.1: one bit per class of error.
+_OPERATION_COMPLETE, _QUERY, _DEVICE, _EXECUTION, _COMMAND, _POWER_ON = 1, 4, 8, 16, 32, 128
+_ERROR_QUEUE, _MESSAGE, _EVENT, _MASTER = 4, 16, 32, 64  # status byte, SCPI-99 vol. 1, 9
+
+_NODE = re.compile(r"(\[)?:?([*A-Z]+)([a-z]*)(?(1)\])")
+_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:\s?[eE]\s?[+-]?[0-9]+)?\s*")
+
+
+class ScpiError(Exception):
+    """A unit of a message that the instrument refuses, by its SCPI error number."""
+
+    def __init__(self, code: int, detail: str = "") -> None:
+        super().__init__(code, detail)
+        self.code, self.detail = code, detail
+
+
+def spellings(pattern: str) -> set[str]:
+    """Every header, in capitals, that a pattern like ``[SOURce]:POWer:LIMit?`` allows.
+
+    Capitals are the short form, brackets mean that the node may be left out.
+    """
+    query = "?" if pattern.endswith("?") else ""
+    nodes = [
+        {short, short + rest.upper()} | ({""} if optional else set())
+        for optional, short, rest in _NODE.findall(pattern)
+    ]
+    return {":".join(filter(None, chosen)) + query for chosen in product(*nodes)}
+
+
+def is_number(text: str) -> bool:
+    """Whether it is a decimal number of IEEE 488.2: NR1, NR2 or NR3."""
+    return _NUMBER.fullmatch(text) is not None
+
+
+def number(text: str, low: float, high: float, default: float | None = None) -> float:
+    """Read a parameter between two bounds, or one of the words MIN, MAX and DEF.
+
+    Raises
+    ------
+    ScpiError
+        −104 for no number, −222 for one outside the bounds.
+    """
+    if is_number(text):
+        value = float(text.replace(" ", ""))
+        if low <= value <= high:
+            return value
+        raise ScpiError(-222, text)
+    word = text.upper()
+    if word in ("MIN", "MINIMUM"):
+        return low
+    if word in ("MAX", "MAXIMUM"):
+        return high
+    if word in ("DEF", "DEFAULT") and default is not None:
+        return default
+    raise ScpiError(-104, text)
+
+
+def arguments(given: list[str], least: int, most: int | None = None) -> list[str]:
+    """Check how many parameters came."""
+    if len(given) < least:
+        raise ScpiError(-109)
+    if len(given) > (least if most is None else most):
+        raise ScpiError(-108)
+    return given
+
+
+class Instrument:
+    """A SCPI instrument: status registers, error queue and a table of commands.
+
+    Parameters
+    ----------
+    identity : str
+        Answer to ``*IDN?``: maker, model, serial number, firmware.
+    """
+
+    def __init__(self, identity: str) -> None:
+        self.identity = identity
+        self._commands: dict[str, Handler] = {}
+        self._errors: deque[tuple[int, str]] = deque()
+        self._event_status, self._event_enable, self._service_enable = _POWER_ON, 0, 0
+        self._answered = False
+        for pattern, handler in (
+            ("*IDN?", lambda: self.identity),
+            ("*RST", self.reset),
+            ("*CLS", self._clear_status),
+            ("*ESR?", self._take_event_status),
+            ("*ESE?", lambda: str(self._event_enable)),
+            ("*SRE?", lambda: str(self._service_enable)),
+            ("*STB?", self._status_byte),
+            ("*OPC", self._complete),
+            ("*OPC?", lambda: "1"),
+            ("*TST?", lambda: "0"),
+            ("*WAI", lambda: None),
+            ("SYSTem:ERRor[:NEXT]?", self._next_error),
+            ("SYSTem:ERRor:COUNt?", lambda: str(len(self._errors))),
+            ("SYSTem:VERSion?", lambda: "1999.0"),
+        ):
+            self.command(pattern, handler)
+        self.on("*ESE", self._set_event_enable)
+        self.on("*SRE", self._set_service_enable)
+
+    def on(self, pattern: str, handler: Handler) -> None:
+        """Have a command, in all its spellings, handled with the list of its parameters."""
+        for spelling in spellings(pattern):
+            self._commands[spelling] = handler
+
+    def command(self, pattern: str, handler: Callable[[], str | None]) -> None:
+        """Have a command without parameters handled."""
+
+        def handle(given: list[str]) -> str | None:
+            arguments(given, 0)
+            return handler()
+
+        self.on(pattern, handle)
+
+    def reset(self) -> None:
+        """Bring the settings to their defaults; status and errors stay (IEEE 488.2, 10.32)."""
+
+    def report(self, code: int, detail: str = "", text: str | None = None) -> None:
+        """Put an error into the queue and its class into the event status register."""
+        if code > 0 or code <= -300:
+            self._event_status |= _QUERY if -500 < code <= -400 else _DEVICE
+        else:
+            self._event_status |= _EXECUTION if code <= -200 else _COMMAND
+        if len(self._errors) >= QUEUE_LENGTH:
+            self._errors[-1] = (-350, ERRORS[-350])
+            return
+        words = text or ERRORS.get(code, "Device-specific error")
+        self._errors.append((code, f"{words};{detail}" if detail else words))
+
+    def execute(self, line: str) -> str | None:
+        """Carry out one message of any number of units.
+
+        A unit that is refused leaves an error and no answer; those after it are carried out.
+
+        Parameters
+        ----------
+        line : str
+            The message without its line end.
+
+        Returns
+        -------
+        str or None
+            The answers of its queries, joined by ``;``; None when there is none.
+        """
+        if not (line.isascii() and line.replace("\t", " ").isprintable()):
+            self.report(-101)
+            return None
+        if '"' in line or "'" in line:
+            self.report(-158)
+            return None
+        answers: list[str] = []
+        path = ""
+        self._answered = False
+        for unit in line.split(";"):
+            words = unit.split(None, 1)
+            if not words:
+                continue
+            header = words[0].upper()
+            if header[0] == ":":
+                header = header[1:]
+            elif header[0] != "*":
+                header = path + header
+            if header[:1] != "*":
+                path = header[: header.rfind(":") + 1]
+            try:
+                answer = self._handler(header)(
+                    [text.strip() for text in words[1].split(",")] if len(words) > 1 else []
+                )
+            except ScpiError as refusal:
+                self.report(refusal.code, refusal.detail)
+                continue
+            if answer is not None:
+                answers.append(answer)
+                self._answered = True
+        return ";".join(answers) if answers else None
+
+    def _handler(self, header: str) -> Handler:
+        """Look up a command."""
+        try:
+            return self._commands[header]
+        except KeyError:
+            raise ScpiError(-113, header[:40]) from None
+
+    def _next_error(self) -> str:
+        """Take the oldest error out of the queue."""
+        code, text = self._errors.popleft() if self._errors else (0, "No error")
+        return f'{code},"{text}"'
+
+    def _clear_status(self) -> None:
+        """Empty the error queue and the event status register."""
+        self._errors.clear()
+        self._event_status = 0
+
+    def _take_event_status(self) -> str:
+        """Read the event status register, which empties it."""
+        taken, self._event_status = self._event_status, 0
+        return str(taken)
+
+    def _status_byte(self) -> str:
+        """Sum up what waits."""
+        byte = _ERROR_QUEUE if self._errors else 0
+        byte |= _MESSAGE if self._answered else 0
+        byte |= _EVENT if self._event_status & self._event_enable else 0
+        byte |= _MASTER if byte & self._service_enable else 0
+        return str(byte)
+
+    def _complete(self) -> None:
+        """Every command is done when it is read, so operation complete is set at once."""
+        self._event_status |= _OPERATION_COMPLETE
+
+    def _set_event_enable(self, given: list[str]) -> None:
+        """Choose what the event bit of the status byte sums up."""
+        self._event_enable = round(number(arguments(given, 1)[0], 0, 255))
+
+    def _set_service_enable(self, given: list[str]) -> None:
+        """Choose what requests service; the master bit itself cannot (IEEE 488.2, 11.3.2.3)."""
+        self._service_enable = round(number(arguments(given, 1)[0], 0, 255)) & ~_MASTER
