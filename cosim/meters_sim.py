@@ -1,0 +1,115 @@
+"""Opens the meters to mosaik: powers in, alarms and readings out when there are any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from market.contract import Schedule
+from market.meters import Meters, PeriodReading
+
+from .box import Box, FloatArray, Inputs, happened, model, only, total
+from .clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A peer fell behind its contracts, or its device has tripped."""
+
+    peer: str
+    deficit_wh: float
+    because: str
+    soc: FloatArray
+
+
+class MetersSim(Box):
+    """Integrates what flows at every peer; silent while nothing happens.
+
+    A period closes at the step equal to its end, before that tick's own power is counted.
+    """
+
+    models = {
+        "Meters": model(
+            ["P[MW]", "Q[MVar]", "shed[kW]", "tripped", "soc[1]"]
+            + ["P_net[MW]", "Q_net[MVar]", "metered[Wh]", "deficit[Wh]"],
+            events_in=["schedule"],
+            events_out=["alarm", "reading"],
+        )
+    }
+
+    def init(
+        self,
+        sid: str,
+        time_resolution: float = 1.0,
+        *,
+        meters: Meters,
+        peers: tuple[str, ...],
+        clock: Clock,
+    ) -> dict[str, Any]:
+        """Take the meters and the peers' names in their order."""
+        self._meters, self._peers, self._clock = meters, peers, clock
+        self._position = {name: index for index, name in enumerate(peers)}
+        self._promised: dict[int, dict[str, Schedule]] = {}
+        self._p_mw, self._q_mvar, self._nothing_kw = np.zeros((3, len(peers)))
+        self._nobody = np.zeros(len(peers), dtype=np.bool_)
+        meta: dict[str, Any] = self.meta
+        return meta
+
+    def advance(self, time: int, inputs: Inputs) -> int | None:
+        clock, values = self._clock, self.values["meters"]
+        values.pop("alarm", None)
+        values.pop("reading", None)
+        self._take_schedules(inputs)
+        ended = clock.period_ended_at(time)
+        if ended is not None:
+            values["reading"] = (ended, self._meters.close())
+        if clock.is_physics(time):
+            self._open_period(time)
+            self._integrate(inputs["meters"])
+        return clock.next_tick(time)
+
+    def _take_schedules(self, inputs: Inputs) -> None:
+        for batch in happened(inputs, "meters", "schedule"):
+            for schedule in batch:
+                known = self._promised.setdefault(schedule.period, {})
+                last = known.get(schedule.peer)
+                if last is None or last.sequence < schedule.sequence:
+                    known[schedule.peer] = schedule
+
+    def _open_period(self, time: int) -> None:
+        period, rest = divmod(self._clock.tick(time), self._clock.ticks_per_period)
+        if rest:
+            return
+        net_wh = np.zeros(len(self._peers))
+        for name, schedule in self._promised.pop(period, {}).items():
+            net_wh[self._position[name]] = schedule.net_wh
+        sold_wh, bought_wh = np.maximum(net_wh, 0.0), np.maximum(-net_wh, 0.0)
+        self._meters.expect(sold_wh, bought_wh, self._clock.ticks_per_period)
+
+    def _integrate(self, given: dict[str, dict[str, Any]]) -> None:
+        total(given["P[MW]"], self._p_mw)
+        total(given["Q[MVar]"], self._q_mvar)
+        shed_kw = only(given["shed[kW]"]) if "shed[kW]" in given else self._nothing_kw
+        tripped = self._nobody
+        for flags in given["tripped"].values():
+            tripped = tripped | flags
+        called = self._meters.step(self._p_mw * 1e3, shed_kw, tripped)
+        values = self.values["meters"]
+        values["P_net[MW]"], values["Q_net[MVar]"] = self._p_mw, self._q_mvar
+        values["metered[Wh]"] = self._meters.total_wh
+        values["deficit[Wh]"] = self._meters.deficit_wh
+        if called.size:
+            values["alarm"] = tuple(self._alarm(int(peer), given) for peer in called)
+
+    def _alarm(self, peer: int, given: dict[str, dict[str, Any]]) -> Alarm:
+        return Alarm(
+            peer=self._peers[peer],
+            deficit_wh=float(self._meters.deficit_wh[peer]),
+            because=self._meters.because(peer),
+            soc=np.array(only(given["soc[1]"])),
+        )
+
+
+__all__ = ["Alarm", "MetersSim", "PeriodReading"]

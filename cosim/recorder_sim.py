@@ -1,0 +1,109 @@
+"""Opens the recorder to mosaik: the last box of a tick, which sees all others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from results.recording import TickRecorder
+
+from .box import Box, FloatArray, Inputs, model
+from .clock import NEVER, Clock
+
+SCALARS: Mapping[str, tuple[str, float]] = {
+    "f_hz": ("f[Hz]", 1.0),
+    "f_min_hz": ("f_min[Hz]", 1.0),
+    "f_max_hz": ("f_max[Hz]", 1.0),
+    "rocof_hz_per_s": ("rocof[Hz/s]", 1.0),
+    "p_boundary_kw": ("P_boundary[MW]", 1e3),
+    "q_boundary_kvar": ("Q_boundary[MVar]", 1e3),
+    "losses_kw": ("losses[MW]", 1e3),
+    "mismatch_pu": ("mismatch[pu]", 1.0),
+}
+"""Recorded column to the attribute it comes from, and the factor between their units."""
+
+ISLAND_SCALARS: Mapping[str, tuple[str, float]] = {
+    "rocof_500ms_hz_per_s": ("rocof_500ms[Hz/s]", 1.0),
+    "generator_kw": ("generator[kW]", 1.0),
+    "former_soc": ("former_soc[1]", 1.0),
+    "stages_shed": ("stages_shed", 1.0),
+}
+
+LISTS: Mapping[str, tuple[str, float]] = {
+    "vm_pu": ("bus Vm[pu]", 1.0),
+    "p_kw": ("P_net[MW]", 1e3),
+    "load_kw": ("load[kW]", 1.0),
+    "pv_kw": ("pv[kW]", 1.0),
+    "battery_kw": ("battery[kW]", 1.0),
+    "soc": ("soc[1]", 1.0),
+}
+"""Recorded list column to the attributes it is the sum of, one value per bus or peer."""
+
+ISLAND_LISTS: Mapping[str, tuple[str, float]] = {
+    "shed_kw": ("shed[kW]", 1.0),
+    "response_kw": ("response[kW]", 1.0),
+}
+
+Watch = Callable[[int, Mapping[str, Mapping[str, Any]]], None]
+
+
+class RecorderSim(Box):
+    """Writes a row per tick, and lets the auditor and the progress bar see the tick."""
+
+    models = {
+        "Recorder": model(
+            sorted(
+                {
+                    attr
+                    for columns in (SCALARS, ISLAND_SCALARS, LISTS, ISLAND_LISTS)
+                    for attr, _ in columns.values()
+                }
+                | {"bus P[MW]", "bus Q[MVar]", "Q_net[MVar]", "metered[Wh]"}
+            )
+        )
+    }
+
+    def init(
+        self,
+        sid: str,
+        time_resolution: float = 1.0,
+        *,
+        recorder: TickRecorder,
+        clock: Clock,
+        islanded: bool = False,
+        watch: Watch = lambda *_: None,
+    ) -> dict[str, Any]:
+        """Take the recorder, and who else is shown (tick, inputs)."""
+        self._recorder, self._clock, self._watch = recorder, clock, watch
+        scalars = {**SCALARS, **(ISLAND_SCALARS if islanded else {})}
+        lists = {**LISTS, **(ISLAND_LISTS if islanded else {})}
+        self._scalars = [
+            (place, *scalars[name]) for place, name in enumerate(recorder.scalar_names)
+        ]
+        self._lists = [(name, *lists[name]) for name in recorder.list_names]
+        meta: dict[str, Any] = self.meta
+        return meta
+
+    def advance(self, time: int, inputs: Inputs) -> int | None:
+        clock = self._clock
+        if not clock.is_physics(time):
+            return clock.preroll if time < clock.preroll else NEVER
+        given = inputs["recorder"]
+        row = self._recorder.row(clock.tick(time))
+        for place, attr, factor in self._scalars:
+            for value in given[attr].values():
+                row.scalars[place] = factor * value
+        for name, attr, factor in self._lists:
+            _copy(given[attr], row.lists[name], factor)
+        self._recorder.commit()
+        self._watch(clock.tick(time), given)
+        return time + 1 if time + 1 < clock.end else NEVER
+
+
+def _copy(sources: Mapping[str, FloatArray], into: FloatArray, factor: float) -> None:
+    values = iter(sources.values())
+    np.multiply(next(values), factor, out=into)
+    for value in values:
+        into += factor * value
