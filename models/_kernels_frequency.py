@@ -1,0 +1,387 @@
+"""The island's swing equation and everything that answers frequency, one call per tick.
+
+Frequencies are deviations from nominal [Hz], powers [kW], inertia M = 2 H S / f0 [kW s/Hz].
+The names below number the columns of the arrays that `frequency_island` fills.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+# constants of the island
+(
+    DT,
+    N_BASE,
+    LAG_RATE,
+    LOAD_PER_HZ,
+    FORMER_SET,
+    FORMER_GAIN,
+    FORMER_LAG,
+    FORMER_INERTIA,
+    FORMER_S,
+    FORMER_P_MAX,
+    FORMER_PEAK,
+    OVERLOAD_TIME,
+    LOW_TRIP,
+    HIGH_TRIP,
+    DOWN_START,
+    DOWN_GAIN,
+    DOWN_LAG,
+    UP_START,
+    UP_GAIN,
+    UP_LAG,
+    N_CONSTANTS,
+) = range(21)
+
+# one row per generator; POWER returns the mean electrical power of the tick
+ONLINE, SET, LOW, HIGH, GAIN, LAG, LEAD, TURBINE, INERTIA, POWER, N_GENERATOR = range(11)
+
+# one row per shedding stage; SERVED and TIME are means over the tick
+BELOW, DELAY, SHARE, TIMER, ACTIVE, WEIGHTED, TIME, KW, N_STAGE = range(9)
+
+# state: frequency, the former's lagged droop power, lagged over- and under-frequency,
+# then valve and turbine of every generator
+F, DROOP, OVER, UNDER, FIRST = range(5)
+
+# memory: seconds of overload, position in the ring of past frequencies, the ring
+OVERLOAD, POSITION, RING = range(3)
+
+# results of a tick
+(
+    F_MEAN,
+    F_MIN,
+    F_MAX,
+    ROCOF,
+    ROCOF_500,
+    FORMER,
+    GENERATORS,
+    MECHANICAL,
+    KINETIC,
+    STAGES,
+    N_RESULTS,
+) = range(11)
+
+RUNS, BLACK, BAD_LOAD, BAD_DER, BAD_DOWN, BAD_UP = range(6)
+
+_PHASE = 0.5  # largest product of inner step and fastest rate
+_TOLERANCE = 1.01  # an overload begins this far above the limit
+
+
+@njit(cache=True, nogil=True)
+def _slopes(
+    x: Floats,
+    dx: Floats,
+    c: Floats,
+    generators: Floats,
+    demand_kw: float,
+    fixed_kw: float,
+    former_low_kw: float,
+    former_high_kw: float,
+    down_kw: Floats,
+    up_kw: Floats,
+    down_rated_kw: Floats,
+    up_rated_kw: Floats,
+    weight: float,
+    response_kw: Floats,
+) -> float:
+    """Slopes of all states, and the former's electrical power there.
+
+    Adds `weight` times the present power to every generator's and every peer's mean.
+
+    Notes
+    -----
+    The former delivers its (limited) droop power less the power that its own
+    inertia takes; where that meets a limit and generators rotate beside it, it
+    holds the limit and the generators' inertia alone sets the slope.
+    """
+    f = x[F]
+    mechanical_kw = 0.0
+    rotating = 0.0
+    for g in range(generators.shape[0]):
+        row = generators[g]
+        valve, turbine = FIRST + 2 * g, FIRST + 2 * g + 1
+        dx[valve] = 0.0
+        dx[turbine] = 0.0
+        if row[ONLINE] == 0.0:
+            continue
+        wanted_kw = row[SET] - row[GAIN] * f
+        if row[LAG] > 0.0:
+            slope = (wanted_kw - x[valve]) / row[LAG]
+            stuck = (slope > 0 and x[valve] >= row[HIGH]) or (slope < 0 and x[valve] <= row[LOW])
+            dx[valve] = 0.0 if stuck else slope
+            wanted_kw = x[valve]
+        opening_kw = min(max(wanted_kw, row[LOW]), row[HIGH])
+        power_kw = opening_kw
+        if row[TURBINE] > 0.0:
+            dx[turbine] = (opening_kw - x[turbine]) / row[TURBINE]
+            power_kw = x[turbine] + row[LEAD] * dx[turbine]
+        row[POWER] += weight * power_kw
+        mechanical_kw += power_kw
+        rotating += row[INERTIA]
+
+    dx[OVER] = (max(f - c[DOWN_START], 0.0) - x[OVER]) / c[DOWN_LAG]
+    dx[UNDER] = (max(c[UP_START] - f, 0.0) - x[UNDER]) / c[UP_LAG]
+    answer_kw = 0.0
+    down, up = c[DOWN_GAIN] * max(x[OVER], 0.0), c[UP_GAIN] * max(x[UNDER], 0.0)
+    if down > 0.0:
+        for i in range(down_kw.size):
+            part_kw = min(down_kw[i], down * down_rated_kw[i])
+            response_kw[i] -= weight * part_kw
+            answer_kw -= part_kw
+    if up > 0.0:
+        for i in range(up_kw.size):
+            part_kw = min(up_kw[i], up * up_rated_kw[i])
+            response_kw[i] += weight * part_kw
+            answer_kw += part_kw
+
+    net_kw = demand_kw * max(1.0 + c[LOAD_PER_HZ] * f, 0.0) + fixed_kw - answer_kw - mechanical_kw
+    droop_kw = -c[FORMER_GAIN] * f
+    dx[DROOP] = 0.0
+    if c[FORMER_LAG] > 0.0:
+        dx[DROOP] = (droop_kw - x[DROOP]) / c[FORMER_LAG]
+        droop_kw = x[DROOP]
+    drive_kw = min(max(c[FORMER_SET] + droop_kw, former_low_kw), former_high_kw)
+    dx[F] = (drive_kw - net_kw) / (c[FORMER_INERTIA] + rotating)
+    former_kw = drive_kw - c[FORMER_INERTIA] * dx[F]
+    if rotating > 0.0 and not former_low_kw <= former_kw <= former_high_kw:
+        former_kw = min(max(former_kw, former_low_kw), former_high_kw)
+        dx[F] = (former_kw - net_kw) / rotating
+    return former_kw
+
+
+@njit(cache=True, nogil=True)
+def _inner_steps(
+    c: Floats, generators: Floats, load_kw: float, down_rated_kw: float, up_rated_kw: float
+) -> int:
+    """How many inner steps a base step of at most 10 ms is cut into.
+
+    The step stays below half of the shortest lag, of the fastest direct decay
+    and of the fastest swing between inertia and a lagged response.
+    """
+    rotating = 0.0
+    direct = c[LOAD_PER_HZ] * load_kw
+    lagged = c[DOWN_GAIN] * down_rated_kw / c[DOWN_LAG] + c[UP_GAIN] * up_rated_kw / c[UP_LAG]
+    for g in range(generators.shape[0]):
+        row = generators[g]
+        if row[ONLINE] == 0.0:
+            continue
+        rotating += row[INERTIA]
+        if row[LAG] > 0.0:
+            lagged += row[GAIN] / row[LAG]
+        elif row[TURBINE] > 0.0:
+            lagged += row[GAIN] / row[TURBINE]
+            direct += row[GAIN] * row[LEAD] / row[TURBINE]
+        else:
+            direct += row[GAIN]
+    inertia = rotating if rotating > 0.0 else c[FORMER_INERTIA]
+    decay = direct / inertia
+    if c[FORMER_LAG] > 0.0:
+        lagged += c[FORMER_GAIN] / c[FORMER_LAG]
+    else:
+        decay += c[FORMER_GAIN] / (rotating + c[FORMER_INERTIA])
+    rate = max(c[LAG_RATE], decay, math.sqrt(lagged / inertia))
+    return min(max(math.ceil(rate * c[DT] / c[N_BASE] / _PHASE - 1e-9), 1), 100)
+
+
+@njit(cache=True, nogil=True)
+def _faulty(values: Floats, lowest: float) -> bool:
+    """Whether a value is below `lowest` or not finite."""
+    for i in range(values.size):  # noqa: SIM110  (numba compiles a loop, not any())
+        if not lowest <= values[i] < np.inf:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def island_tick(
+    c: Floats,
+    generators: Floats,
+    stages: Floats,
+    x: Floats,
+    work: Floats,
+    memory: Floats,
+    results: Floats,
+    load_kw: Floats,
+    der_kw: Floats,
+    down_kw: Floats,
+    up_kw: Floats,
+    down_rated_kw: Floats,
+    up_rated_kw: Floats,
+    stage_of_peer: Ints,
+    losses_kw: float,
+    former_low_kw: float,
+    former_high_kw: float,
+    former_kvar: float,
+    response_kw: Floats,
+    served_kw: Floats,
+    shed: Floats,
+) -> int:
+    """Carry the island through one tick in inner steps of at most 10 ms (RK4).
+
+    Parameters
+    ----------
+    c, generators, stages, x, memory : array
+        Constants, tables and state as named above; state changes in place.
+    work : (5, x.size) float64 array
+        Scratch.
+    results : (N_RESULTS,) float64 array
+        Out; frequencies [Hz from nominal], RoCoF [Hz/s], powers [kW], kinetic
+        energy taken up by the generators [kW s].
+    load_kw, der_kw, down_kw, up_kw : (n,) float64 array
+        Consumption, baseline injection and headroom of the tick. [kW]
+    down_rated_kw, up_rated_kw : (n,) float64 array
+        What the slopes of the inverters' responses refer to. [kW]
+    stage_of_peer : (n,) or (0,) int64 array
+        Stage that sheds the peer, -1 for none; empty: every stage sheds its share.
+    losses_kw, former_low_kw, former_high_kw, former_kvar : float
+        Fixed for the tick. [kW], [kvar]
+    response_kw, served_kw, shed : (n,) float64 array
+        Out, means over the tick: inverters' answer, load served, share shed.
+
+    Returns
+    -------
+    int
+        RUNS, BLACK (the former tripped; outputs are then meaningless) or the
+        code of a faulty input.
+
+    Notes
+    -----
+    Means use the weights of RK4's stages, so that M times the change of
+    frequency equals the mean imbalance to rounding, and energies balance.
+    """
+    if _faulty(load_kw, 0.0):
+        return BAD_LOAD
+    if _faulty(der_kw, -1e300):
+        return BAD_DER
+    if _faulty(down_kw, 0.0):
+        return BAD_DOWN
+    if _faulty(up_kw, 0.0):
+        return BAD_UP
+    n, n_stages = load_kw.size, stages.shape[0]
+    total_kw = load_kw.sum()
+    supply_kw = der_kw.sum()
+    fixed_kw = losses_kw - supply_kw
+    rotating = 0.0
+    for g in range(generators.shape[0]):
+        generators[g, POWER] = 0.0
+        rotating += generators[g, ONLINE] * generators[g, INERTIA]
+    if not c[FORMER_INERTIA] + rotating > 0.0:
+        return BLACK
+
+    demand_kw = total_kw
+    for k in range(n_stages):
+        stages[k, KW] = stages[k, SHARE] * total_kw if stage_of_peer.size == 0 else 0.0
+        stages[k, WEIGHTED] = 0.0
+        stages[k, TIME] = 0.0
+    for i in range(stage_of_peer.size):
+        if stage_of_peer[i] >= 0:
+            stages[stage_of_peer[i], KW] += load_kw[i]
+    for k in range(n_stages):
+        demand_kw -= stages[k, ACTIVE] * stages[k, KW]
+
+    parts = _inner_steps(c, generators, total_kw, down_rated_kw.sum(), up_rated_kw.sum())
+    n_base = int(c[N_BASE])
+    h = c[DT] / (n_base * parts)
+    share = 1.0 / (6 * n_base * parts)
+    window = memory.size - RING
+    response_kw[:] = 0.0
+    results[:] = 0.0
+    results[F_MIN] = results[F_MAX] = x[F]
+    f_start = x[F]
+    regulation = 0.0
+    for step in range(n_base * parts):
+        for k in range(n_stages):
+            stages[k, TIME] += 6 * share * stages[k, ACTIVE]
+        part = 0.0
+        work[4] = x
+        for s in range(4):
+            weight = share if s == 0 or s == 3 else 2 * share
+            if s > 0:
+                ahead = h if s == 3 else 0.5 * h
+                for j in range(x.size):
+                    work[4, j] = x[j] + ahead * work[s - 1, j]
+            former_kw = _slopes(
+                work[4],
+                work[s],
+                c,
+                generators,
+                demand_kw,
+                fixed_kw,
+                former_low_kw,
+                former_high_kw,
+                down_kw,
+                up_kw,
+                down_rated_kw,
+                up_rated_kw,
+                weight,
+                response_kw,
+            )
+            results[F_MEAN] += weight * work[4, F]
+            part += weight * max(1.0 + c[LOAD_PER_HZ] * work[4, F], 0.0)
+            if s == 0:
+                apparent = math.hypot(former_kw, former_kvar)
+                over = apparent > _TOLERANCE * c[FORMER_S]
+                over = over or abs(former_kw) > _TOLERANCE * c[FORMER_P_MAX]
+                memory[OVERLOAD] = memory[OVERLOAD] + h if over else 0.0
+                if memory[OVERLOAD] > c[OVERLOAD_TIME] or apparent > c[FORMER_PEAK]:
+                    return BLACK
+                if abs(work[0, F]) > abs(results[ROCOF]):
+                    results[ROCOF] = work[0, F]
+        for j in range(x.size):
+            x[j] += h / 6 * (work[0, j] + 2 * work[1, j] + 2 * work[2, j] + work[3, j])
+        for g in range(generators.shape[0]):
+            valve = FIRST + 2 * g
+            x[valve] = min(max(x[valve], generators[g, LOW]), generators[g, HIGH])
+        if not c[LOW_TRIP] <= x[F] <= c[HIGH_TRIP]:
+            return BLACK
+        results[F_MIN] = min(results[F_MIN], x[F])
+        results[F_MAX] = max(results[F_MAX], x[F])
+        regulation += part
+        for k in range(n_stages):
+            stages[k, WEIGHTED] += part * stages[k, ACTIVE]
+            stages[k, TIMER] = stages[k, TIMER] + h if x[F] < stages[k, BELOW] else 0.0
+            if stages[k, ACTIVE] == 0.0 and stages[k, TIMER] > 0.0:  # noqa: SIM102
+                if stages[k, TIMER] >= stages[k, DELAY] - 1e-9:
+                    stages[k, ACTIVE] = 1.0
+                    demand_kw -= stages[k, KW]
+        if (step + 1) % parts == 0:
+            at = RING + int(memory[POSITION])
+            slope = (x[F] - memory[at]) * n_base / (window * c[DT])
+            if abs(slope) > abs(results[ROCOF_500]):
+                results[ROCOF_500] = slope
+            memory[at] = x[F]
+            memory[POSITION] = (memory[POSITION] + 1) % window
+
+    lost = 0.0
+    lost_time = 0.0
+    for k in range(n_stages):
+        results[STAGES] += stages[k, ACTIVE]
+        if stage_of_peer.size == 0:
+            lost += stages[k, SHARE] * stages[k, WEIGHTED]
+            lost_time += stages[k, SHARE] * stages[k, TIME]
+    answer_kw = 0.0
+    taken_kw = 0.0
+    for i in range(n):
+        if stage_of_peer.size > 0:
+            k = stage_of_peer[i]
+            lost = stages[k, WEIGHTED] if k >= 0 else 0.0
+            lost_time = stages[k, TIME] if k >= 0 else 0.0
+        shed[i] = min(lost_time, 1.0)
+        served_kw[i] = load_kw[i] * max(regulation - lost, 0.0)
+        taken_kw += served_kw[i]
+        answer_kw += response_kw[i]
+    for g in range(generators.shape[0]):
+        results[MECHANICAL] += generators[g, POWER]
+        taken_up = generators[g, ONLINE] * generators[g, INERTIA] * (x[F] - f_start)
+        generators[g, POWER] -= taken_up / c[DT]
+        results[KINETIC] += taken_up
+        results[GENERATORS] += generators[g, POWER]
+    results[FORMER] = taken_kw + fixed_kw - answer_kw - results[GENERATORS]
+    return RUNS

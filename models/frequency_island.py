@@ -1,0 +1,479 @@
+"""An island's frequency: one grid-former closes the balance, everybody else answers.
+
+The order within a tick is: baseline of the inverters, `IslandFrequency.step`, power flow
+with the step's answer. What the power flow then made the former deliver, losses included,
+goes into the next step, and the former's charge integrates that.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _kernels_frequency as kernel
+from .frequency_former import FormerStore
+from .frequency_parameters import Generator, InverterResponse, IslandParams, check
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class IslandTick:
+    """What one tick came to; means over the tick unless said otherwise.
+
+    Attributes
+    ----------
+    f_hz, f_min_hz, f_max_hz, f_end_hz : float
+        Mean, extrema and end; 0 when black. [Hz]
+    rocof_hz_per_s : float
+        Steepest instantaneous slope, with its sign. [Hz/s]
+    rocof_500ms_hz_per_s : float
+        Steepest slope over a sliding window of 500 ms, with its sign. [Hz/s]
+    response_kw : (n,) array
+        What frequency made each peer's inverter add to its baseline. [kW]
+    served_kw : (n,) array
+        Load as served: self-regulation and shedding included. [kW]
+    shed_fraction : (n,) array
+        Share of each peer's load that was switched off. [1]
+    generators_kw : (n_generators,) array
+        Electrical power of each: mechanical less what its rotor took up. [kW]
+    generator_kw : float
+        Their sum. [kW]
+    former_expected_kw : float
+        What is left for the former; the power flow's residual decides. [kW]
+    former_soc : float
+        State of charge at the start of the tick. [1]
+    reference_vm_pu : float
+        Voltage to hold at the former's bus. [p.u.]
+    droop_offset_hz : float
+        Deviation that the former's droop leaves for good at this power. [Hz]
+    unexplained_kw : float
+        Power that last tick's power flow took beyond what the last step and the
+        losses explain; 0 when all are wired to the same numbers. [kW]
+    black : bool
+        The former has tripped: nothing is supplied in this tick or later.
+    stages_shed : int
+        Stages that have acted and were not restored.
+    """
+
+    f_hz: float
+    f_min_hz: float
+    f_max_hz: float
+    f_end_hz: float
+    rocof_hz_per_s: float
+    rocof_500ms_hz_per_s: float
+    response_kw: Floats
+    served_kw: Floats
+    shed_fraction: Floats
+    generators_kw: Floats
+    generator_kw: float
+    former_expected_kw: float
+    former_soc: float
+    reference_vm_pu: float
+    droop_offset_hz: float
+    unexplained_kw: float
+    black: bool
+    stages_shed: int
+
+
+class IslandFrequency:
+    """Frequency, grid-former, generators, inverters' answers and shedding of one island.
+
+    Parameters
+    ----------
+    params : IslandParams
+    n_peers : int
+    dt_s : float
+        Length of a tick. [s]
+
+    Attributes
+    ----------
+    mechanical_kwh : float
+        Energy that the turbines gave since the start. [kWh]
+    kinetic_kwh : float
+        Energy that the rotors took up since the start, linear about nominal. [kWh]
+    generator_kwh : float
+        Electrical energy of the generators, mechanical less kinetic. [kWh]
+
+    Notes
+    -----
+    Bookkeeping: stored_kwh + conversion_loss_kwh change by minus the energy of the
+    powers given as `former_kw`, to rounding.
+    """
+
+    def __init__(self, params: IslandParams, n_peers: int, dt_s: float) -> None:
+        check("island", "dt_s", dt_s, "s", "1 ms to 60 s", 1e-3, 60)
+        check("island", "n_peers", n_peers, "", "1 or more", 1, math.inf)
+        self.params, self.n_peers, self.dt_s = params, n_peers, dt_s
+        self._rated_kw = _per_peer(params.inverters.rated_kw, n_peers, "inverters.rated_kw")
+        stage_of_peer = _per_peer(params.stage_of_peer, n_peers, "stage_of_peer")
+        self._stage_of_peer = (
+            np.empty(0, np.int64) if stage_of_peer is None else stage_of_peer.astype(np.int64)
+        )
+        self._store = FormerStore(params.former, dt_s)
+        self._constants = _constants(params, dt_s)
+        self._generators = _generator_table(params)
+        self._stages = _stage_table(params)
+        n_states = kernel.FIRST + 2 * len(params.generators)
+        self._x = np.zeros(n_states)
+        self._work = np.zeros((5, n_states))
+        window = max(round(0.5 * self._constants[kernel.N_BASE] / dt_s), 1)
+        self._memory = np.zeros(kernel.RING + window)
+        self._results = np.zeros(kernel.N_RESULTS)
+        self._sink_kw = 0.0
+        self._stepped = False
+        self.mechanical_kwh = self.kinetic_kwh = self.generator_kwh = 0.0
+        self._tick = self._first_tick()
+        for row, generator in enumerate(params.generators):
+            self._set_generator(row, generator.p_set_kw)
+
+    def _first_tick(self) -> IslandTick:
+        f_hz = self.params.nominal_hz
+        return IslandTick(
+            f_hz=f_hz,
+            f_min_hz=f_hz,
+            f_max_hz=f_hz,
+            f_end_hz=f_hz,
+            rocof_hz_per_s=0.0,
+            rocof_500ms_hz_per_s=0.0,
+            response_kw=np.zeros(self.n_peers),
+            served_kw=np.zeros(self.n_peers),
+            shed_fraction=np.zeros(self.n_peers),
+            generators_kw=np.zeros(len(self.params.generators)),
+            generator_kw=0.0,
+            former_expected_kw=0.0,
+            former_soc=self._store.soc,
+            reference_vm_pu=self._store.vm_pu,
+            droop_offset_hz=0.0,
+            unexplained_kw=0.0,
+            black=False,
+            stages_shed=0,
+        )
+
+    @property
+    def former_soc(self) -> float:
+        """State of charge, of what has been booked. [1]"""
+        return self._store.soc
+
+    @property
+    def stored_kwh(self) -> float:
+        """Energy in the former's store. [kWh]"""
+        return self._store.stored_kwh
+
+    @property
+    def conversion_loss_kwh(self) -> float:
+        """Energy lost in the former's conversion since the start. [kWh]"""
+        return self._store.conversion_loss_kwh
+
+    def equilibrate(self, p_load_kw: float, p_der_kw: float, p_losses_kw: float = 0.0) -> None:
+        """Choose set powers so that the island starts at rest at nominal frequency.
+
+        The generators keep their set powers if the former can carry the rest;
+        otherwise they are moved, in order, as far as their limits let them.
+
+        Raises
+        ------
+        ValueError
+            If generators and former together cannot carry the balance.
+        """
+        need_kw = p_load_kw - p_der_kw + p_losses_kw
+        low_kw, high_kw = self._store.limits_kw(0.0)
+        check("island", "net load at the start", need_kw, "kW", "a finite value", -1e12, 1e12)
+        sets_kw = [generator.p_set_kw for generator in self.params.generators]
+        for row, generator in enumerate(self.params.generators):
+            rest_kw = need_kw - math.fsum(sets_kw)
+            wanted_kw = sets_kw[row] + rest_kw - min(max(rest_kw, low_kw), high_kw)
+            sets_kw[row] = min(max(wanted_kw, generator.p_min_kw), generator.p_max_kw)
+        former_kw = need_kw - math.fsum(sets_kw)
+        slack_kw = 1e-9 * max(1.0, abs(need_kw))
+        if not low_kw - slack_kw <= former_kw <= high_kw + slack_kw:
+            raise ValueError(
+                f"island: grid-former would start at {former_kw:.3f} kW for a net load of "
+                f"{need_kw:.3f} kW; expected {low_kw:.3f} to {high_kw:.3f} kW "
+                f"(state of charge {self.former_soc:.4f})"
+            )
+        for row, set_kw in enumerate(sets_kw):
+            self._set_generator(row, set_kw)
+        self._constants[kernel.FORMER_SET] = former_kw
+        self._x[: kernel.FIRST] = 0.0
+        self._memory[:] = 0.0
+
+    def _set_generator(self, row: int, set_kw: float) -> None:
+        self._generators[row, kernel.SET] = set_kw
+        first = kernel.FIRST + 2 * row
+        self._x[first : first + 2] = set_kw
+
+    def trip_generator(self, name: str) -> None:
+        """Take a generator off the island at the start of the next step.
+
+        Raises
+        ------
+        ValueError
+            If no generator has this name.
+        """
+        names = [generator.name for generator in self.params.generators]
+        if name not in names:
+            raise ValueError(f"no generator {name!r}; known: {', '.join(names) or 'none'}")
+        self._generators[names.index(name), kernel.ONLINE] = 0.0
+
+    def trip_former(self) -> None:
+        """Take the grid-former off: the island is black from the next step on."""
+        self._tick.black = True
+
+    def restore(self, stage: int | None = None) -> None:
+        """Switch shed load on again: one stage, counted from 0, or all."""
+        rows = slice(None) if stage is None else slice(stage, stage + 1)
+        if stage is not None:
+            last = len(self.params.stages) - 1
+            check("island", "stage to restore", stage, "", f"0 to {last}", 0, last)
+        self._stages[rows, kernel.ACTIVE] = 0.0
+        self._stages[rows, kernel.TIMER] = 0.0
+
+    def step(
+        self,
+        *,
+        load_kw: Floats,
+        der_kw: Floats,
+        down_kw: Floats,
+        up_kw: Floats,
+        losses_kw: float = 0.0,
+        former_kw: float | None = None,
+        former_kvar: float = 0.0,
+    ) -> IslandTick:
+        """Carry the island through one tick.
+
+        Parameters
+        ----------
+        load_kw, der_kw : (n,) array
+            Consumption and the inverters' injection, both before any answer to
+            frequency. [kW]
+        down_kw, up_kw : (n,) array
+            How far each peer's inverter can go below and above that. [kW]
+        losses_kw : float
+            Line losses of the last tick. [kW]
+        former_kw, former_kvar : float
+            What last tick's power flow made the former deliver; without
+            `former_kw`, what the last step expected. The first step, which has
+            no last tick, takes only `losses_kw`. [kW], [kvar]
+
+        Returns
+        -------
+        IslandTick
+            The same object every time, arrays included: copy what you keep.
+            A tick in which the former trips is black as a whole.
+
+        Raises
+        ------
+        ValueError
+            For arrays of another shape and values that are negative or not finite.
+        """
+        former_kw = self._tick.former_expected_kw if former_kw is None else former_kw
+        if not math.isfinite(losses_kw + former_kw + former_kvar):
+            raise ValueError(
+                f"island: losses_kw {losses_kw}, former_kw {former_kw}, former_kvar "
+                f"{former_kvar}; expected finite values"
+            )
+        load_kw, der_kw, down_kw, up_kw = self._arrays(load_kw, der_kw, down_kw, up_kw)
+        self._take_over(losses_kw, former_kw, former_kvar)
+        if self._tick.black:
+            return self._dark(der_kw)
+        low_kw, high_kw = self._store.limits_kw(former_kvar)
+        rated_kw, tick = self._rated_kw, self._tick
+        code = kernel.island_tick(
+            self._constants,
+            self._generators,
+            self._stages,
+            self._x,
+            self._work,
+            self._memory,
+            self._results,
+            load_kw,
+            der_kw,
+            down_kw,
+            up_kw,
+            down_kw if rated_kw is None else rated_kw,
+            up_kw if rated_kw is None else rated_kw,
+            self._stage_of_peer,
+            self._sink_kw,
+            low_kw,
+            high_kw,
+            float(former_kvar),
+            tick.response_kw,
+            tick.served_kw,
+            tick.shed_fraction,
+        )
+        if code == kernel.BLACK:
+            return self._dark(der_kw)
+        if code != kernel.RUNS:
+            raise ValueError(_fault(code, (load_kw, der_kw, down_kw, up_kw)))
+        return self._report()
+
+    def close(self, former_kw: float | None = None) -> None:
+        """Book the last tick's former power, after the last step. [kW]"""
+        if self._stepped and not self._tick.black:
+            self._store.close(self._tick.former_expected_kw if former_kw is None else former_kw)
+        self._stepped = False
+
+    def _take_over(self, losses_kw: float, former_kw: float, former_kvar: float) -> None:
+        """Book what the power flow made of the last tick, and trip if it must be."""
+        tick, store = self._tick, self._store
+        tick.unexplained_kw = 0.0
+        if not self._stepped or tick.black:
+            self._sink_kw = losses_kw
+        else:
+            store.close(former_kw)
+            self._sink_kw += former_kw - tick.former_expected_kw
+            tick.unexplained_kw = self._sink_kw - losses_kw
+            store.follow_voltage(former_kw, former_kvar)
+            tick.black = store.empty or store.overfull(former_kw)
+        self._stepped = True
+
+    def _report(self) -> IslandTick:
+        tick, nominal_hz, hours = self._tick, self.params.nominal_hz, self.dt_s / 3600
+        (
+            mean_hz,
+            min_hz,
+            max_hz,
+            tick.rocof_hz_per_s,
+            tick.rocof_500ms_hz_per_s,
+            tick.former_expected_kw,
+            tick.generator_kw,
+            mechanical_kw,
+            kinetic_kws,
+            stages,
+        ) = self._results.tolist()
+        tick.f_hz = nominal_hz + mean_hz
+        tick.f_min_hz, tick.f_max_hz = nominal_hz + min_hz, nominal_hz + max_hz
+        tick.f_end_hz = nominal_hz + self._x.item(kernel.F)
+        tick.generators_kw[:] = self._generators[:, kernel.POWER]
+        tick.former_soc = self._store.soc
+        tick.reference_vm_pu = self._store.vm_pu
+        gain = self._constants.item(kernel.FORMER_GAIN)
+        beyond_kw = tick.former_expected_kw - self._constants.item(kernel.FORMER_SET)
+        tick.droop_offset_hz = -beyond_kw / gain if gain > 0 else 0.0
+        tick.stages_shed = int(stages)
+        self.mechanical_kwh += mechanical_kw * hours
+        self.kinetic_kwh += kinetic_kws / 3600
+        self.generator_kwh += tick.generator_kw * hours
+        return tick
+
+    def _dark(self, der_kw: Floats) -> IslandTick:
+        """Report a tick without supply: everything that feeds or draws is off."""
+        tick = self._tick
+        tick.black = True
+        tick.f_hz = tick.f_min_hz = tick.f_max_hz = tick.f_end_hz = 0.0
+        tick.rocof_hz_per_s = tick.rocof_500ms_hz_per_s = 0.0
+        tick.droop_offset_hz = tick.unexplained_kw = 0.0
+        tick.generator_kw = tick.former_expected_kw = tick.reference_vm_pu = 0.0
+        tick.generators_kw[:] = 0.0
+        tick.served_kw[:] = 0.0
+        tick.shed_fraction[:] = 1.0
+        np.negative(der_kw, out=tick.response_kw)
+        tick.former_soc = self._store.soc
+        tick.stages_shed = len(self.params.stages)
+        return tick
+
+    def _arrays(self, *values: Floats) -> tuple[Floats, ...]:
+        arrays = tuple(np.ascontiguousarray(value, dtype=np.float64) for value in values)
+        for name, array in zip(_INPUTS, arrays, strict=True):
+            if array.shape != (self.n_peers,):
+                raise ValueError(
+                    f"island: {name} has shape {array.shape}; expected ({self.n_peers},)"
+                )
+        return arrays
+
+
+_INPUTS = ("load_kw", "der_kw", "down_kw", "up_kw")
+
+
+def _fault(code: int, arrays: tuple[Floats, ...]) -> str:
+    """Say which peer's input the kernel refused."""
+    place = code - kernel.BAD_LOAD
+    values = arrays[place]
+    wrong = ~np.isfinite(values)
+    if code != kernel.BAD_DER:
+        wrong |= values < 0
+    peer = int(np.flatnonzero(wrong)[0])
+    expected = "a finite value" if code == kernel.BAD_DER else "a finite value, 0 or more"
+    return f"island: {_INPUTS[place]}[{peer}] is {values[peer]} kW; expected {expected}"
+
+
+def _per_peer(values: ArrayLike | None, n_peers: int, name: str) -> Floats | None:
+    """One value per peer as floats, or None."""
+    if values is None:
+        return None
+    array = np.array(values, dtype=np.float64)
+    if array.shape != (n_peers,):
+        raise ValueError(
+            f"island: {name} has shape {array.shape}; expected one value for each of "
+            f"{n_peers} peers"
+        )
+    return array
+
+
+def _constants(params: IslandParams, dt_s: float) -> Floats:
+    c = np.zeros(kernel.N_CONSTANTS)
+    former, inverters, f0 = params.former, params.inverters, params.nominal_hz
+    c[kernel.DT] = dt_s
+    c[kernel.N_BASE] = math.ceil(dt_s / 0.01 - 1e-9)
+    c[kernel.LAG_RATE] = _fastest_lag(params)
+    c[kernel.LOAD_PER_HZ] = params.load_percent_per_hz / 100
+    c[kernel.FORMER_GAIN] = former.p_max_kw / (former.droop_pu * f0)
+    if former.virtual_inertia_s is None:
+        c[kernel.FORMER_INERTIA] = former.measurement_lag_s * c[kernel.FORMER_GAIN]
+    else:
+        c[kernel.FORMER_INERTIA] = 2 * former.virtual_inertia_s * former.s_kva / f0
+        c[kernel.FORMER_LAG] = former.measurement_lag_s
+    c[kernel.FORMER_S], c[kernel.FORMER_P_MAX] = former.s_kva, former.p_max_kw
+    c[kernel.FORMER_PEAK] = former.peak_factor * former.s_kva
+    c[kernel.OVERLOAD_TIME] = former.overload_time_s
+    c[kernel.LOW_TRIP], c[kernel.HIGH_TRIP] = former.f_low_trip_hz - f0, former.f_high_trip_hz - f0
+    c[kernel.DOWN_START] = inverters.start_hz - f0
+    c[kernel.DOWN_GAIN], c[kernel.DOWN_LAG] = inverters.percent_per_hz / 100, inverters.lag_s
+    c[kernel.UP_START] = inverters.support_start_hz - f0
+    c[kernel.UP_GAIN] = inverters.support_percent_per_hz / 100
+    c[kernel.UP_LAG] = inverters.support_lag_s
+    return c
+
+
+def _fastest_lag(params: IslandParams) -> float:
+    """Rate of the shortest lag in use. [1/s]"""
+    lags_s = [_lag for g in params.generators for _lag in _generator_lags(g)]
+    lags_s += _response_lags(params.inverters)
+    if params.former.virtual_inertia_s is not None:
+        lags_s.append(params.former.measurement_lag_s)
+    return max((1 / lag_s for lag_s in lags_s if lag_s > 0), default=0.0)
+
+
+def _generator_lags(generator: Generator) -> tuple[float, float]:
+    return generator.governor_lag_s, generator.turbine_lag_s
+
+
+def _response_lags(inverters: InverterResponse) -> list[float]:
+    supports = inverters.support_percent_per_hz > 0
+    return [inverters.lag_s] + [inverters.support_lag_s] * supports
+
+
+def _generator_table(params: IslandParams) -> Floats:
+    table = np.zeros((len(params.generators), kernel.N_GENERATOR))
+    for row, generator in zip(table, params.generators, strict=True):
+        row[kernel.ONLINE] = 1.0
+        row[kernel.LOW], row[kernel.HIGH] = generator.p_min_kw, generator.p_max_kw
+        row[kernel.GAIN] = generator.s_kva / (generator.droop_pu * params.nominal_hz)
+        row[kernel.LAG] = generator.governor_lag_s
+        row[kernel.LEAD] = generator.turbine_lead_s
+        row[kernel.TURBINE] = generator.turbine_lag_s
+        row[kernel.INERTIA] = 2 * generator.inertia_s * generator.s_kva / params.nominal_hz
+    return table
+
+
+def _stage_table(params: IslandParams) -> Floats:
+    table = np.zeros((len(params.stages), kernel.N_STAGE))
+    for row, stage in zip(table, params.stages, strict=True):
+        row[kernel.BELOW] = stage.below_hz - params.nominal_hz
+        row[kernel.DELAY] = stage.delay_s
+        row[kernel.SHARE] = stage.share
+    return table
