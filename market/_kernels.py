@@ -131,3 +131,96 @@ def clear_uniform(
                 in_turn &= _goes_before(ask_before, i, turn, order_id)
                 ask_before = i
     return last_bid, last_ask, low, high, bid_share, ask_share, True, in_turn
+
+
+@njit(cache=True, nogil=True)
+def transport(
+    supply: Ints, demand: Ints, cost: Ints, flow: Ints, row_value: Ints, column_value: Ints
+) -> None:
+    """Move all supply to all demand at least cost: the transport problem, in integers.
+
+    Successive shortest paths with node values, as in the Hungarian method [1]_: each round sends
+    what fits along the cheapest way from one row to a column that still wants some.
+
+    Parameters
+    ----------
+    supply, demand : (n,), (m,) int64 array
+        Not negative, with equal sums.
+    cost : (n, m) int64 array
+    flow : (n, m) int64 array, zeros, written
+    row_value, column_value : (n,), (m,) int64 array, zeros, written
+        Their sum never exceeds a cell's cost and equals it where something flows, which proves
+        the flow optimal.
+
+    References
+    ----------
+    .. [1] R. Jonker and A. Volgenant, "A shortest augmenting path algorithm for dense and sparse
+       linear assignment problems," Computing, vol. 38, 1987.
+    """
+    n, m = cost.shape
+    left, wanted = supply.copy(), demand.copy()
+    row_far, column_far = np.empty(n, np.int64), np.empty(m, np.int64)
+    row_from, column_from = np.empty(n, np.int64), np.empty(m, np.int64)
+    row_seen, column_seen = np.empty(n, np.bool_), np.empty(m, np.bool_)
+    waiting = np.empty(n, np.int64)
+    for i in range(n):
+        if m > 0:
+            row_value[i] = cost[i].min()
+    for start in range(n):
+        while left[start] > 0:
+            row_seen[:] = False
+            column_seen[:] = False
+            column_far[:] = _FAR
+            row_far[start], row_from[start], row_seen[start] = 0, -1, True
+            waiting[0] = start
+            n_waiting = 1
+            end = -1
+            while end < 0:
+                for w in range(n_waiting):
+                    r = waiting[w]
+                    base = row_far[r] - row_value[r]
+                    for c in range(m):
+                        far = base + cost[r, c] - column_value[c]
+                        if far < column_far[c] and not column_seen[c]:
+                            column_far[c], column_from[c] = far, r
+                nearest = -1
+                for c in range(m):
+                    if not column_seen[c] and (nearest < 0 or column_far[c] < column_far[nearest]):
+                        nearest = c
+                column_seen[nearest] = True
+                if wanted[nearest] > 0:
+                    end = nearest
+                n_waiting = 0
+                for r in range(n):
+                    if flow[r, nearest] > 0 and not row_seen[r]:
+                        row_seen[r] = True
+                        row_far[r], row_from[r] = column_far[nearest], nearest
+                        waiting[n_waiting] = r
+                        n_waiting += 1
+
+            reach = column_far[end]
+            for r in range(n):
+                if row_seen[r] and row_far[r] < reach:
+                    row_value[r] += reach - row_far[r]
+            for c in range(m):
+                if column_seen[c]:
+                    column_value[c] -= reach - column_far[c]
+
+            sent = min(left[start], wanted[end])
+            c = end
+            while True:
+                r = column_from[c]
+                if row_from[r] < 0:
+                    break
+                c = row_from[r]
+                sent = min(sent, flow[r, c])
+            c = end
+            while True:
+                r = column_from[c]
+                flow[r, c] += sent
+                c = row_from[r]
+                if c < 0:
+                    break
+                flow[r, c] -= sent
+            left[start] -= sent
+            wanted[end] -= sent

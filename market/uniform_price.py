@@ -94,7 +94,7 @@ class UniformPrice:
 
 def _cross(orders: Orders, filled_wh: Ints) -> _Cross:
     """Find the trades; a book with few orders over many ticks is ranked first."""
-    lowest_ask, highest_bid = reach_of_book(orders.price_ticks, orders.is_buy)
+    lowest_ask, highest_bid = map(int, reach_of_book(orders.price_ticks, orders.is_buy))
     if lowest_ask > highest_bid:
         return _Cross(0, 0, 0, 0, -1, -1, any_trade=False, in_turn=True)
     if highest_bid - lowest_ask <= 4 * len(orders) + 2**14:
