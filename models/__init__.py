@@ -1,4 +1,4 @@
-"""What the physics does: grid, frequency, PV, batteries, inverters, loads, weather, energy managers.
+"""What the physics does: grid, frequency, PV, batteries, inverters, loads, energy managers.
 
 Plain objects on numpy arrays; nothing here knows of markets, devices or mosaik. Names are
 loaded on first use, so that importing the folder stays cheap.
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .battery import Battery as Battery
+    from .battery import BatteryParams as BatteryParams
     from .der import DerFleet as DerFleet
-    from .der import DerParams as DerParams
     from .der import DerTick as DerTick
     from .energy_manager import EnergyManagers as EnergyManagers
     from .energy_manager import Offers as Offers
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Battery": "battery",
+    "BatteryParams": "battery",
     "DerFleet": "der",
-    "DerParams": "der",
     "DerTick": "der",
     "EnergyManagers": "energy_manager",
     "Forecaster": "forecast",
@@ -34,10 +34,10 @@ _HOME = {
     "RefinedProfiles": "refine",
 }
 
-__all__ = [  # noqa: F822  (loaded by __getattr__)
+__all__ = [
     "Battery",
+    "BatteryParams",
     "DerFleet",
-    "DerParams",
     "DerTick",
     "EnergyManagers",
     "Forecaster",
