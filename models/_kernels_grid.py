@@ -1,0 +1,160 @@
+"""What surrounds the power flow's linear algebra in every tick: arrays in, arrays out."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Complexes = NDArray[np.complex128]
+Ints = NDArray[np.int64]
+MatrixIndex = NDArray[np.int32]
+
+PQ, PV, REFERENCE = 0, 1, 2
+
+
+@njit(cache=True, nogil=True)
+def gather_injection(
+    p_mw: Floats,
+    q_mvar: Floats,
+    node_of_bus: Ints,
+    s_static: Complexes,
+    base_mva: float,
+    s: Complexes,
+) -> int:
+    """Add the injections at the buses onto the nodes that the solver knows.
+
+    Parameters
+    ----------
+    p_mw, q_mvar : (n_bus,) float64 array
+        Injection into the grid. [MW], [Mvar]
+    node_of_bus : (n_bus,) int64 array
+        Node of each bus; -1 for a de-energised bus, whose injection is ignored.
+    s_static : (n_node,) complex128 array
+        Injection of what stayed in the network. [p.u.]
+    base_mva : float
+        Base power. [MVA]
+    s : (n_node,) complex128 array
+        Result: injection at each node. [p.u.]
+
+    Returns
+    -------
+    int
+        The first bus whose injection is not finite, or -1.
+    """
+    s[:] = s_static
+    for bus in range(p_mw.size):
+        if not np.isfinite(p_mw[bus] + q_mvar[bus]):
+            return bus
+        node = node_of_bus[bus]
+        if node >= 0:
+            s[node] += complex(p_mw[bus], q_mvar[bus]) / base_mva
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def node_powers(
+    indptr: MatrixIndex,
+    indices: MatrixIndex,
+    admittance: Complexes,
+    v: Complexes,
+    taken: Complexes,
+) -> None:
+    """Compute V·conj(YV), the power that the network takes from each node.
+
+    Parameters
+    ----------
+    indptr, indices : int32 array
+        Bus admittance matrix in compressed columns.
+    admittance : (n_nonzero,) complex128 array
+        Its values. [p.u.]
+    v : (n_node,) complex128 array
+        Voltages. [p.u.]
+    taken : (n_node,) complex128 array
+        Result. [p.u.]
+    """
+    taken[:] = 0.0
+    for column in range(v.size):
+        for k in range(indptr[column], indptr[column + 1]):
+            taken[indices[k]] += admittance[k] * v[column]
+    for node in range(v.size):
+        taken[node] = v[node] * np.conj(taken[node])
+
+
+@njit(cache=True, nogil=True)
+def read_network(
+    indptr: MatrixIndex,
+    indices: MatrixIndex,
+    admittance: Complexes,
+    v: Complexes,
+    s: Complexes,
+    s_static: Complexes,
+    kind: Ints,
+    node_of_bus: Ints,
+    lead_of_node: Ints,
+    p_mw: Floats,
+    q_mvar: Floats,
+    base_mva: float,
+    taken: Complexes,
+    vm_pu: Floats,
+    p_bus_mw: Floats,
+    q_bus_mvar: Floats,
+    totals: Floats,
+) -> None:
+    """Read off a solved network what the buses see and how well it balances.
+
+    Parameters
+    ----------
+    indptr, indices, admittance : arrays
+        Bus admittance matrix in compressed columns. [p.u.]
+    v, s, s_static : (n_node,) complex128 array
+        Voltages, specified injections, and the part of them that stayed in the
+        network. [p.u.]
+    kind : (n_node,) int64 array
+        PQ, PV or REFERENCE.
+    node_of_bus : (n_bus,) int64 array
+        Node of each bus, -1 when it is de-energised.
+    lead_of_node : (n_node,) int64 array
+        The bus that answers for its node's balance, -1 for a node without a bus.
+    p_mw, q_mvar : (n_bus,) float64 array
+        What was injected at each bus. [MW], [Mvar]
+    base_mva : float
+        Base power. [MVA]
+    taken : (n_node,) complex128 array
+        Result: power into the network at each node. [p.u.]
+    vm_pu, p_bus_mw, q_bus_mvar : (n_bus,) float64 array
+        Result: voltage magnitude, and power into the network at each bus.
+        [p.u.], [MW], [Mvar]
+    totals : (5,) float64 array
+        Result: P and Q at the boundary, losses, worst mismatch and its node.
+        [MW], [Mvar], [MW], [p.u.], [1]
+    """
+    node_powers(indptr, indices, admittance, v, taken)
+    for bus in range(node_of_bus.size):
+        node = node_of_bus[bus]
+        vm_pu[bus] = abs(v[node]) if node >= 0 else 0.0
+        p_bus_mw[bus] = p_mw[bus] if node >= 0 else 0.0
+        q_bus_mvar[bus] = q_mvar[bus] if node >= 0 else 0.0
+    boundary = 0.0 + 0.0j
+    losses = 0.0
+    worst = 0.0
+    worst_node = -1
+    for node in range(v.size):
+        losses += taken[node].real
+        gap = taken[node] - s[node]
+        if kind[node] == REFERENCE:
+            boundary += gap
+        else:
+            size = abs(gap.real) if kind[node] == PV else abs(gap)
+            if not size <= worst:  # a NaN counts as the worst
+                worst = size
+                worst_node = node
+        lead = lead_of_node[node]
+        if lead >= 0:
+            extra = (gap + s_static[node]) * base_mva
+            p_bus_mw[lead] += extra.real
+            q_bus_mvar[lead] += extra.imag
+    totals[0] = boundary.real * base_mva
+    totals[1] = boundary.imag * base_mva
+    totals[2] = losses * base_mva
+    totals[3] = worst
+    totals[4] = worst_node

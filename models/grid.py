@@ -1,0 +1,404 @@
+"""The grid of one feeder, solved as an AC power flow in every tick.
+
+pandapower describes the network and builds its admittance matrix; between changes
+of topology only that matrix, the injections and the last voltages are touched, by
+lightsim2grid's Newton–Raphson with KLU.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandapower as pp
+from lightsim2grid.algorithm import NRSing_KLU
+from numpy.typing import NDArray
+from pandapower.auxiliary import LoadflowNotConverged
+
+from ._kernels_grid import gather_injection, node_powers, read_network
+from .grid_branches import electrical_distance_ohm, line_loading_percent, trafo_loading_percent
+from .grid_case import Case, build_case, bus_names, load_net, own_net
+from .grid_topology import index_of, isolate_upstream
+
+Floats = NDArray[np.float64]
+Complexes = NDArray[np.complex128]
+
+MAX_ITERATIONS = 20
+MAX_ZIP_ROUNDS = 50
+ZIP_TOLERANCE_PU = 1e-10
+
+
+class PowerFlowDiverged(RuntimeError):
+    """The power flow found no voltages for these injections.
+
+    Attributes
+    ----------
+    bus_name : str
+        Bus whose balance is furthest from met.
+    mismatch_pu : float
+        By how much. [p.u.]
+    """
+
+    def __init__(self, bus_name: str, mismatch_pu: float, because: str) -> None:
+        super().__init__(
+            f"power flow diverged ({because}); worst bus {bus_name!r}, "
+            f"{mismatch_pu:.3g} p.u. out of balance"
+        )
+        self.bus_name = bus_name
+        self.mismatch_pu = mismatch_pu
+
+
+@dataclass(slots=True)
+class GridState:
+    """What one tick's power flow found; reused, so copy what you keep."""
+
+    vm_pu: Floats
+    """Voltage magnitude at each bus, 0 where de-energised. [p.u.]"""
+    p_bus_mw: Floats
+    """What the network took at each bus, from V·conj(YV). [MW]"""
+    q_bus_mvar: Floats
+    """Likewise. [Mvar]"""
+    p_boundary_mw: float = 0.0
+    """Injection of the reference: upstream grid, or former of an island. [MW]"""
+    q_boundary_mvar: float = 0.0
+    """Likewise. [Mvar]"""
+    losses_mw: float = 0.0
+    """Active losses in lines, transformers and shunts. [MW]"""
+    mismatch_pu: float = 0.0
+    """Largest |V·conj(YV) − S| away from the reference. [p.u.]"""
+    iterations: int = 0
+
+
+@dataclass(slots=True)
+class _Work:
+    """Arrays that a tick writes into."""
+
+    s: Complexes
+    taken: Complexes
+    totals: Floats = field(default_factory=lambda: np.zeros(5))
+
+
+class Grid:
+    """One network whose peers say what they inject and learn what voltage they get.
+
+    Parameters
+    ----------
+    net : pandapowerNet
+        Copied; the original stays as it is.
+    keep_elements : bool
+        False: loads, generators and storage of the network are dropped, since peers
+        own them. True: they stay and inject what the network says.
+    tolerance_pu : float
+        Largest nodal mismatch that counts as solved. [p.u.]
+
+    Attributes
+    ----------
+    bus_names : tuple of str
+        Every bus once, in the order of all arrays.
+    load_buses : tuple of int
+        Positions of the buses that carried a load, in the order of the load table.
+    """
+
+    _case: Case
+    _v: Complexes
+    _work: _Work
+    _matrix: tuple[NDArray[np.int32], NDArray[np.int32], Complexes]
+    _slack_weights: Floats
+    _solver: Any
+
+    def __init__(
+        self, net: Any, *, keep_elements: bool = False, tolerance_pu: float = 1e-10
+    ) -> None:
+        self.bus_names = bus_names(net)
+        self.n_bus = len(self.bus_names)
+        self.load_buses = tuple(int(net.bus.index.get_loc(bus)) for bus in net.load["bus"])
+        self.tolerance_pu = tolerance_pu
+        self._positions = {name: position for position, name in enumerate(self.bus_names)}
+        self._net = own_net(net, keep_elements=keep_elements)
+        self._p_mw = np.zeros(self.n_bus)
+        self._q_mvar = np.zeros(self.n_bus)
+        self._state = GridState(np.zeros(self.n_bus), np.zeros(self.n_bus), np.zeros(self.n_bus))
+        self._adopt(self._build(self._net))
+
+    @classmethod
+    def from_json(cls, path: str | Path, *, keep_elements: bool = False) -> Self:
+        """Read a network from pandapower JSON."""
+        return cls(load_net(path), keep_elements=keep_elements)
+
+    @classmethod
+    def from_net(cls, net: Any, *, keep_elements: bool = False) -> Self:
+        """Take a pandapower network, which is copied."""
+        return cls(net, keep_elements=keep_elements)
+
+    # -- what is where
+
+    def bus_position(self, name: str) -> int:
+        """Position of a bus in all arrays.
+
+        Raises
+        ------
+        KeyError
+            When the grid has no bus of this name.
+        """
+        if name not in self._positions:
+            raise KeyError(f"no bus {name!r} in this grid of {self.n_bus} buses")
+        return self._positions[name]
+
+    @property
+    def edges(self) -> NDArray[np.int64]:
+        """(m, 2) positions of the buses that lines and transformers join, for drawing."""
+        index = self._net.bus.index
+        lines = self._net.line[["from_bus", "to_bus"]].to_numpy()
+        trafos = self._net.trafo[["hv_bus", "lv_bus"]].to_numpy()
+        ends = np.concatenate([lines, trafos]).astype(np.int64)
+        positions: NDArray[np.int64] = index.get_indexer(ends.ravel()).astype(np.int64)
+        return positions.reshape(-1, 2)
+
+    @property
+    def case(self) -> Case:
+        """The arrays over nodes that the solver works on; they change with the topology."""
+        return self._case
+
+    @property
+    def v_node_pu(self) -> Complexes:
+        """Complex voltages at the nodes of `case`. [p.u.]"""
+        return self._v
+
+    # -- every tick
+
+    def solve(self, p_mw: Floats, q_mvar: Floats) -> GridState:
+        """Find the voltages for these injections.
+
+        Parameters
+        ----------
+        p_mw, q_mvar : (n_bus,) float64 array
+            Injection into the grid at each bus. [MW], [Mvar]
+
+        Returns
+        -------
+        GridState
+            The same object every time.
+
+        Raises
+        ------
+        ValueError
+            When an injection is not finite or the arrays have another shape.
+        PowerFlowDiverged
+            When there is no solution; the last good voltages are kept.
+        """
+        if p_mw.shape != self._p_mw.shape or q_mvar.shape != self._p_mw.shape:
+            raise ValueError(
+                f"grid: expected {self.n_bus} injections, got p_mw {p_mw.shape}, "
+                f"q_mvar {q_mvar.shape}"
+            )
+        self._p_mw[:] = p_mw
+        self._q_mvar[:] = q_mvar
+        case, work, state = self._case, self._work, self._state
+        bad = gather_injection(
+            self._p_mw, self._q_mvar, case.node_of_bus, case.s_static, case.base_mva, work.s
+        )
+        if bad >= 0:
+            raise ValueError(
+                f"grid: injection at bus {self.bus_names[bad]!r} is {p_mw[bad]} MW, "
+                f"{q_mvar[bad]} Mvar; expected finite numbers"
+            )
+        if case.zip_loads is None:
+            self._v = self._newton(self._v)
+            static = case.s_static
+        else:
+            static = self._solve_voltage_dependent(case.zip_loads)
+        read_network(
+            *self._matrix, self._v, work.s, static, case.kind, case.node_of_bus,
+            case.lead_of_node, self._p_mw, self._q_mvar, case.base_mva, work.taken,
+            state.vm_pu, state.p_bus_mw, state.q_bus_mvar, work.totals,
+        )  # fmt: skip
+        (
+            state.p_boundary_mw,
+            state.q_boundary_mvar,
+            state.losses_mw,
+            state.mismatch_pu,
+            worst,
+        ) = work.totals.tolist()
+        state.iterations = self._solver.get_nb_iter()
+        if not state.mismatch_pu <= 1e-8:
+            raise self._diverged(int(worst), state.mismatch_pu, "the solution does not balance")
+        return state
+
+    def _newton(self, v: Complexes) -> Complexes:
+        """Solve from these voltages; failing that, once more from pandapower's."""
+        case = self._case
+        error = ""
+        for start in (v, case.v_start):
+            solved = self._solver.solve(
+                case.ybus, start, self._work.s, case.ref, self._slack_weights, case.pv, case.pq,
+                MAX_ITERATIONS, self.tolerance_pu,
+            )  # fmt: skip
+            if solved:
+                result: Complexes = self._solver.get_V()
+                return result
+            error = self._solver.get_error().name
+            self._solver.reset()
+        raise self._diverged(*self._worst_node(v), error)
+
+    def _solve_voltage_dependent(self, zip_loads: Any) -> Complexes:
+        """Iterate S(V) of the network's own loads; return the static part that held."""
+        given = self._work.s - self._case.s_static
+        v = self._v
+        before = np.zeros_like(given)
+        for _ in range(MAX_ZIP_ROUNDS):
+            change = zip_loads.injection_change(np.abs(v))
+            self._work.s[:] = given + self._case.s_static + change
+            v = self._newton(v)
+            if np.abs(change - before).max() <= ZIP_TOLERANCE_PU:
+                self._v = v
+                static: Complexes = self._case.s_static + change
+                return static
+            before = change
+        raise self._diverged(*self._worst_node(v), "voltage-dependent loads did not settle")
+
+    # -- events
+
+    def set_reference_voltage(self, vm_pu: float) -> None:
+        """Set the voltage of the reference, or of all references. [p.u.]
+
+        It acts with the next solution, which starts from voltages scaled alike.
+        """
+        if not 0 < vm_pu < 2:
+            raise ValueError(f"grid: reference voltage {vm_pu} p.u. is outside 0 to 2 p.u.")
+        case = self._case
+        ratio = vm_pu / np.abs(self._v[case.ref])
+        if case.pv.size or case.ref.size > 1:
+            self._v[case.ref] *= ratio
+        else:
+            self._v *= ratio[0]
+        case.v_start[case.ref] = self._v[case.ref]
+        self._net.ext_grid["vm_pu"] = vm_pu
+        self._net.gen.loc[self._net.gen["slack"].astype(bool), "vm_pu"] = vm_pu
+
+    def open_island(self, reference_bus: str, *, vm_pu: float = 1.0) -> None:
+        """Part from the upstream grid; this bus holds the voltage from now on.
+
+        External grids and slack generators go, and the transformers towards them
+        open, so that the upstream side is dead rather than fed backwards.
+        """
+        net = copy.deepcopy(self._net)
+        bus = int(net.bus.index[self.bus_position(reference_bus)])
+        isolate_upstream(net, bus)
+        pp.create_ext_grid(net, bus, vm_pu=vm_pu, name="grid-former")
+        self._replace(net)
+
+    def open_line(self, line: str | int) -> None:
+        """Take a line out of service, given by name or index."""
+        self._switch("line", line, in_service=False)
+
+    def close_line(self, line: str | int) -> None:
+        """Put a line back into service."""
+        self._switch("line", line, in_service=True)
+
+    def open_trafo(self, trafo: str | int) -> None:
+        """Take a transformer out of service, given by name or index."""
+        self._switch("trafo", trafo, in_service=False)
+
+    def close_trafo(self, trafo: str | int) -> None:
+        """Put a transformer back into service."""
+        self._switch("trafo", trafo, in_service=True)
+
+    def set_switch(self, switch: str | int, *, closed: bool) -> None:
+        """Open or close one of the network's switches, given by name or index."""
+        net = copy.deepcopy(self._net)
+        net.switch.loc[index_of(net, "switch", switch), "closed"] = closed
+        self._replace(net)
+
+    def _switch(self, table: str, element: str | int, *, in_service: bool) -> None:
+        net = copy.deepcopy(self._net)
+        net[table].loc[index_of(net, table, element), "in_service"] = in_service
+        self._replace(net)
+
+    # -- on demand
+
+    def va_degree(self) -> Floats:
+        """Voltage angle at each bus, NaN where de-energised. [°]"""
+        angle = np.full(self.n_bus, np.nan)
+        alive = self._case.node_of_bus >= 0
+        angle[alive] = np.angle(self._v[self._case.node_of_bus[alive]], deg=True)
+        return angle
+
+    def line_loading_percent(self) -> Floats:
+        """Loading of each row of the line table, 0 out of service. [%]"""
+        return line_loading_percent(self._net, self._case, self._v)
+
+    def trafo_loading_percent(self) -> Floats:
+        """Loading of each row of the transformer table, 0 out of service. [%]"""
+        return trafo_loading_percent(self._net, self._case, self._v)
+
+    def electrical_distance_ohm(self) -> Floats:
+        """(n_bus, n_bus) impedance between two buses, see `grid_branches`. [ohm]"""
+        return electrical_distance_ohm(self._case)
+
+    def save_case(self, path: str | Path) -> None:
+        """Write the network with the present injections as pandapower JSON.
+
+        The injections of the peers are its last static generators, named "peer at
+        <bus>"; what is not finite is written as zero and named so.
+        """
+        Path(path).write_text(pp.to_json(self._with_injections(self._net)), encoding="utf-8")
+
+    # -- inside
+
+    def _with_injections(self, net: Any) -> Any:
+        net = copy.deepcopy(net)
+        for position in np.flatnonzero((self._p_mw != 0) | (self._q_mvar != 0)).tolist():
+            p_mw, q_mvar = float(self._p_mw[position]), float(self._q_mvar[position])
+            name = f"peer at {self.bus_names[position]}"
+            if not np.isfinite(p_mw + q_mvar):
+                name, p_mw, q_mvar = f"{name} (was {p_mw} MW, {q_mvar} Mvar)", 0.0, 0.0
+            pp.create_sgen(net, int(net.bus.index[position]), p_mw=p_mw, q_mvar=q_mvar, name=name)
+        return net
+
+    def _build(self, net: Any) -> Case:
+        try:
+            return build_case(net)
+        except LoadflowNotConverged as fault:
+            worst = self.bus_names[0]
+            raise PowerFlowDiverged(worst, float("nan"), "pandapower finds no start") from fault
+
+    def _replace(self, net: Any) -> None:
+        """Adopt a changed network, keeping the voltages of the buses that stay alive."""
+        case = self._build(net)
+        before, v_before = self._case, self._v
+        kept = (case.node_of_bus >= 0) & (before.node_of_bus >= 0)
+        self._net = net
+        self._adopt(case)
+        if _alike(case.v_start[case.ref], v_before[before.ref]):
+            self._v[case.node_of_bus[kept]] = v_before[before.node_of_bus[kept]]
+
+    def _adopt(self, case: Case) -> None:
+        self._case = case
+        self._v = case.v_start.copy()
+        self._work = _Work(np.empty_like(case.v_start), np.empty_like(case.v_start))
+        self._slack_weights = np.zeros(case.v_start.size)
+        self._slack_weights[case.ref] = 1 / case.ref.size
+        self._matrix = (case.ybus.indptr, case.ybus.indices, case.ybus.data)
+        self._solver = NRSing_KLU()
+
+    def _worst_node(self, v: Complexes) -> tuple[int, float]:
+        """Node of largest mismatch at these voltages, references aside."""
+        case, work = self._case, self._work
+        node_powers(*self._matrix, v, work.taken)
+        gap = np.abs(np.where(case.kind == 0, work.taken - work.s, (work.taken - work.s).real))
+        gap[case.ref] = 0.0
+        node = int(np.argmax(gap))
+        return node, float(gap[node])
+
+    def _diverged(self, node: int, mismatch_pu: float, because: str) -> PowerFlowDiverged:
+        bus = int(self._case.lead_of_node[node])
+        name = self.bus_names[bus] if bus >= 0 else f"auxiliary node {node}"
+        return PowerFlowDiverged(name, mismatch_pu, because)
+
+
+def _alike(a: Complexes, b: Complexes) -> bool:
+    """Do two sets of references hold the same voltages, angles included?"""
+    return a.shape == b.shape and bool(np.allclose(a, b, rtol=0, atol=1e-9))
