@@ -1,36 +1,42 @@
 """What is run: schema, loader, the gallery of scenarios and their profile data.
 
-Names are imported from their modules only when asked for, so that the command line stays quick.
+Names are fetched from their modules when first used, so that the command line stays quick.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .load import Fault as Fault
-    from .load import ScenarioError as ScenarioError
-    from .load import load as load
-    from .resolve import Peer as Peer
-    from .resolve import ResolvedScenario as ResolvedScenario
-    from .resolve import resolve as resolve
-    from .schema import Scenario as Scenario
-    from .seeds import generator as generator
+    from .faults import Fault, ScenarioError
+    from .load import load_scenario
+    from .peers import Peer
+    from .resolve import ResolvedEvent, ResolvedScenario
+    from .schema import Scenario
+    from .seeds import generator
+
+__all__ = [
+    "Fault",
+    "Peer",
+    "ResolvedEvent",
+    "ResolvedScenario",
+    "Scenario",
+    "ScenarioError",
+    "generator",
+    "load_scenario",
+]
 
 _HOMES = {
-    "Fault": "faults",
-    "Peer": "resolve",
-    "ResolvedScenario": "resolve",
-    "Scenario": "schema",
-    "ScenarioError": "faults",
-    "generator": "seeds",
-    "load": "load",
-    "resolve": "resolve",
+    "faults": ("Fault", "ScenarioError"),
+    "load": ("load_scenario",),
+    "peers": ("Peer",),
+    "resolve": ("ResolvedEvent", "ResolvedScenario"),
+    "schema": ("Scenario",),
+    "seeds": ("generator",),
 }
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = ["Fault", "Peer", "ResolvedScenario", "Scenario", "ScenarioError", "generator"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)

@@ -16,7 +16,6 @@ from pydantic import (
     model_validator,
 )
 
-from .rules import hang_together
 from .schema_island import FrequencySpec, IslandSpec
 from .schema_market import MarketSpec, SettlementSpec
 from .schema_peers import LpdSpec, Name, PeerSpec
@@ -108,33 +107,37 @@ class GeneratorEvent(Spec):
 def _kind_of_event(value: Any) -> str:
     for kind in ("peer", "generator"):
         if (isinstance(value, dict) and kind in value) or hasattr(value, kind):
-            return kind
-    return "device"
+            return f"<{kind}>"
+    return "<device>"
 
 
 EventSpec = Annotated[
-    Annotated[DeviceEvent, Tag("device")]
-    | Annotated[PeerEvent, Tag("peer")]
-    | Annotated[GeneratorEvent, Tag("generator")],
+    Annotated[DeviceEvent, Tag("<device>")]
+    | Annotated[PeerEvent, Tag("<peer>")]
+    | Annotated[GeneratorEvent, Tag("<generator>")],
     Discriminator(_kind_of_event),
 ]
 
 
 def _kind_of_check(value: Any) -> str:
-    return "options" if isinstance(value, dict) else "name"
+    return "<options>" if isinstance(value, dict) else "<name>"
 
 
 CheckSpec = Annotated[
-    Annotated[str, Tag("name")]
+    Annotated[str, Tag("<name>")]
     | Annotated[
-        Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)], Tag("options")
+        Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)], Tag("<options>")
     ],
     Discriminator(_kind_of_check),
 ]
 
 
 class Scenario(Spec):
-    """One run of the test bench."""
+    """One run of the test bench.
+
+    `scenarios.load_scenario` also checks what the parts say together (`scenarios.rules`), and
+    that buses, profiles and the mechanism exist.
+    """
 
     scenario: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_\-]*$", max_length=60)] = Field(
         description="Name; run folders begin with it."
@@ -160,8 +163,3 @@ class Scenario(Spec):
     checks: tuple[CheckSpec, ...] = Field(
         default=(), description="What has to hold: names, or a name with its options."
     )
-
-    @model_validator(mode="after")
-    def _hangs_together(self) -> Self:
-        refuse(hang_together(self))
-        return self

@@ -45,15 +45,19 @@ class FormerSpec(Spec):
     droop_percent: PositiveFloat = Field(
         default=2.0, lt=100, description="Change of frequency at full power, of nominal. [%]"
     )
-    lag_s: PositiveFloat = Field(default=0.05, description="Time constant of its power. [s]")
-    virtual_inertia_s: PositiveFloat = Field(
-        default=1.0, description="Inertia constant that its control emulates, on s_kva. [s]"
+    measurement_lag_s: PositiveFloat = Field(
+        default=0.05, description="Time constant of its measurements. [s]"
+    )
+    virtual_inertia_s: PositiveFloat | None = Field(
+        default=None,
+        description="Inertia constant that its control emulates, on s_kva; left out, droop on the "
+        "measured power. [s]",
     )
     vm_pu: float = Field(
         default=1.0, gt=0.8, lt=1.2, description="Voltage it holds without reactive power. [p.u.]"
     )
     q_droop_percent: NonNegativeFloat = Field(
-        default=2.0, lt=100, description="Fall of its voltage at full reactive power. [%]"
+        default=3.0, lt=20, description="Fall of its voltage at full reactive power. [%]"
     )
 
     @model_validator(mode="after")
@@ -76,6 +80,7 @@ class GeneratorSpec(Spec):
     )
     s_kva: PositiveFloat = Field(description="Rated apparent power. [kVA]")
     p_max_kw: PositiveFloat = Field(description="Largest active power. [kW]")
+    p_min_kw: NonNegativeFloat = Field(default=0.0, description="Smallest active power. [kW]")
     p_set_kw: NonNegativeFloat = Field(description="Active power at nominal frequency. [kW]")
     inertia_s: PositiveFloat = Field(default=1.5, description="Inertia constant H, on s_kva. [s]")
     droop_percent: PositiveFloat = Field(
@@ -94,8 +99,9 @@ class GeneratorSpec(Spec):
         if self.p_max_kw > self.s_kva:
             message = f"{self.p_max_kw:g} kW is more than s_kva of {self.s_kva:g} kVA"
             problems.append(Problem(("p_max_kw",), message))
-        if self.p_set_kw > self.p_max_kw:
-            message = f"{self.p_set_kw:g} kW is more than p_max_kw of {self.p_max_kw:g} kW"
+        if not self.p_min_kw <= self.p_set_kw <= self.p_max_kw:
+            limits = f"{self.p_min_kw:g} to {self.p_max_kw:g} kW"
+            message = f"{self.p_set_kw:g} kW is outside p_min_kw to p_max_kw, {limits}"
             problems.append(Problem(("p_set_kw",), message))
         refuse(problems)
         return self
@@ -104,7 +110,7 @@ class GeneratorSpec(Spec):
 class SheddingStage(Spec):
     """One stage of under-frequency load shedding."""
 
-    f_hz: Hertz = Field(description="Frequency at which it picks up. [Hz]")
+    below_hz: Hertz = Field(description="Frequency below which it picks up. [Hz]")
     delay_s: NonNegativeFloat = Field(
         default=0.1, description="How long frequency stays below before it acts. [s]"
     )
@@ -115,10 +121,10 @@ class PowerFrequencySpec(Spec):
     """P(f): how PV inverters reduce at over-frequency."""
 
     start_hz: Hertz = Field(default=50.2, description="Frequency from which they reduce. [Hz]")
-    gradient_percent_per_hz: PositiveFloat = Field(
-        default=40.0, description="Reduction per hertz, of the power at the start. [%/Hz]"
+    percent_per_hz: PositiveFloat = Field(
+        default=40.0, description="Reduction per hertz, of the power at hand. [%/Hz]"
     )
-    lag_s: PositiveFloat = Field(default=0.2, description="Time constant of the response. [s]")
+    lag_s: PositiveFloat = Field(default=0.05, description="Time constant of the response. [s]")
 
 
 class IslandSpec(Spec):
@@ -128,8 +134,8 @@ class IslandSpec(Spec):
     former: FormerSpec = Field(description="Grid-forming battery, the reference.")
     generators: tuple[GeneratorSpec, ...] = Field(default=(), description="Synchronous generators.")
     shedding: tuple[SheddingStage, ...] = Field(default=(), description="Stages, highest first.")
-    load_damping: NonNegativeFloat = Field(
-        default=1.0, description="Relative change of load per relative change of frequency. [1]"
+    load_percent_per_hz: NonNegativeFloat = Field(
+        default=1.0, description="Self-regulation of the load. [%/Hz]"
     )
     p_f: PowerFrequencySpec = Field(
         default=PowerFrequencySpec(), description="Over-frequency response of PV inverters."
@@ -156,10 +162,12 @@ def _shedding_problems(stages: tuple[SheddingStage, ...], nominal_hz: float) -> 
     problems = []
     ceiling_hz = nominal_hz
     for index, stage in enumerate(stages):
-        if stage.f_hz >= ceiling_hz:
-            message = f"{stage.f_hz:g} Hz is not below {ceiling_hz:g} Hz; expected falling stages"
-            problems.append(Problem(("shedding", index, "f_hz"), message))
-        ceiling_hz = stage.f_hz
+        if stage.below_hz >= ceiling_hz:
+            message = (
+                f"{stage.below_hz:g} Hz is not below {ceiling_hz:g} Hz; expected falling stages"
+            )
+            problems.append(Problem(("shedding", index, "below_hz"), message))
+        ceiling_hz = stage.below_hz
     total = sum(stage.share for stage in stages)
     if total > 1 + 1e-9:
         message = f"the stages shed {total:g} of the load; expected 1 at most in all"

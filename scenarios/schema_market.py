@@ -1,12 +1,11 @@
 """How energy is traded: mechanism, gates, tariffs, fees, bids, and the money of a failure."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
     NonNegativeFloat,
     NonNegativeInt,
-    PositiveFloat,
     PositiveInt,
     model_validator,
 )
@@ -136,50 +135,37 @@ class SettlementSpec(Spec):
     """Prices and bounds of rules R1 to R9: when a failure is called, and what it costs."""
 
     lpd_sell_eur_per_kwh: NonNegativeFloat = Field(
-        default=0.40, description="Price at which the LPD covers a shortfall. [€/kWh]"
+        default=0.33, description="Price at which the LPD covers a shortfall. [€/kWh]"
     )
     lpd_buy_eur_per_kwh: float = Field(
-        default=0.06,
-        description="Price at which the LPD takes energy that its buyer did not. [€/kWh]",
+        default=0.07, description="Price at which the LPD takes what a buyer leaves. [€/kWh]"
     )
     stability_fee_eur_per_kwh: NonNegativeFloat = Field(
-        default=0.05, description="Paid by the failing party on the LPD's energy (R5). [€/kWh]"
+        default=0.02, description="From the failing party on the LPD's energy (R5). [€/kWh]"
     )
     compensation_eur_per_kwh: NonNegativeFloat = Field(
-        default=1.00,
-        description="Owed by the failing seller for energy that was shed (R6). [€/kWh]",
+        default=0.50, description="Owed by a failing seller for energy that was shed (R6). [€/kWh]"
     )
-    collateral_share: NonNegativeFloat = Field(
-        default=1.5,
-        description="Collateral of each side per value of the contract at retail price. [1]",
+    collateral_percent: NonNegativeInt = Field(
+        default=50, description="Collateral of each side, of the contract's value at retail. [%]"
     )
     guarantee_fund_eur: NonNegativeFloat = Field(
-        default=20.0, description="Stock of the guarantee fund at the start (R7). [€]"
-    )
-    account_eur: NonNegativeFloat = Field(
-        default=50.0, description="What every peer's account holds at the start. [€]"
+        default=10.0, description="What the guarantee fund opens with (R7). [€]"
     )
     dead_band_wh: NonNegativeInt = Field(
-        default=5,
-        description="Deviation that counts as kept, at supplier prices: at least this. [Wh]",
+        default=5, description="Deviation that counts as kept: at least this much. [Wh]"
     )
-    dead_band_share: Share = Field(
-        default=0.01,
-        description="The same, as a part of the contracted energy; the larger holds. [1]",
+    dead_band_permille: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=10, description="The same of the contracted energy; the larger holds. [‰]"
     )
-    call_wh: PositiveInt = Field(
-        default=20, description="Cumulative deficit that calls a shortfall: at least this. [Wh]"
+    call_wh: NonNegativeInt = Field(
+        default=20, description="Cumulative deficit that calls a shortfall: more than this. [Wh]"
     )
     call_share: Share = Field(
-        default=0.02,
-        description="The same, as a part of the contracted energy; the larger holds. [1]",
+        default=0.02, description="The same of the contracted energy; the larger holds. [1]"
     )
     trip_ticks: PositiveInt = Field(
-        default=3,
-        description="Ticks for which a device reports a trip before it is called. [ticks]",
-    )
-    lpd_stock_eur_per_kwh: PositiveFloat = Field(
-        default=0.20, description="Value of the energy that the LPD holds at the start. [€/kWh]"
+        default=3, description="Ticks for which a device reports a trip before it is called."
     )
 
     @model_validator(mode="after")

@@ -86,13 +86,23 @@ class _Equipment(Spec):
     cos_phi: float = Field(
         default=0.97, gt=0, le=1, description="Power factor of the load, inductive. [1]"
     )
+    margin: Range | None = Field(
+        default=None,
+        description="Distance of its limit prices from its own tariff, as part of the span between "
+        "feed-in and retail; left out, the market's. [1]",
+    )
     pv: PvSpec | None = Field(default=None, description="Photovoltaic generator; none if left out.")
     battery: BatterySpec | None = Field(default=None, description="Battery; none if left out.")
 
-    def _scaling_problems(self) -> list[Problem]:
-        if self.annual_kwh is not None and self.p_peak_kw is not None:
-            return [Problem(("p_peak_kw",), "given beside annual_kwh; expected one of the two")]
-        return []
+    def _size_problems(self) -> list[Problem]:
+        problems = []
+        if self.p_peak_kw is not None and "annual_kwh" in self.model_fields_set:
+            message = "given beside annual_kwh; expected one of the two"
+            problems.append(Problem(("p_peak_kw",), message))
+        if self.margin is not None and self.margin.high > 1:
+            message = f"{self.margin.high:g} is above 1; a margin is a part of the tariff span"
+            problems.append(Problem(("margin",), message))
+        return problems
 
 
 class PeerGroup(_Equipment):
@@ -107,13 +117,17 @@ class PeerGroup(_Equipment):
         default="simbench:H0-*",
         description="Profile of the consumption: source:name; each peer draws among matches.",
     )
+    annual_kwh: PositiveRange | None = Field(
+        default=Range(2500.0, 5000.0),
+        description="Consumption in a year: a number, or [low, high] to draw from. [kWh]",
+    )
     critical_share: Share = Field(
         default=0.0, description="Part of the peers that load shedding spares. [1]"
     )
 
     @model_validator(mode="after")
     def _is_plausible(self) -> Self:
-        refuse(self._scaling_problems())
+        refuse(self._size_problems())
         return self
 
 
@@ -132,13 +146,10 @@ class SinglePeer(_Equipment):
 
     @model_validator(mode="after")
     def _is_plausible(self) -> Self:
-        problems = self._scaling_problems()
+        problems = self._size_problems()
         for name, scaling in (("annual_kwh", self.annual_kwh), ("p_peak_kw", self.p_peak_kw)):
             if scaling is not None and self.profile is None:
                 problems.append(Problem((name,), "scales a load, but the peer has no profile"))
-        if self.profile is not None and self.annual_kwh is None and self.p_peak_kw is None:
-            message = "the load has no size; expected annual_kwh or p_peak_kw beside it"
-            problems.append(Problem(("profile",), message))
         if self.device is not None and self.pv is None:
             problems.append(Problem(("device",), "plays a PV inverter, but the peer has no pv"))
         refuse(problems)
@@ -172,12 +183,12 @@ class LpdSpec(Spec):
 
 def _kind_of_peer(value: Any) -> str:
     if isinstance(value, PeerGroup) or (isinstance(value, dict) and "each" in value):
-        return "group"
-    return "single"
+        return "<group>"
+    return "<single>"
 
 
 PeerSpec = Annotated[
-    Annotated[PeerGroup, Tag("group")] | Annotated[SinglePeer, Tag("single")],
+    Annotated[PeerGroup, Tag("<group>")] | Annotated[SinglePeer, Tag("<single>")],
     Discriminator(_kind_of_peer),
 ]
 """A group of peers (it says ``each``) or a single one (it says ``name``)."""

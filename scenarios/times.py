@@ -84,6 +84,11 @@ class Duration:
         """Length. [s]"""
         return self.ns / 1e9
 
+    @property
+    def delta(self) -> dt.timedelta:
+        """Length, to the microsecond."""
+        return dt.timedelta(microseconds=self.ns // 1_000)
+
     def in_ticks(self, tick: "Duration") -> int:
         """Return how many whole ticks it holds; callers have checked that it divides."""
         return self.ns // tick.ns

@@ -1,0 +1,210 @@
+"""Read a scenario: every fault of the file at once, or a scenario with everything drawn."""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from . import document
+from .document import Entry
+from .faults import Fault, ScenarioError, dotted
+from .faults import Path as KeyPath
+from .messages import message
+from .network import NetworkError, NetworkOutline, outline
+from .peers import placed_loads
+from .plugins import PluginError, check_reference, known_mechanisms, mechanism_class
+from .profiles import Kind, Profile, ProfileError, ProfileSource, open_source, split
+from .resolve import ResolvedScenario, profile_span, resolve_scenario
+from .rules import hang_together, nearest
+from .schema import Scenario
+from .schema_peers import PeerGroup, SinglePeer
+from .spec import Problem
+
+
+def load_scenario(file: Path | str, *, seed: int | None = None) -> ResolvedScenario:
+    """Read, check and resolve a scenario.
+
+    Parameters
+    ----------
+    file : path
+        YAML file; the files it names lie beside it.
+    seed : int, optional
+        Instead of the one in the file.
+
+    Raises
+    ------
+    ScenarioError
+        With every fault of the file, each with line and column.
+    """
+    path = Path(file)
+    root, faults = document.read(path)
+    checking = _Checking(path, root, faults)
+    scenario = checking.fields()
+    if scenario is None:
+        raise ScenarioError(checking.faults)
+    checking.problems(hang_together(scenario))
+    network = checking.network(scenario)
+    sources = checking.profiles(scenario)
+    checking.mechanism(scenario)
+    if checking.faults or network is None:
+        raise ScenarioError(checking.faults)
+    return resolve_scenario(scenario, file=path, network=network, sources=sources, seed=seed)
+
+
+class _Checking:
+    """Gathers the faults of one file; what is at fault is cut out, and the rest checked on."""
+
+    def __init__(self, file: Path, root: Entry, faults: list[Fault]) -> None:
+        self.faults = list(faults)
+        self._file, self._root, self._cut = file, root, set[KeyPath]()
+
+    def fields(self) -> Scenario | None:
+        """Check the fields; None when what is left is no scenario."""
+        while True:
+            try:
+                return Scenario.model_validate(self._root.plain())
+            except ValidationError as error:
+                cut = {path for one in error.errors() for path in self._field_faults(one)}
+            if () in cut:
+                return None
+            for path in cut:
+                self._root = self._root.without(path)
+            self._cut |= cut
+
+    def problems(self, problems: Iterable[Problem], above: Iterable[str | int] = ()) -> None:
+        """Note what several keys say together, unless one of them is at fault already."""
+        for problem in problems:
+            if not self._is_consequence(problem):
+                self.note((*above, *problem.path), problem.message)
+
+    def network(self, scenario: Scenario) -> NetworkOutline | None:
+        """Read the network's names and check every bus against them."""
+        try:
+            network = outline(scenario.grid.network, self._file.parent)
+        except NetworkError as error:
+            self.note(("grid", "network"), str(error))
+            return None
+        for path, bus in _buses(scenario):
+            if bus not in network.bus_names:
+                shown = scenario.grid.network
+                text = f"no bus {bus!r} in {shown!r}; {nearest(bus, network.bus_names)}"
+                self.note(path, text)
+        for index, buses in placed_loads(scenario, network).items():
+            if not buses:
+                text = "no load of the network is left for this group; expected one at least"
+                self.note(("peers", index, "each"), text)
+        return network
+
+    def profiles(self, scenario: Scenario) -> dict[str, ProfileSource]:
+        """Open all profiles and check names, sizes, gaps and the time they reach over."""
+        sources: dict[str, ProfileSource] = {}
+        span = profile_span(scenario)
+        for path, reference, kind in _references(scenario):
+            try:
+                found = self._profiles_of(reference, kind, sources, span)
+                if kind == "load":
+                    self._size(path, scenario.peers[int(path[1])], found)
+            except ProfileError as error:
+                self.note(path, str(error))
+        return sources
+
+    def mechanism(self, scenario: Scenario) -> None:
+        """Find the mechanism and let it check its options."""
+        market = scenario.market
+        try:
+            check_reference(market.mechanism, self._file.parent)
+            if market.mechanism in known_mechanisms() and not market.options:
+                return  # ours need no options, and importing their kernels takes a second
+            options = mechanism_class(market.mechanism, self._file.parent).Options
+        except PluginError as error:
+            self.note(("market", "mechanism"), str(error))
+            return
+        try:
+            options.model_validate(market.options)
+        except ValidationError as error:
+            for one in error.errors():
+                self.note(("market", "options", *one["loc"]), message(one, options))
+
+    def note(self, location: Iterable[str | int], text: str, *, at_key: bool = False) -> None:
+        """Add a fault at the deepest place of the file that the location leads to."""
+        parts = tuple(part for part in location if not str(part).startswith("<"))
+        entry = self._root.find(parts)
+        line, column = (entry.key_line, entry.key_column) if at_key else (entry.line, entry.column)
+        path = dotted(self._path(parts))
+        self.faults.append(Fault(str(self._file), line, column, path, text))
+
+    def _field_faults(self, error: ErrorDetails) -> Iterator[KeyPath]:
+        """Note one of pydantic's errors and yield what has to be cut out of the file."""
+        parts = tuple(part for part in error["loc"] if not str(part).startswith("<"))
+        path = self._path(parts)
+        if error["type"] == "problems":
+            problems: list[Problem] = error["ctx"]["problems"]
+            self.problems(problems, error["loc"])
+            yield from (self._root.find((*parts, *problem.path)).path for problem in problems)
+        elif error["type"] == "missing":
+            if path not in self._cut:
+                self.note(error["loc"], message(error))
+            yield self._root.find(parts[:-1]).path
+        else:
+            self.note(error["loc"], message(error), at_key=error["type"] == "extra_forbidden")
+            yield self._root.find(parts).path
+
+    def _path(self, parts: Iterable[str | int]) -> KeyPath:
+        """Return the path as it is in the file, where nothing has been cut out."""
+        entries = list(self._root.follow(parts))
+        rest = tuple(parts)[len(entries) - 1 :]
+        return (*entries[-1].path, *rest)
+
+    def _is_consequence(self, problem: Problem) -> bool:
+        own, section = self._path(problem.path), (problem.refers or ("",))[0]
+        return any(own[: len(cut)] == cut or cut[:1] == (section,) for cut in self._cut)
+
+    def _profiles_of(
+        self,
+        reference: str,
+        kind: Kind,
+        sources: dict[str, ProfileSource],
+        span: tuple[dt.datetime, dt.datetime],
+    ) -> tuple[Profile, ...]:
+        name, pattern = split(reference)
+        if name not in sources:
+            sources[name] = open_source(name, self._file.parent)
+        found = sources[name].matches(pattern, kind)
+        sources[name].check(found, *span)
+        return found
+
+    def _size(
+        self, path: KeyPath, peer: PeerGroup | SinglePeer, found: tuple[Profile, ...]
+    ) -> None:
+        """Check that a load has one size: factors need a rating, powers must not have one."""
+        units = {profile.unit for profile in found}
+        given = [k for k in ("annual_kwh", "p_peak_kw") if k in peer.model_fields_set]
+        if units == {"kw"} and given:
+            self.note((*path[:2], given[0]), f"scales {peer.profile!r}, which is in kW already")
+        elif "pu" in units and peer.annual_kwh is None and peer.p_peak_kw is None:
+            self.note(path, "the load has no size; expected annual_kwh or p_peak_kw beside it")
+        elif "pu" in units and peer.p_peak_kw is None and any(not p.full_load_h for p in found):
+            text = "the year of this profile is not known; expected p_peak_kw for its size"
+            self.note((*path[:2], *given[:1]), text)
+
+
+def _buses(scenario: Scenario) -> Iterator[tuple[KeyPath, str]]:
+    named: list[tuple[KeyPath, Any]] = [(("lpd", "bus"), scenario.lpd.bus)]
+    for index, peer in enumerate(scenario.peers):
+        named.append((("peers", index, "bus"), getattr(peer, "bus", None)))
+    if scenario.island is not None:
+        named.append((("island", "former", "bus"), scenario.island.former.bus))
+        for index, generator in enumerate(scenario.island.generators):
+            named.append((("island", "generators", index, "bus"), generator.bus))
+    return ((path, bus) for path, bus in named if bus is not None)
+
+
+def _references(scenario: Scenario) -> Iterator[tuple[KeyPath, str, Kind]]:
+    for index, peer in enumerate(scenario.peers):
+        if peer.profile is not None:
+            yield ("peers", index, "profile"), peer.profile, "load"
+        if peer.pv is not None:
+            yield ("peers", index, "pv", "profile"), peer.pv.profile, "pv"

@@ -1,0 +1,116 @@
+"""What a scenario needs to know of its network before physics loads it: buses and loads by name.
+
+A pandapower JSON file is read as JSON, in milliseconds; pandapower itself takes two seconds to
+import and is asked only for networks that it makes.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class NetworkError(ValueError):
+    """The network cannot be read; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOutline:
+    """Names in a network.
+
+    Attributes
+    ----------
+    bus_names : tuple of str
+        In the order of the bus table; a bus without a name is ``bus <index>``.
+    load_buses : tuple of str
+        The bus of every load, in the order of the load table.
+    busbar : str
+        Low-voltage side of the first transformer; without one, the bus of the upstream grid.
+    """
+
+    bus_names: tuple[str, ...]
+    load_buses: tuple[str, ...]
+    busbar: str
+
+
+def is_made(network: str) -> bool:
+    """Tell whether pandapower makes a network, rather than a file holding it."""
+    return network.startswith(("pandapower:", "simbench:"))
+
+
+def outline(network: str, base: Path) -> NetworkOutline:
+    """Read the names of a network.
+
+    Parameters
+    ----------
+    network : str
+        As in the scenario: a JSON file, ``pandapower:<function>`` or ``simbench:<code>``.
+    base : Path
+        Folder of the scenario.
+
+    Raises
+    ------
+    NetworkError
+        No such file, no pandapower network in it, or no such function or code.
+    """
+    if is_made(network):
+        return _from_tables(_made_tables(network))
+    return _from_tables(_tables_of_json(base / network, network))
+
+
+def _tables_of_json(file: Path, shown: str) -> dict[str, dict[str, dict[int, Any]]]:
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise NetworkError(
+            f"{shown!r} cannot be read: {reason}; expected pandapower JSON"
+        ) from None
+    except ValueError:
+        raise NetworkError(f"{shown!r} is not JSON; expected pandapower JSON") from None
+    try:
+        return {name: _table(content["_object"][name]) for name in _WANTED}
+    except (KeyError, TypeError, ValueError):
+        message = f"{shown!r} is JSON, but not a network of pandapower 3; expected one"
+        raise NetworkError(message) from None
+
+
+_WANTED = ("bus", "load", "trafo", "ext_grid")
+
+
+def _made_tables(network: str) -> dict[str, dict[str, dict[int, Any]]]:
+    from models.grid_sources import NoSuchNetwork, made_net
+
+    try:
+        net = made_net(network)
+    except NoSuchNetwork as error:
+        raise NetworkError(f"{error}; expected pandapower:<function> or simbench:<code>") from None
+    return {name: net[name].to_dict() for name in _WANTED}
+
+
+def _table(stored: dict[str, Any]) -> dict[str, dict[int, Any]]:
+    split = json.loads(stored["_object"])
+    columns = zip(*split["data"], strict=True) if split["data"] else [()] * len(split["columns"])
+    return {
+        name: dict(zip(split["index"], values, strict=True))
+        for name, values in zip(split["columns"], columns, strict=True)
+    }
+
+
+def _from_tables(tables: dict[str, dict[str, dict[int, Any]]]) -> NetworkOutline:
+    names = _unique(tables["bus"]["name"])
+    serving = [names[bus] for bus in tables["load"].get("bus", {}).values()]
+    low_voltage = [*tables["trafo"].get("lv_bus", {}).values()]
+    upstream = [*tables["ext_grid"].get("bus", {}).values()]
+    if not low_voltage + upstream:
+        raise NetworkError("the network has neither a transformer nor an upstream grid")
+    return NetworkOutline(tuple(names.values()), tuple(serving), names[(low_voltage + upstream)[0]])
+
+
+def _unique(stored: dict[int, Any]) -> dict[int, str]:
+    """Name every bus once, by the rule of `models.grid_case.bus_names`; a test compares them."""
+    names: dict[int, str] = {}
+    for index, name in stored.items():
+        clear = name if isinstance(name, str) and name else f"bus {index}"
+        names[index] = f"{clear} ({index})" if clear in names.values() else clear
+    return names

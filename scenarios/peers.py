@@ -1,0 +1,244 @@
+"""Peers as they are drawn: what one of them has depends on the seed and on its name alone."""
+
+import fnmatch
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from .network import NetworkOutline
+from .profiles import Kind, Profile, ProfileSource, split
+from .schema import Scenario
+from .schema_market import BidSpec
+from .schema_peers import LPD_NAME, BatterySpec, PeerGroup, PvSpec, SinglePeer
+from .seeds import generator
+from .spec import Range
+
+Role = Literal["consumer", "prosumer", "producer", "lpd"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """One participant.
+
+    Attributes
+    ----------
+    name, bus : str
+        Its name, and the name of its bus.
+    role : {"consumer", "prosumer", "producer", "lpd"}
+    load : Profile or None
+        Profile of its consumption.
+    load_scale : float
+        What the profile is multiplied by to give kW; 1 for a profile in kW.
+    cos_phi : float
+        Power factor of the load, inductive. [1]
+    pv : Profile or None
+        Profile of its PV.
+    pv_scale : float
+        What that profile is multiplied by to give kW.
+    pv_kwp, inverter_kva : float
+        Peak power of its modules and apparent power of their inverter; 0 without. [kWp], [kVA]
+    battery_kwh, battery_kw : float
+        Usable energy and limit of power at the grid side; 0 without. [kWh], [kW]
+    soc_initial : float
+        State of charge at the start. [1]
+    battery_efficiency : float
+        Round trip, grid side to grid side. [1]
+    ramp_kw_per_s : float
+        Fastest change of the battery's power. [kW/s]
+    margin : float
+        Distance of its limit price from its own tariff, per tariff span. [1]
+    device : str or None
+        Device that plays its PV inverter.
+    critical : bool
+        Load shedding spares it.
+    shed_stage : int
+        Stage in which its load is shed, from 0; −1 for never.
+    """
+
+    name: str
+    bus: str
+    role: Role
+    load: Profile | None = None
+    load_scale: float = 0.0
+    cos_phi: float = 1.0
+    pv: Profile | None = None
+    pv_scale: float = 0.0
+    pv_kwp: float = 0.0
+    inverter_kva: float = 0.0
+    battery_kwh: float = 0.0
+    battery_kw: float = 0.0
+    soc_initial: float = 0.0
+    battery_efficiency: float = 1.0
+    ramp_kw_per_s: float = float("inf")
+    margin: float = 0.0
+    device: str | None = None
+    critical: bool = False
+    shed_stage: int = -1
+
+
+def placed_loads(scenario: Scenario, network: NetworkOutline) -> dict[int, list[str]]:
+    """Share the network's loads out to groups of peers, by index of the group.
+
+    A load at a single peer's bus is that peer's; of the others each goes to the first group whose
+    pattern it matches.
+    """
+    taken = {peer.bus for peer in scenario.peers if isinstance(peer, SinglePeer)}
+    free = [bus for bus in network.load_buses if bus not in taken]
+    placed: dict[int, list[str]] = {}
+    for index, peer in enumerate(scenario.peers):
+        if isinstance(peer, PeerGroup):
+            placed[index] = [bus for bus in free if fnmatch.fnmatchcase(bus, peer.buses)]
+            free = [bus for bus in free if not fnmatch.fnmatchcase(bus, peer.buses)]
+    return placed
+
+
+def draw_peers(
+    scenario: Scenario, network: NetworkOutline, sources: dict[str, ProfileSource], seed: int
+) -> tuple[Peer, ...]:
+    """Draw all peers, in the order of the scenario, the LPD last."""
+    peers = (*_peers(scenario, network, sources, seed), _lpd(scenario, network))
+    return peers if scenario.island is None else _staged(peers, scenario, sources, seed)
+
+
+def _peers(
+    scenario: Scenario, network: NetworkOutline, sources: dict[str, ProfileSource], seed: int
+) -> Iterator[Peer]:
+    placed = placed_loads(scenario, network)
+    for index, spec in enumerate(scenario.peers):
+        if isinstance(spec, SinglePeer):
+            yield _Drawer(spec.name, spec.bus, seed, sources).single(spec, scenario.market.bids)
+            continue
+        for number, bus in enumerate(placed[index], 1):
+            name = f"{spec.prefix}-{number:02}"
+            yield _Drawer(name, bus, seed, sources).member(spec, scenario.market.bids)
+
+
+class _Drawer:
+    """Draws what one peer has; each thing has a generator of its own."""
+
+    def __init__(self, name: str, bus: str, seed: int, sources: dict[str, ProfileSource]) -> None:
+        self._name, self._bus, self._seed, self._sources = name, bus, seed, sources
+
+    def single(self, spec: SinglePeer, bids: BidSpec) -> Peer:
+        return self._peer(spec, bids, spec.profile, spec.critical, spec.device)
+
+    def member(self, spec: PeerGroup, bids: BidSpec) -> Peer:
+        critical = self._has("critical", spec.critical_share)
+        return self._peer(spec, bids, spec.profile, critical, None)
+
+    def _peer(
+        self,
+        spec: SinglePeer | PeerGroup,
+        bids: BidSpec,
+        reference: str | None,
+        critical: bool,
+        device: str | None,
+    ) -> Peer:
+        load = self._profile(reference, "load") if reference else None
+        pv = self._pv(spec.pv)
+        return Peer(
+            name=self._name,
+            bus=self._bus,
+            role=("prosumer" if load else "producer") if pv else "consumer",
+            load=load,
+            load_scale=self._load_scale(spec, load) if load else 0.0,
+            cos_phi=spec.cos_phi,
+            margin=self._between("margin", spec.margin or bids.margin),
+            device=device,
+            critical=critical,
+            **pv,
+            **self._battery(spec.battery),
+        )
+
+    def _load_scale(self, spec: SinglePeer | PeerGroup, load: Profile) -> float:
+        if load.unit == "kw":
+            return 1.0
+        if spec.p_peak_kw is not None:
+            return self._between("load", spec.p_peak_kw)
+        assert spec.annual_kwh is not None
+        assert load.full_load_h is not None
+        return self._between("load", spec.annual_kwh) / load.full_load_h
+
+    def _pv(self, spec: PvSpec | None) -> dict[str, Any]:
+        if spec is None or not self._has("pv", spec.share):
+            return {}
+        p_kwp = self._between("pv size", spec.p_kwp)
+        profile = self._profile(spec.profile, "pv")
+        return {
+            "pv": profile,
+            "pv_scale": p_kwp if profile.unit == "pu" else 1.0,
+            "pv_kwp": p_kwp,
+            "inverter_kva": p_kwp * spec.s_kva_per_kwp,
+        }
+
+    def _battery(self, spec: BatterySpec | None) -> dict[str, Any]:
+        if spec is None or not self._has("battery", spec.share):
+            return {}
+        return {
+            "battery_kwh": self._between("battery energy", spec.capacity_kwh),
+            "battery_kw": self._between("battery power", spec.p_max_kw),
+            "soc_initial": self._between("battery charge", spec.soc_initial),
+            "battery_efficiency": spec.efficiency,
+        }
+
+    def _profile(self, reference: str, kind: Kind) -> Profile:
+        source, pattern = split(reference)
+        found = self._sources[source].matches(pattern, kind)
+        return found[int(self._draws(f"{kind} profile").integers(len(found)))]
+
+    def _draws(self, what: str) -> np.random.Generator:
+        return generator(self._seed, "peer", self._name, what)
+
+    def _has(self, what: str, share: float) -> bool:
+        return bool(self._draws(f"{what} at all").random() < share)
+
+    def _between(self, what: str, ends: Range) -> float:
+        return float(self._draws(what).uniform(*ends)) if ends.low < ends.high else ends.low
+
+
+def _lpd(scenario: Scenario, network: NetworkOutline) -> Peer:
+    spec = scenario.lpd
+    return Peer(
+        name=LPD_NAME,
+        bus=spec.bus or network.busbar,
+        role="lpd",
+        battery_kwh=spec.capacity_kwh,
+        battery_kw=spec.p_max_kw,
+        soc_initial=spec.soc_initial,
+        battery_efficiency=spec.efficiency,
+        ramp_kw_per_s=spec.ramp_kw_per_s,
+        critical=True,
+    )
+
+
+def _staged(
+    peers: Sequence[Peer], scenario: Scenario, sources: dict[str, ProfileSource], seed: int
+) -> tuple[Peer, ...]:
+    """Assign peers to shedding stages, at random, so that each stage has its share of the load.
+
+    Shares refer to the mean load of all peers while the scenario plays; critical ones are spared.
+    """
+    assert scenario.island is not None
+    start, end = scenario.time.start, scenario.time.start + scenario.time.duration.delta
+    mean_kw = {
+        peer.name: peer.load_scale
+        * float(sources[peer.load.source].quarters(peer.load, start, end).mean())
+        for peer in peers
+        if peer.load is not None
+    }
+    bounds_kw = np.cumsum([stage.share for stage in scenario.island.shedding]) * sum(
+        mean_kw.values()
+    )
+    spared = {peer.name for peer in peers if peer.critical}
+    lots = {name: generator(seed, "shedding", name).random() for name in mean_kw}
+    stages: dict[str, int] = {}
+    filled_kw = 0.0
+    for name in sorted(set(mean_kw) - spared, key=lots.__getitem__):
+        middle_kw = filled_kw + mean_kw[name] / 2
+        stages[name] = int(np.searchsorted(bounds_kw, middle_kw, side="right"))
+        filled_kw += mean_kw[name]
+    last = len(bounds_kw)
+    found = {name: stage if stage < last else -1 for name, stage in stages.items()}
+    return tuple(replace(peer, shed_stage=found.get(peer.name, -1)) for peer in peers)
