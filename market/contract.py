@@ -97,7 +97,7 @@ class State(Enum):
     SECURED = "secured"
     IN_FORCE = "in force"
     DELIVERING = "delivering"
-    COVERED = "covered"
+    CALLED = "called"
     METERED = "metered"
     SETTLED = "settled"
     CANCELLED = "cancelled"
@@ -107,8 +107,8 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.MATCHED: frozenset({State.SECURED, State.CANCELLED}),
     State.SECURED: frozenset({State.IN_FORCE, State.CANCELLED}),
     State.IN_FORCE: frozenset({State.DELIVERING, State.CANCELLED}),
-    State.DELIVERING: frozenset({State.COVERED, State.METERED, State.CANCELLED}),
-    State.COVERED: frozenset({State.METERED, State.CANCELLED}),
+    State.DELIVERING: frozenset({State.CALLED, State.METERED, State.CANCELLED}),
+    State.CALLED: frozenset({State.METERED, State.CANCELLED}),
     State.METERED: frozenset({State.SETTLED}),
     State.SETTLED: frozenset(),
     State.CANCELLED: frozenset(),
