@@ -24,6 +24,8 @@ class DerSim(Box):
         "Der": model(
             [
                 "available[kW]",
+                "measured[kW]",
+                "measured[kvar]",
                 "limit[kW]",
                 "setpoint[kW]",
                 "response[kW]",
@@ -49,41 +51,44 @@ class DerSim(Box):
         fleet: DerFleet,
         clock: Clock,
         trips: Sequence[tuple[int, int]] = (),
+        measured: Sequence[int] = (),
     ) -> dict[str, Any]:
-        """Take the fleet, and the trips to play as (mosaik time, peer)."""
+        """Take the fleet, trips to play as (mosaik time, peer), and the peers of devices."""
         self._fleet, self._clock = fleet, clock
+        self._measured = np.zeros(fleet.n, dtype=np.bool_)
+        self._measured[list(measured)] = True
         self._trips: dict[int, list[int]] = {}
         for at, peer in trips:
             self._trips.setdefault(at, []).append(peer)
         self._off = np.zeros(fleet.n)
         self._nominal_pu = np.ones(fleet.n)
+        self._unlimited_kw = np.full(fleet.n, np.inf)
         meta: dict[str, Any] = self.meta
         return meta
 
     def advance(self, time: int, inputs: Inputs) -> int | None:
-        clock = self._clock
+        clock, fleet = self._clock, self._fleet
         if time < clock.preroll:
-            self.values["der"]["soc[1]"] = self._fleet.soc
             return clock.preroll
         given = inputs.get("der", {})
         response_kw = _first(given, "response[kW]", self._off)
         if time >= clock.end:
-            self._fleet.close(response_kw)
+            fleet.close(response_kw)
             return NEVER
         for peer in self._trips.get(time, ()):
-            self._fleet.trip(peer)
-        self._publish(
-            self._fleet.step(
-                pv_available_kw=_first(given, "available[kW]", self._off),
-                pv_limit_kw=_first(given, "limit[kW]", self._fleet.pv_rated_kw),
-                battery_setpoint_kw=_first(given, "setpoint[kW]", self._off),
-                vm_pu=_first(given, "Vm[pu]", self._nominal_pu),
-                response_kw=response_kw,
-            )
+            fleet.trip(peer)
+        available_kw = _first(given, "available[kW]", self._off)
+        if "measured[kW]" in given:
+            available_kw = np.where(self._measured, only(given["measured[kW]"]), available_kw)
+        tick = fleet.step(
+            available_kw,
+            _first(given, "limit[kW]", self._unlimited_kw),
+            _first(given, "setpoint[kW]", self._off),
+            _first(given, "Vm[pu]", self._nominal_pu),
+            response_kw,
+            f_hz=only(given["f[Hz]"]) if "f[Hz]" in given else 50.0,
+            measured_q_kvar=_first(given, "measured[kvar]", self._off),
         )
-        return time + 1
-
-    def _publish(self, tick: Any) -> None:
         self.values["der"].update(
             {
                 "P[MW]": (tick.pv_kw + tick.battery_kw) * 1e-3,
@@ -93,9 +98,10 @@ class DerSim(Box):
                 "soc[1]": tick.soc,
                 "down[kW]": tick.headroom_down_kw,
                 "up[kW]": tick.headroom_up_kw,
-                "tripped": self._fleet.tripped,
+                "tripped": fleet.tripped,
             }
         )
+        return time + 1
 
 
 def _first(given: Mapping[str, Mapping[str, Any]], attr: str, otherwise: FloatArray) -> FloatArray:

@@ -27,7 +27,10 @@ class LockstepInverter(Protocol):
 
     def tick(self, available_kw: float, limit_kw: float, vm_pu: float, f_hz: float) -> Reading: ...
 
-    def inject_fault(self, kind: str) -> None: ...
+    def inject(self, fault: str) -> None: ...
+
+    @property
+    def p_rated_kw(self) -> float: ...
 
 
 class DevicesSim(Box):
@@ -46,6 +49,7 @@ class DevicesSim(Box):
                 "P[MW]",
                 "Q[MVar]",
                 "pv[kW]",
+                "q[kvar]",
                 "tripped",
             ]
         )
@@ -75,13 +79,16 @@ class DevicesSim(Box):
         if not self._clock.is_physics(time):
             return self._clock.preroll if time < self._clock.preroll else NEVER
         for peer, kind in self._faults.get(time, ()):
-            self._devices[peer].inject_fault(kind)
+            self._devices[peer].inject(kind)
         given = inputs["devices"]
         available_kw, limit_kw = only(given["available[kW]"]), only(given["limit[kW]"])
         vm_pu, f_hz = only(given["Vm[pu]"]), float(only(given["f[Hz]"]))
         for peer, device in self._devices.items():
             reading = device.tick(
-                float(available_kw[peer]), float(limit_kw[peer]), float(vm_pu[peer]), f_hz
+                float(available_kw[peer]),
+                min(float(limit_kw[peer]), device.p_rated_kw),
+                float(vm_pu[peer]),
+                f_hz,
             )
             self._pv_kw[peer], self._q_kvar[peer] = reading.p_kw, reading.q_kvar
             self._tripped[peer] = reading.tripped
@@ -90,6 +97,7 @@ class DevicesSim(Box):
                 "P[MW]": self._pv_kw * 1e-3,
                 "Q[MVar]": self._q_kvar * 1e-3,
                 "pv[kW]": self._pv_kw,
+                "q[kvar]": self._q_kvar,
                 "tripped": self._tripped,
             }
         )

@@ -108,8 +108,7 @@ class IslandSim(Box):
         self._losses: dict[int, list[str]] = {}
         for at, generator in losses:
             self._losses.setdefault(at, []).append(generator)
-        self._der_kw = np.zeros(island.n_peers)
-        self._down_kw = np.zeros(island.n_peers)
+        self._der_kw, self._unserved = np.zeros((2, island.n_peers))
         self._stages = 0
         self._black = False
         meta: dict[str, Any] = self.meta
@@ -128,14 +127,14 @@ class IslandSim(Box):
         der_kw *= 1e3
         losses_kw = 1e3 * only(given["losses[MW]"])
         if time == self._clock.preroll:
-            self._island.equilibrate(load_kw, der_kw, losses_kw)
+            self._island.equilibrate(float(load_kw.sum()), float(der_kw.sum()), losses_kw)
         for generator in self._losses.get(time, ()):
             self._island.trip_generator(generator)
             self._log(time, "generator_lost", generator)
         tick = self._island.step(
             load_kw=load_kw,
             der_kw=der_kw,
-            down_kw=total(given["down[kW]"], self._down_kw),
+            down_kw=only(given["down[kW]"]),
             up_kw=only(given["up[kW]"]),
             losses_kw=losses_kw,
             former_kw=former_kw,
@@ -146,15 +145,16 @@ class IslandSim(Box):
         return time + 1
 
     def _publish(self, tick: Any, load_kw: FloatArray, load_mvar: FloatArray) -> None:
-        shed_kw = load_kw * tick.shed_fraction
+        unserved_kw = load_kw - tick.served_kw
+        drawn = np.divide(unserved_kw, load_kw, out=self._unserved, where=load_kw > 0)
         self.values["frequency"].update(
             described(tick)
             | {
                 "rocof_500ms[Hz/s]": tick.rocof_500ms_hz_per_s,
-                "P[MW]": (tick.response_kw + shed_kw) * 1e-3,
-                "Q[MVar]": -load_mvar * tick.shed_fraction,
+                "P[MW]": (tick.response_kw + unserved_kw) * 1e-3,
+                "Q[MVar]": -load_mvar * drawn,
                 "response[kW]": tick.response_kw,
-                "shed[kW]": shed_kw,
+                "shed[kW]": load_kw * tick.shed_fraction,
                 "generator[kW]": tick.generator_kw,
                 "P_generator[MW]": tick.generator_kw * 1e-3,
                 "former_soc[1]": tick.former_soc,

@@ -25,6 +25,7 @@ class GridSim(Box):
                 "P[MW]",
                 "Q[MVar]",
                 "Vm_ref[pu]",
+                "black",
                 "Vm[pu]",
                 "bus Vm[pu]",
                 "bus P[MW]",
@@ -61,6 +62,8 @@ class GridSim(Box):
         if not self._clock.is_physics(time):
             return self._clock.preroll if time < self._clock.preroll else NEVER
         of_grid = inputs.get("grid", {})
+        if "black" in of_grid and only(of_grid["black"]):
+            return self._go_dark(time)
         if "Vm_ref[pu]" in of_grid:
             self._grid.set_reference_voltage(float(only(of_grid["Vm_ref[pu]"])))
         p_mw = self._per_bus(of_grid.get("P[MW]", {}), self._peer_p)
@@ -68,8 +71,19 @@ class GridSim(Box):
         if len(inputs) > ("grid" in inputs):
             self._add_children(inputs, p_mw, q_mvar)
         self._publish(self._grid.solve(p_mw, q_mvar))
-        upcoming = time + 1
-        return upcoming if upcoming < self._clock.end else NEVER
+        return self._next(time)
+
+    def _next(self, time: int) -> int:
+        return time + 1 if time + 1 < self._clock.end else NEVER
+
+    def _go_dark(self, time: int) -> int:
+        """Nothing forms a voltage any more, so nothing flows."""
+        values, dark = self.values["grid"], np.zeros(self._grid.n_bus)
+        values["bus Vm[pu]"] = values["bus P[MW]"] = values["bus Q[MVar]"] = self._vm_pu = dark
+        values["Vm[pu]"] = dark[self._peer_bus]
+        for attr in ("P_boundary[MW]", "Q_boundary[MVar]", "losses[MW]", "mismatch[pu]"):
+            values[attr] = 0.0
+        return self._next(time)
 
     def _per_bus(self, sources: dict[str, FloatArray], per_peer: FloatArray) -> FloatArray:
         total(sources, per_peer)

@@ -60,7 +60,7 @@ class RecorderSim(Box):
                     for columns in (SCALARS, ISLAND_SCALARS, LISTS, ISLAND_LISTS)
                     for attr, _ in columns.values()
                 }
-                | {"bus P[MW]", "bus Q[MVar]", "Q_net[MVar]", "metered[Wh]"}
+                | {"tick", "bus P[MW]", "bus Q[MVar]", "Q_net[MVar]", "metered[Wh]"}
             )
         )
     }
@@ -99,6 +99,7 @@ class RecorderSim(Box):
             _copy(given[attr], row.lists[name], factor)
         self._recorder.commit()
         self._watch(clock.tick(time), given)
+        self.values["recorder"]["tick"] = clock.tick(time)
         return time + 1 if time + 1 < clock.end else NEVER
 
 

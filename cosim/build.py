@@ -1,0 +1,261 @@
+"""From a resolved scenario to the plain objects that the boxes open to mosaik."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from market.charges import distance_fees, uniform_fees
+from models.battery import BatteryParams
+from models.der import DerFleet
+from models.frequency import (
+    Generator,
+    GridFormer,
+    InverterResponse,
+    IslandFrequency,
+    IslandParams,
+    NominalFrequency,
+    OrnsteinUhlenbeckFrequency,
+    ShedStage,
+)
+from models.grid import Grid
+from models.grid_sources import made_net
+from models.inverter import InverterParams
+from models.refine import QUARTER_S, RefinedProfiles
+from scenarios.resolve import Peer, ResolvedScenario
+from scenarios.schema_island import IslandSpec
+from scenarios.schema_market import to_ticks
+from scenarios.seeds import generator
+
+from .box import FloatArray
+from .clock import Clock
+from .frequency_sim import FrequencySource
+from .profiles_sim import SecondReader
+
+PLACE = (51.0, 10.0)
+"""Latitude and longitude of the sky over a scenario: the middle of Germany, whose year SimBench's
+profiles are; they name no place themselves. [°]"""
+
+
+def clock(resolved: ResolvedScenario) -> Clock:
+    """Lay out the run's integer time."""
+    return Clock(
+        start=resolved.scenario.time.start,
+        dt_s=resolved.dt_s,
+        ticks=resolved.n_ticks,
+        ticks_per_period=resolved.ticks_per_period,
+        gate_ticks=resolved.gate_ticks,
+    )
+
+
+def grid(resolved: ResolvedScenario) -> Grid:
+    """Read or make the network, and part it from the upstream grid for an island."""
+    file = resolved.network_file
+    built = (
+        Grid.from_json(file)
+        if file is not None
+        else Grid.from_net(made_net(resolved.scenario.grid.network))
+    )
+    island = resolved.scenario.island
+    if island is not None:
+        built.open_island(former_bus(resolved), vm_pu=island.former.vm_pu)
+    return built
+
+
+def former_bus(resolved: ResolvedScenario) -> str:
+    """Name of the bus that an island's grid-former holds."""
+    island = resolved.scenario.island
+    assert island is not None
+    return island.former.bus or resolved.network.busbar
+
+
+def peer_buses(resolved: ResolvedScenario, network: Grid) -> tuple[int, ...]:
+    """Position of each peer's bus."""
+    return tuple(network.bus_position(peer.bus) for peer in resolved.peers)
+
+
+def inverter(peer: Peer) -> InverterParams | None:
+    """Ratings of a peer's PV inverter; None without PV."""
+    if peer.pv_kwp <= 0:
+        return None
+    return InverterParams(p_rated_kw=peer.pv_kwp, s_kva=peer.inverter_kva)
+
+
+def battery(peer: Peer) -> BatteryParams | None:
+    """Ratings of a peer's battery, its losses shared evenly by both directions."""
+    if peer.battery_kwh <= 0:
+        return None
+    one_way = math.sqrt(peer.battery_efficiency)
+    return BatteryParams(
+        capacity_kwh=peer.battery_kwh,
+        p_max_kw=peer.battery_kw,
+        efficiency_charge=one_way,
+        efficiency_discharge=one_way,
+        soc_initial=peer.soc_initial,
+        ramp_kw_per_s=peer.ramp_kw_per_s,
+    )
+
+
+def played_by_devices(resolved: ResolvedScenario, *, model_devices: bool) -> dict[str, int]:
+    """Devices that play a peer in this run: name to position of the peer."""
+    if model_devices:
+        return {}
+    return {
+        peer.device: position
+        for position, peer in enumerate(resolved.peers)
+        if peer.device is not None
+    }
+
+
+def device_inverters(
+    resolved: ResolvedScenario, devices: dict[str, int]
+) -> dict[str, InverterParams]:
+    """Ratings of the devices: their own, or those of the inverter that they play."""
+    ratings = {}
+    for name, position in devices.items():
+        spec, peer = resolved.scenario.devices[name], resolved.peers[position]
+        ratings[name] = InverterParams(
+            p_rated_kw=spec.p_rated_kw or peer.pv_kwp, s_kva=spec.s_kva or peer.inverter_kva
+        )
+    return ratings
+
+
+def fleet(resolved: ResolvedScenario, devices: dict[str, int]) -> DerFleet:
+    """All PV inverters and batteries; those played by a device are taken as measured."""
+    measured = np.zeros(len(resolved.peers), dtype=np.bool_)
+    measured[list(devices.values())] = True
+    return DerFleet(
+        [inverter(peer) for peer in resolved.peers],
+        [battery(peer) for peer in resolved.peers],
+        dt_s=resolved.dt_s,
+        measured=measured,
+    )
+
+
+def frequency(resolved: ResolvedScenario) -> FrequencySource:
+    """Frequency of the upstream grid."""
+    spec = resolved.scenario.frequency
+    if spec.mode == "nominal":
+        return NominalFrequency(spec.nominal_hz)
+    return OrnsteinUhlenbeckFrequency(
+        generator(resolved.seed, "frequency"),
+        resolved.dt_s,
+        nominal_hz=spec.nominal_hz,
+        sigma_hz=spec.deviation_hz,
+        tau_s=spec.relaxation.seconds,
+    )
+
+
+def island(resolved: ResolvedScenario) -> IslandFrequency:
+    """Everything in an island that answers to frequency."""
+    spec = resolved.scenario.island
+    assert spec is not None
+    params = IslandParams(
+        former=_former(spec),
+        generators=tuple(_generator(one) for one in spec.generators),
+        inverters=InverterResponse(
+            start_hz=spec.p_f.start_hz,
+            percent_per_hz=spec.p_f.percent_per_hz,
+            lag_s=spec.p_f.lag_s,
+        ),
+        stages=tuple(
+            ShedStage(below_hz=stage.below_hz, delay_s=stage.delay_s, share=stage.share)
+            for stage in spec.shedding
+        ),
+        stage_of_peer=[peer.shed_stage for peer in resolved.peers],
+        load_percent_per_hz=spec.load_percent_per_hz,
+        nominal_hz=spec.nominal_hz,
+    )
+    return IslandFrequency(params, len(resolved.peers), resolved.dt_s)
+
+
+def _former(spec: IslandSpec) -> GridFormer:
+    former = spec.former
+    one_way = math.sqrt(former.efficiency)
+    return GridFormer(
+        s_kva=former.s_kva,
+        p_max_kw=former.p_max_kw,
+        capacity_kwh=former.capacity_kwh,
+        soc_initial=former.soc_initial,
+        efficiency_charge=one_way,
+        efficiency_discharge=one_way,
+        droop_pu=former.droop_percent / 100,
+        measurement_lag_s=former.measurement_lag_s,
+        virtual_inertia_s=former.virtual_inertia_s,
+        voltage_droop_pu=former.q_droop_percent / 100,
+        vm_set_pu=former.vm_pu,
+    )
+
+
+def _generator(spec: Any) -> Generator:
+    return Generator(
+        name=spec.name,
+        s_kva=spec.s_kva,
+        inertia_s=spec.inertia_s,
+        p_max_kw=spec.p_max_kw,
+        p_min_kw=spec.p_min_kw,
+        p_set_kw=spec.p_set_kw,
+        droop_pu=spec.droop_percent / 100,
+        governor_lag_s=spec.governor_lag_s,
+        turbine_lag_s=spec.turbine_lag_s,
+    )
+
+
+def profiles(resolved: ResolvedScenario) -> RefinedProfiles:
+    """Loads and PV by the second, from a period before the first gate to one after the end."""
+    start, end = profile_window(resolved)
+    load_kw, pv_kw = resolved.quarter_hours(start, end)
+    tangent = np.tan(np.arccos(resolved.array("cos_phi")))
+    names = [peer.name for peer in resolved.peers]
+    return RefinedProfiles(
+        start=start,
+        load_kw=load_kw,
+        load_kvar=load_kw * tangent,
+        pv_kw=pv_kw,
+        pv_rated_kw=resolved.array("pv_kwp"),
+        latitude_deg=PLACE[0],
+        longitude_deg=PLACE[1],
+        load_rngs=[generator(resolved.seed, "peer", name, "switching") for name in names],
+        pv_rngs=[generator(resolved.seed, "peer", name, "clouds") for name in names],
+        sky_rng=generator(resolved.seed, "sky"),
+    )
+
+
+def profile_window(resolved: ResolvedScenario) -> tuple[datetime, datetime]:
+    """First and last instant of the quarter hours that a run may ask for."""
+    from scenarios.resolve import profile_span
+
+    start, end = profile_span(resolved.scenario)
+    return _quarter_hour_before(start), end
+
+
+def _quarter_hour_before(instant: datetime) -> datetime:
+    whole = int(instant.timestamp()) // QUARTER_S * QUARTER_S
+    return datetime.fromtimestamp(whole, tz=instant.tzinfo or UTC)
+
+
+def second_reader(resolved: ResolvedScenario, refined: RefinedProfiles) -> SecondReader:
+    """Read refined profiles by seconds after the start of physics."""
+    first_s = (resolved.scenario.time.start - refined.start) // timedelta(seconds=1)
+
+    def read(second: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        found = refined.second(first_s + second)
+        return found.load_kw, found.load_kvar, found.pv_kw
+
+    return read
+
+
+def fees(resolved: ResolvedScenario, network: Grid, buses: tuple[int, ...]) -> Any:
+    """Transport fee of every pair of peers. (n, n) [µ€/Wh]"""
+    spec = resolved.scenario.market.fees
+    mean_ticks = to_ticks(spec.mean_eur_per_kwh)
+    if spec.kind == "uniform":
+        return uniform_fees(len(buses), mean_ticks)
+    distance_ohm = network.electrical_distance_ohm()
+    between = distance_ohm[np.ix_(buses, buses)]
+    apart = between[np.isfinite(between) & (between > 0)]
+    rate = mean_ticks / float(apart.mean()) if apart.size else 0.0
+    return distance_fees(distance_ohm, buses, ticks_per_ohm=rate, cap_ticks=10 * mean_ticks)

@@ -1,0 +1,159 @@
+"""The wires of a run: which box tells which what, within a tick and one tick later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .recorder_sim import ISLAND_LISTS, ISLAND_SCALARS, LISTS, SCALARS
+from .wiring import Wire
+
+TICK_BOXES = ("devices", "der", "frequency", "grid", "meters", "recorder")
+"""Boxes that step on every tick, in the order in which a tick passes them."""
+
+
+def wires(peers: int, *, devices: bool, islanded: bool, f_hz: float) -> list[Wire]:
+    """Lay out a run's wires.
+
+    Parameters
+    ----------
+    peers : int
+        Length of all arrays.
+    devices : bool
+        Whether devices play some of the inverters.
+    islanded : bool
+        Whether frequency follows from the balance.
+    f_hz : float
+        Nominal frequency, which holds before the first tick. [Hz]
+    """
+    before = {
+        "zeros": np.zeros(peers),
+        "ones": np.ones(peers),
+        "no": np.zeros(peers, dtype=np.bool_),
+        "f_hz": f_hz,
+    }
+    laid = _slow(before) + _tick(before) + _trade() + _recorded(islanded=islanded)
+    if devices:
+        laid += _devices(before)
+    if islanded:
+        laid += _island(before)
+    return laid
+
+
+def _wire(source: str, target: str, *same: str, **renamed: str) -> Wire:
+    """Lay a wire between the fleet entities of two boxes."""
+    attrs = {attr: attr for attr in same} | renamed
+    return Wire(source=source, target=target, attrs=attrs, source_eid=source, target_eid=target)
+
+
+def _later(source: str, target: str, initial: Mapping[str, Any], **renamed: str) -> Wire:
+    """Lay a wire whose value arrives one tick later, with what holds before that."""
+    return Wire(
+        source=source,
+        target=target,
+        attrs={attr: renamed.get(attr, attr) for attr in initial},
+        source_eid=source,
+        target_eid=target,
+        delayed=True,
+        initial=initial,
+    )
+
+
+def _slow(before: Mapping[str, Any]) -> list[Wire]:
+    """Profiles and energy managers, which step once a second."""
+    return [
+        _wire("profiles", "manager", "load[kW]", "available[kW]"),
+        _wire("profiles", "der", "available[kW]"),
+        _wire("profiles", "grid", "P[MW]", "Q[MVar]"),
+        _wire("profiles", "meters", "P[MW]", "Q[MVar]"),
+        _wire("manager", "der", "setpoint[kW]", "limit[kW]"),
+        _later("der", "manager", {"soc[1]": before["zeros"], "tripped": before["no"]}),
+        _later("meters", "manager", {"metered[Wh]": before["zeros"]}),
+        # The closed clock: profiles may not run ahead of the last box of the tick.
+        _later("recorder", "profiles", {"tick": -1}),
+    ]
+
+
+def _tick(before: Mapping[str, Any]) -> list[Wire]:
+    """The physics of a tick."""
+    return [
+        _later("grid", "der", {"Vm[pu]": before["ones"]}),
+        _later("frequency", "der", {"f[Hz]": before["f_hz"]}),
+        _wire("der", "grid", "P[MW]", "Q[MVar]"),
+        _wire("der", "meters", "P[MW]", "Q[MVar]", "tripped", "soc[1]"),
+    ]
+
+
+def _trade() -> list[Wire]:
+    """From orders to contracts, and what contracts tell everybody."""
+    told = {
+        "attrs": {"schedule": "schedule"},
+        "source_eid": "contracts",
+        "delayed": True,
+        "initial": {"schedule": None},
+    }
+    return [
+        _wire("manager", "market", "orders"),
+        _wire("market", "contracts", "cleared"),
+        _wire("meters", "contracts", "alarm", "reading"),
+        Wire(source="contracts", target="manager", target_eid="manager", **told),
+        Wire(source="contracts", target="meters", target_eid="meters", **told),
+    ]
+
+
+def _devices(before: Mapping[str, Any]) -> list[Wire]:
+    """Devices stand in front of the fleet, which takes their power as measured."""
+    return [
+        _wire("profiles", "devices", "available[kW]"),
+        _wire("manager", "devices", "limit[kW]"),
+        _later("grid", "devices", {"Vm[pu]": before["ones"]}),
+        _later("frequency", "devices", {"f[Hz]": before["f_hz"]}),
+        _wire("devices", "der", **{"pv[kW]": "measured[kW]", "q[kvar]": "measured[kvar]"}),
+        _wire("devices", "meters", "tripped"),
+        _later("devices", "manager", {"tripped": before["no"]}),
+    ]
+
+
+def _island(before: Mapping[str, Any]) -> list[Wire]:
+    """An island's answers to frequency are part of the tick's power flow."""
+    zeros = before["zeros"]
+    return [
+        _wire("profiles", "frequency", "load[kW]", **{"Q[MVar]": "load Q[MVar]"}),
+        _wire("der", "frequency", "down[kW]", "up[kW]", **{"P[MW]": "der P[MW]"}),
+        _wire("frequency", "grid", "P[MW]", "Q[MVar]", "Vm_ref[pu]", "black"),
+        _wire("frequency", "meters", "P[MW]", "Q[MVar]", "shed[kW]"),
+        _later("frequency", "der", {"response[kW]": zeros}),
+        _later(
+            "grid",
+            "frequency",
+            {"P_boundary[MW]": 0.0, "Q_boundary[MVar]": 0.0, "losses[MW]": 0.0},
+            **{"P_boundary[MW]": "P_former[MW]", "Q_boundary[MVar]": "Q_former[MVar]"},
+        ),
+    ]
+
+
+def _recorded(*, islanded: bool) -> list[Wire]:
+    """Everything that is recorded or audited, from the box that says it."""
+    of = {
+        "profiles": ["load[kW]"],
+        "der": ["pv[kW]", "battery[kW]", "soc[1]"],
+        "frequency": ["f[Hz]", "f_min[Hz]", "f_max[Hz]", "rocof[Hz/s]"],
+        "grid": [
+            "bus Vm[pu]",
+            "bus P[MW]",
+            "bus Q[MVar]",
+            "P_boundary[MW]",
+            "Q_boundary[MVar]",
+            "losses[MW]",
+            "mismatch[pu]",
+        ],
+        "meters": ["P_net[MW]", "Q_net[MVar]", "metered[Wh]"],
+    }
+    if islanded:
+        answers = [*ISLAND_SCALARS.values(), *ISLAND_LISTS.values()]
+        of["frequency"] += [attr for attr, _ in answers]
+    recorded = {attr for attr, _ in [*SCALARS.values(), *LISTS.values()]}
+    assert recorded <= {attr for attrs in of.values() for attr in attrs}
+    return [_wire(box, "recorder", *attrs) for box, attrs in of.items()]
