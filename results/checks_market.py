@@ -1,0 +1,139 @@
+"""Checks on what the market kept: contracts, tokens, the ledger's chain."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from .reading import Record
+from .verdict import Verdict
+
+__all__ = ["all_contracts_settled", "delivered_share", "ledger_verifies", "tokens_balance"]
+
+OPEN_FATES = frozenset({"", "matched", "secured", "in force", "delivering", "metered"})
+
+
+def all_contracts_settled(record: Record) -> Verdict:
+    """Every contract has a fate, and every delivery period with contracts has its meters read."""
+    name = "all_contracts_settled"
+    contracts = record.rows("contracts")
+    metered = {row["period"] for row in record.rows("meters")}
+    left = [
+        row
+        for row in contracts
+        if row["fate"] in OPEN_FATES
+        or row["paid_ueur"] is None
+        or (row["period"] not in metered and row["fate"] != "cancelled")
+    ]
+    if left:
+        first = left[0]
+        worst = (
+            f"contract {first['contract_id']} of period {first['period']} "
+            f"({first['seller']} to {first['buyer']}) is {first['fate'] or 'without a fate'}"
+        )
+    else:
+        worst = f"none open of {len(contracts)} contracts"
+    return Verdict(name, not left, worst, float(len(left)), 0.0, "contracts")
+
+
+def delivered_share(record: Record, *, at_least: float = 0.9) -> Verdict:
+    """Of the contracted energy, at least this share was delivered by those who sold it."""
+    name = "delivered_share"
+    contracts = [row for row in record.rows("contracts") if row["energy_wh"] > 0]
+    unread = [row for row in contracts if row["delivered_milliwh"] is None]
+    if unread or not contracts:
+        what = f"contract {unread[0]['contract_id']} was not metered" if unread else "no contract"
+        return Verdict(name, False, what, None, at_least, "1")
+    delivered = sum(row["delivered_milliwh"] for row in contracts)
+    share = delivered / sum(1000 * row["energy_wh"] for row in contracts)
+    least = min(contracts, key=lambda row: row["delivered_milliwh"] / row["energy_wh"])
+    worst = (
+        f"{share:.1%} in all; least by {least['seller']} in period {least['period']}: "
+        f"{least['delivered_milliwh'] / 1000:.0f} of {least['energy_wh']} Wh"
+    )
+    return Verdict(name, share >= at_least, worst, share, at_least, "1")
+
+
+def tokens_balance(record: Record) -> Verdict:
+    """Tokens minted are burned, expired or still live, for every peer and period."""
+    name = "tokens_balance"
+    rows = record.rows("tokens")
+    if not rows:
+        return Verdict(name, False, "no token was recorded", unit="mWh")
+    worst = max(rows, key=lambda row: (abs(_tokens_off(row)), _live(row)))
+    off = _tokens_off(worst)
+    told = (
+        f"{off:+d} mWh at {worst['peer']}, period {worst['period']}: minted "
+        f"{worst['minted_milliwh']}, burned {worst['burned_milliwh']}, expired "
+        f"{worst['expired_milliwh']}, live {_live(worst)} mWh"
+    )
+    return Verdict(name, off == 0, told, float(off), 0.0, "mWh")
+
+
+def _live(row: dict[str, Any]) -> int:
+    return int(row["live_milliwh"] or 0)
+
+
+def _tokens_off(row: dict[str, Any]) -> int:
+    out = row["burned_milliwh"] + row["expired_milliwh"] + _live(row)
+    return int(row["minted_milliwh"] - out)
+
+
+def ledger_verifies(record: Record) -> Verdict:
+    """The ledger's hash chain holds, its balances add up, and the accounts agree with it.
+
+    Verified from the file alone, by other code than that which wrote it. A chain says
+    nothing of entries cut off its end: those show in the accounts.
+    """
+    name, path = "ledger_verifies", record.folder / "ledger.sqlite"
+    if not path.exists():
+        return Verdict(name, False, "no ledger was recorded", unit="faults")
+    entries, balances = 0, dict[str, int]()
+    for entry in _entries(path):
+        entries += 1
+        if fault := _entry_fault(entry, entries, balances):
+            return Verdict(name, False, f"entry {entries}: {fault}", 1.0, 0.0, "faults")
+    if fault := _account_fault(balances, record.rows("accounts")):
+        return Verdict(name, False, fault, 1.0, 0.0, "faults")
+    told = f"no fault in {entries} entries on {len(balances)} accounts"
+    return Verdict(name, True, told, 0.0, 0.0, "faults")
+
+
+def _entries(path: Path) -> Iterator[dict[str, Any]]:
+    """Rows of the ledger in order, each with the hash of the row before it."""
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+        db.row_factory = sqlite3.Row
+        before = "0" * 64
+        for row in db.execute("SELECT * FROM entries ORDER BY entry"):
+            yield {**dict(row), "before": before}
+            before = row["hash"]
+
+
+def _entry_fault(entry: dict[str, Any], number: int, balances: dict[str, int]) -> str | None:
+    """Say what is wrong with an entry, given all before it; book it on `balances`."""
+    if entry["entry"] != number:
+        return f"is missing, entry {entry['entry']} follows"
+    sealed = [str(entry[key]) for key in entry if key not in ("hash", "before")]
+    if sha256("\x1f".join([entry["before"], *sealed]).encode()).hexdigest() != entry["hash"]:
+        return "does not match its hash"
+    for account, sign, key in (
+        (entry["debit"], -1, "debit_balance_ueur"),
+        (entry["credit"], +1, "credit_balance_ueur"),
+    ):
+        balances[account] = balances.get(account, 0) + sign * entry["amount_ueur"]
+        if balances[account] != entry[key]:
+            return f"{account} holds {balances[account]} µ€, written is {entry[key]} µ€"
+    return None
+
+
+def _account_fault(balances: dict[str, int], accounts: list[dict[str, Any]]) -> str | None:
+    if total := sum(balances.values()):
+        return f"all accounts sum to {total} µ€, expected 0"
+    recorded = {row["account"]: row["balance_ueur"] for row in accounts}
+    for account in sorted(recorded.keys() | balances.keys()):
+        booked, said = balances.get(account, 0), recorded.get(account, 0)
+        if booked != said:
+            return f"{account} holds {booked} µ€ by the ledger, {said} µ€ by the accounts"
+    return None

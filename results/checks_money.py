@@ -1,0 +1,100 @@
+"""Checks on money: nobody who kept its word pays for another, and every account is right."""
+
+import sqlite3
+from collections import defaultdict
+from contextlib import closing
+from typing import Any
+
+from .reading import Record
+from .recompute import differences
+from .verdict import Verdict
+
+__all__ = ["accounts_recomputed", "compliant_party_whole"]
+
+
+def accounts_recomputed(record: Record) -> Verdict:
+    """Every account holds what a second computation from meters and contracts alone gives."""
+    name = "accounts_recomputed"
+    try:
+        wrong = differences(record.folder)
+    except FileNotFoundError as error:
+        return Verdict(name, False, f"not recorded: {error.filename or error}", unit="µ€")
+    accounts = record.table("accounts").num_rows
+    if not wrong:
+        return Verdict(name, True, f"no difference on {accounts} accounts", 0.0, 0.0, "µ€")
+    worst = max(wrong, key=lambda found: abs(found.booked_ueur - found.recomputed_ueur))
+    off = float(worst.booked_ueur - worst.recomputed_ueur)
+    return Verdict(name, False, str(worst), off, 0.0, "µ€")
+
+
+def compliant_party_whole(record: Record) -> Verdict:
+    """In no contract does the party that kept its word pay for the other's failure.
+
+    The ledger's entries of a contract, collateral and its release included, must leave a
+    seller with the contract price of all that it delivered when the buyer fell short, and
+    cost a buyer the contract price and transport of what it was served when the seller did.
+    """
+    name = "compliant_party_whole"
+    contracts = [row for row in record.rows("contracts") if row["fate"] != "cancelled"]
+    unread = [row for row in contracts if row["accepted_milliwh"] is None]
+    if unread:
+        told = f"contract {unread[0]['contract_id']} was not metered"
+        return Verdict(name, False, told, unit="µ€")
+    flows = _flows(record)
+    if flows is None:
+        return Verdict(name, False, "no ledger was recorded", unit="µ€")
+    losses = [loss for row in contracts for loss in _losses(row, flows)]
+    if not losses:
+        return Verdict(name, True, "there was no contract", 0.0, 0.0, "µ€")
+    lost, _, told = max(losses, key=lambda loss: loss[:2])
+    return Verdict(name, lost <= 0, told, float(max(0, lost)), 0.0, "µ€")
+
+
+def _losses(row: dict[str, Any], flows: dict[tuple[int, str], int]) -> list[tuple[int, int, str]]:
+    """What each party without fault lost by a contract, what the other failed by, and both told."""
+    given, taken = row["delivered_milliwh"], row["accepted_milliwh"]
+    served = taken - (row["shed_milliwh"] or 0)
+    number = row["contract_id"]
+    found = []
+    if given <= taken:
+        due = -_money(row["price_ticks"], served) - _money(row["fee_ticks"], served)
+        found.append(("buyer", due, served - given, "served", served))
+    if given >= served:
+        due = _money(row["price_ticks"], given)
+        found.append(("seller", due, given - taken, "delivered", given))
+    told = []
+    for side, due, failed_by, what, energy in found:
+        has = flows.get((number, f"peer:{row[side]}"), 0)
+        lost = due - has
+        told.append(
+            (
+                lost,
+                failed_by,
+                f"{max(0, lost)} µ€ lost by {side} {row[side]}, contract {number} of period "
+                f"{row['period']}: {what} {energy / 1000:.1f} Wh, {_sign(has)}",
+            )
+        )
+    return told
+
+
+def _sign(ueur: int) -> str:
+    return f"{'got' if ueur >= 0 else 'paid'} {abs(ueur)} µ€"
+
+
+def _money(price_ticks: int, milliwh: int) -> int:
+    """Price times energy in µ€, rounded half up."""
+    return (price_ticks * milliwh + 500) // 1000
+
+
+def _flows(record: Record) -> dict[tuple[int, str], int] | None:
+    """What each account got, less what it paid, under each contract. [µ€]"""
+    path = record.folder / "ledger.sqlite"
+    if not path.exists():
+        return None
+    flows: dict[tuple[int, str], int] = defaultdict(int)
+    query = "SELECT contract_id, debit, credit, amount_ueur FROM entries"
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+        for number, debit, credit, amount in db.execute(query):
+            flows[number, debit] -= amount
+            flows[number, credit] += amount
+    return flows

@@ -1,0 +1,163 @@
+"""The run in numbers: energy, who covered, voltage, frequency, money, and how fast it went."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .reading import Record
+
+__all__ = ["Metric", "key_figures"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One key figure.
+
+    Attributes
+    ----------
+    key : str
+        Name for programs.
+    label : str
+        Name for people.
+    value : float or None
+        None when the run has nothing to measure. [`unit`]
+    unit : str
+    note : str
+        Where, when, or of what kind.
+    """
+
+    key: str
+    label: str
+    value: float | None
+    unit: str
+    note: str = ""
+
+    def told(self) -> str:
+        """Say value and unit in as many digits as matter."""
+        if self.value is None:
+            return "–"
+        return f"{self.value:.{_digits(self.value, self.unit)}f} {self.unit}".rstrip()
+
+
+def key_figures(record: Record) -> list[Metric]:
+    """Everything measured that the tables of this run allow, in the order of its telling."""
+    figures = [*_energy(record), *_cover(record)]
+    if record.ticks.num_rows:
+        figures += [*_voltage(record), *_frequency(record), *_boundary(record)]
+    return [*figures, *_money(record)]
+
+
+def _digits(value: float, unit: str) -> int:
+    if unit in ("p.u.", "Hz"):
+        return 3
+    if unit in ("", "contracts", "%"):
+        return 0 if float(value).is_integer() else 1
+    return 2 if unit == "€" or abs(value) < 100 else 1
+
+
+def _energy(record: Record) -> list[Metric]:
+    contracts = record.rows("contracts")
+    traded = sum(row["energy_wh"] for row in contracts) / 1000
+    delivered = sum(row["delivered_milliwh"] or 0 for row in contracts) / 1e6
+    share = f"{delivered / traded:.1%} of what was traded" if traded else ""
+    return [
+        Metric("contracts", "Contracts", float(len(contracts)), "contracts"),
+        Metric("energy_traded_kwh", "Traded", traded, "kWh"),
+        Metric("energy_delivered_kwh", "Delivered by its sellers", delivered, "kWh", share),
+    ]
+
+
+def _cover(record: Record) -> list[Metric]:
+    covers = [row for row in record.rows("covers") if row["direction"] in (None, "cover")]
+    energy: dict[str, float] = defaultdict(float)
+    for row in covers:
+        energy[row["kind"]] += row["energy_milliwh"] / 1e6
+    figures = [
+        Metric(f"covered_{kind}_kwh", label, energy[kind], "kWh")
+        for kind, label in COVER_LABELS.items()
+        if kind in energy and kind != "shed"
+    ]
+    shed = sum(row["shed_milliwh"] for row in record.rows("meters")) / 1e6
+    figures.append(Metric("unserved_kwh", "Shed, not served", shed, "kWh"))
+    trip = first_trip(record)
+    started = [r["start_tick"] for r in covers if r["start_tick"] is not None]
+    started = [tick for tick in started if trip is not None and tick >= trip["tick"]]
+    if trip is not None and started:
+        seconds = (min(started) - trip["tick"]) * record.dt_s
+        note = f"after {trip.get('peer') or trip.get('device') or 'it'} tripped"
+        figures.append(Metric("trip_to_cover_s", "From trip to cover", seconds, "s", note))
+    return figures
+
+
+COVER_LABELS = {
+    "own": "Covered by own storage",
+    "replacement": "Covered by replacement",
+    "lpd": "Covered by the LPD",
+    "supplier": "Covered by the supplier",
+    "shed": "Shed",
+}
+"""Kinds of cover in the order in which they are asked."""
+
+
+def first_trip(record: Record) -> dict[str, Any] | None:
+    """The first trip in the event log."""
+    trips = (event for event in record.events if event["kind"] == "trip")
+    return min(trips, key=lambda event: event["tick"], default=None)
+
+
+def _voltage(record: Record) -> list[Metric]:
+    values = record.values("vm_pu")
+    places = ("lowest", values.argmin()), ("highest", values.argmax())
+    figures = []
+    for word, place in places:
+        row, column = divmod(int(place), values.shape[1])
+        where = f"{record.names('vm_pu')[column]}, {record.clock(int(record.tick[row]))}"
+        label = f"{word.capitalize()} voltage"
+        value = float(values[row, column])
+        figures.append(Metric(f"voltage_{word}_pu", label, value, "p.u.", where))
+    return figures
+
+
+def _frequency(record: Record) -> list[Metric]:
+    figures = []
+    kind = "" if record.islanded else "input, "
+    for word, column, find in (
+        ("lowest", "f_min_hz", np.argmin),
+        ("highest", "f_max_hz", np.argmax),
+    ):
+        if record.has(column):
+            row = int(find(record.scalar(column)))
+            value = float(record.scalar(column)[row])
+            note = f"{kind}{record.clock(int(record.tick[row]))}"
+            label = f"{word.capitalize()} frequency"
+            figures.append(Metric(f"frequency_{word}_hz", label, value, "Hz", note))
+    return figures
+
+
+def _boundary(record: Record) -> list[Metric]:
+    hours = record.dt_s / 3600
+    figures = []
+    if record.has("losses_kw"):
+        lost = float(record.scalar("losses_kw").sum() * hours)
+        figures.append(Metric("losses_kwh", "Lost in lines", lost, "kWh"))
+    if record.has("p_boundary_kw"):
+        power = record.scalar("p_boundary_kw")
+        source = "grid-former" if record.islanded else "grid above"
+        given, taken = np.maximum(power, 0).sum(), np.maximum(-power, 0).sum()
+        figures += [
+            Metric("import_kwh", f"From the {source}", float(given * hours), "kWh"),
+            Metric("export_kwh", f"To the {source}", float(taken * hours), "kWh"),
+        ]
+    return figures
+
+
+def _money(record: Record) -> list[Metric]:
+    by_role: dict[str, int] = defaultdict(int)
+    for row in record.rows("accounts"):
+        by_role[row["role"]] += row["balance_ueur"]
+    return [
+        Metric(f"money_{role}_eur", role.replace("_", " "), balance / 1e6, "€")
+        for role, balance in by_role.items()
+    ]
