@@ -77,6 +77,17 @@ class Entry:
         *_, last = self.follow(parts)
         return last
 
+    def with_value(self, path: Path, key: str, value: Any) -> "Entry":
+        """Return a copy in which the mapping at a path of the file has a further plain value."""
+        if isinstance(self.value, dict):
+            below = {k: e.with_value(path, key, value) for k, e in self.value.items()}
+            if self.path == path:
+                below[key] = replace(self, path=(*path, key), value=value)
+            return replace(self, value=below)
+        if isinstance(self.value, list):
+            return replace(self, value=[e.with_value(path, key, value) for e in self.value])
+        return self
+
     def without(self, path: Path) -> "Entry":
         """Return a copy that lacks the entry at a path of the file."""
         if isinstance(self.value, dict):

@@ -23,6 +23,28 @@ from .schema import Scenario
 from .schema_peers import PeerGroup, SinglePeer
 from .spec import Problem
 
+_ROUNDS = 20
+_STAND_INS: dict[str, Any] = {
+    "at": "0 s",
+    "below_hz": 49.0,
+    "bus": "",
+    "capacity_kwh": 1e6,
+    "device": "",
+    "duration": "1 d",
+    "generator": "",
+    "name": "",
+    "network": "",
+    "p_kwp": 1,
+    "p_max_kw": 1e-3,
+    "p_set_kw": 0.0,
+    "peer": "",
+    "s_kva": 1e6,
+    "scenario": "unnamed",
+    "share": 1e-6,
+    "start": "2016-06-14T12:00:00+02:00",
+}
+"""What is put in the place of a required key that is missing or wrong, to check the rest."""
+
 
 def load_scenario(file: Path | str, *, seed: int | None = None) -> ResolvedScenario:
     """Read, check and resolve a scenario.
@@ -55,7 +77,11 @@ def load_scenario(file: Path | str, *, seed: int | None = None) -> ResolvedScena
 
 
 class _Checking:
-    """Gathers the faults of one file; what is at fault is cut out, and the rest checked on."""
+    """Gathers the faults of one file.
+
+    What is at fault is cut out, or something plausible put in its stead where it cannot be
+    missing, and the rest is checked on; what follows from a stand-in is not reported.
+    """
 
     def __init__(self, file: Path, root: Entry, faults: list[Fault]) -> None:
         self.faults = list(faults)
@@ -63,16 +89,15 @@ class _Checking:
 
     def fields(self) -> Scenario | None:
         """Check the fields; None when what is left is no scenario."""
-        while True:
+        for _ in range(_ROUNDS):
             try:
                 return Scenario.model_validate(self._root.plain())
             except ValidationError as error:
-                cut = {path for one in error.errors() for path in self._field_faults(one)}
-            if () in cut:
-                return None
-            for path in cut:
+                wrong = [path for one in error.errors() for path in self._field_faults(one)]
+            for path in wrong:
                 self._root = self._root.without(path)
-            self._cut |= cut
+            self._cut |= set(wrong)
+        return None
 
     def problems(self, problems: Iterable[Problem], above: Iterable[str | int] = ()) -> None:
         """Note what several keys say together, unless one of them is at fault already."""
@@ -82,6 +107,8 @@ class _Checking:
 
     def network(self, scenario: Scenario) -> NetworkOutline | None:
         """Read the network's names and check every bus against them."""
+        if self._is_cut(("grid",)):
+            return None
         try:
             network = outline(scenario.grid.network, self._file.parent)
         except NetworkError as error:
@@ -131,6 +158,8 @@ class _Checking:
     def note(self, location: Iterable[str | int], text: str, *, at_key: bool = False) -> None:
         """Add a fault at the deepest place of the file that the location leads to."""
         parts = tuple(part for part in location if not str(part).startswith("<"))
+        if self._path(parts) in self._cut:
+            return
         entry = self._root.find(parts)
         line, column = (entry.key_line, entry.key_column) if at_key else (entry.line, entry.column)
         path = dotted(self._path(parts))
@@ -139,18 +168,30 @@ class _Checking:
     def _field_faults(self, error: ErrorDetails) -> Iterator[KeyPath]:
         """Note one of pydantic's errors and yield what has to be cut out of the file."""
         parts = tuple(part for part in error["loc"] if not str(part).startswith("<"))
-        path = self._path(parts)
         if error["type"] == "problems":
             problems: list[Problem] = error["ctx"]["problems"]
             self.problems(problems, error["loc"])
             yield from (self._root.find((*parts, *problem.path)).path for problem in problems)
         elif error["type"] == "missing":
-            if path not in self._cut:
-                self.note(error["loc"], message(error))
-            yield self._root.find(parts[:-1]).path
-        else:
+            yield from self._missing(error, parts)
+        elif not (error["type"] == "too_short" and self._is_cut(self._path(parts))):
             self.note(error["loc"], message(error), at_key=error["type"] == "extra_forbidden")
             yield self._root.find(parts).path
+
+    def _missing(self, error: ErrorDetails, parts: KeyPath) -> Iterator[KeyPath]:
+        """Note a missing key unless it was cut out, and fill it in or cut out what lacks it."""
+        path, key = self._path(parts), str(parts[-1])
+        if path not in self._cut:
+            self.note(error["loc"], message(error))
+        self._cut.add(path)
+        if key in _STAND_INS:
+            stand_in = f"unnamed-{len(self._cut)}" if key == "name" else _STAND_INS[key]
+            self._root = self._root.with_value(path[:-1], key, stand_in)
+        else:
+            yield self._root.find(parts[:-1]).path
+
+    def _is_cut(self, path: KeyPath) -> bool:
+        return any(cut[: len(path)] == path for cut in self._cut)
 
     def _path(self, parts: Iterable[str | int]) -> KeyPath:
         """Return the path as it is in the file, where nothing has been cut out."""
@@ -173,7 +214,8 @@ class _Checking:
         if name not in sources:
             sources[name] = open_source(name, self._file.parent)
         found = sources[name].matches(pattern, kind)
-        sources[name].check(found, *span)
+        if not self._is_cut(("time",)):
+            sources[name].check(found, *span)
         return found
 
     def _size(

@@ -42,7 +42,9 @@ def message(error: ErrorDetails, model: type[BaseModel] = Scenario) -> str:
         purpose = (field.description or "") if field else ""
         return f"missing; expected {purpose[:1].lower()}{purpose[1:].rstrip('.')}".rstrip()
     if kind == "value_error":
-        return str(error["ctx"]["error"])
+        text = str(error["ctx"]["error"])
+        numbers = f"; expected a number in {unit}, or [low, high]"
+        return text if "expected" in text or unit is None else text + numbers
     if kind in _NUMBERS:
         what = "a whole number" if kind.startswith("int") else "a number"
         return f"{shown} is not {what}; expected {what}" + (f" in {unit}" if unit else "")

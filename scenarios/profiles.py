@@ -80,7 +80,8 @@ class _Table:
     start_s: int
     step_s: int
     n_rows: int
-    columns: dict[str, Floats]
+    columns: Any
+    """Arrow table; its columns become numbers when they are asked for."""
 
     @property
     def end_s(self) -> int:
@@ -91,7 +92,7 @@ class _Table:
 
     def quarters(self, column: str, start_s: int, end_s: int) -> Floats:
         """Mean of every quarter hour from `start_s` to `end_s`, both whole quarter hours."""
-        values = self.columns[column]
+        values = _numbers(self.columns.column(column), column)
         if self.step_s > QUARTER_S:
             values = np.repeat(values, self.step_s // QUARTER_S)
         elif self.step_s < QUARTER_S:
@@ -116,7 +117,8 @@ class ProfileSource:
     def __init__(self, name: str, tables: Sequence[_Table]) -> None:
         self.name = name
         self._tables = tuple(tables)
-        self._columns = {c: _profile(name, c) for c in tables[0].columns}
+        names: list[str] = tables[0].columns.column_names
+        self._columns = {column: _profile(name, column) for column in names}
 
     def matches(self, pattern: str, kind: Kind) -> tuple[Profile, ...]:
         """Return the profiles that a pattern names, in alphabetical order.
@@ -226,13 +228,12 @@ def _read(file: Path, shown: str) -> _Table:
         raise ProfileError(f"{shown!r} has no column 'time'; expected one that carries its zone")
     times_s = _seconds(table.column("time"), shown)
     step_s = _step(times_s, shown)
-    columns = {n: _numbers(table.column(n), n) for n in table.column_names if n != "time"}
-    return _Table(int(times_s[0]), step_s, times_s.size, columns)
+    return _Table(int(times_s[0]), step_s, times_s.size, table.drop_columns(["time"]))
 
 
 def _arrow(file: Path) -> Any:
     if file.suffix == ".parquet":
-        return pyarrow.parquet.read_table(file)
+        return pyarrow.parquet.ParquetFile(file).read()  # read_table would import pandas
     as_text = pyarrow.csv.ConvertOptions(column_types={"time": pa.string()})
     return pyarrow.csv.read_csv(file, convert_options=as_text)
 
@@ -242,8 +243,8 @@ def _seconds(column: Any, shown: str) -> NDArray[np.int64]:
     if pa.types.is_timestamp(column.type):
         if column.type.tz is None:
             raise ProfileError(f"times of {shown!r} have no zone; {expected}")
-        stamps = column.cast(pa.timestamp("s", "UTC"), safe=False).to_numpy()
-        return np.asarray(stamps.astype("datetime64[s]").astype(np.int64))
+        stamps = column.cast(pa.timestamp("s", "UTC"), safe=False).cast(pa.int64())
+        return np.array(stamps.to_pylist(), dtype=np.int64)
     try:
         moments = [dt.datetime.fromisoformat(text) for text in column.to_pylist()]
     except (TypeError, ValueError):
@@ -277,7 +278,7 @@ def _step(times_s: NDArray[np.int64], shown: str) -> int:
 def _numbers(column: Any, name: str) -> Floats:
     if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
         return np.full(len(column), np.nan)
-    values: Floats = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    values = np.array(column.to_pylist(), dtype=np.float64)  # to_numpy would import pandas
     return values * _FACTORS.get(name.rpartition("_")[2], 1.0)
 
 

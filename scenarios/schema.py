@@ -92,7 +92,7 @@ class PeerEvent(Spec):
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
         if (self.fault is None) == (self.load_scale is None):
-            refuse([Problem(("peer",), "expected fault or load_scale beside it, one of the two")])
+            refuse([Problem((), "says not what happens; expected either fault or load_scale")])
         return self
 
 

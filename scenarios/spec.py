@@ -47,7 +47,7 @@ class Range(NamedTuple):
         """
         ends = value if isinstance(value, list | tuple) else (value, value)
         if len(ends) != 2 or not all(_is_number(end) for end in ends):
-            raise ValueError(f"{value!r} is neither a number nor a range [low, high]")
+            raise ValueError(f"{value!r} is neither a number nor a range")
         low, high = (float(end) for end in ends)
         if not 0 <= low <= high < float("inf"):
             raise ValueError(f"{value!r} is not a range; expected 0 <= low <= high")
@@ -58,7 +58,7 @@ class Range(NamedTuple):
         """Read a range that excludes zero."""
         drawn = cls.parse(value)
         if drawn.low == 0:
-            raise ValueError(f"{value!r} reaches zero; expected more than zero")
+            raise ValueError(f"{value!r} reaches zero; expected more than that")
         return drawn
 
     def plain(self) -> float | list[float]:

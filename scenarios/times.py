@@ -55,7 +55,7 @@ class Duration:
                 f"{text!r} is not a duration; expected a number with its unit, such as '15 min'"
             )
         if text.lstrip().startswith("-"):
-            raise ValueError(f"{text!r} is negative; a duration is longer than zero")
+            raise ValueError(f"{text!r} is negative; expected more than zero")
         total, position = Fraction(0), 0
         while position < len(text):
             part = _PART.match(text, position)
@@ -68,7 +68,7 @@ class Duration:
             total += Fraction(Decimal(part[1])) * NS_PER_UNIT[part[2]]
             position = part.end()
         if total.denominator != 1:
-            raise ValueError(f"{text!r} is not a whole number of nanoseconds")
+            raise ValueError(f"{text!r} is finer than a nanosecond; expected whole ones")
         return cls(int(total))
 
     @classmethod
@@ -76,7 +76,7 @@ class Duration:
         """Read a duration that is longer than zero."""
         duration = cls.parse(text)
         if duration.ns == 0:
-            raise ValueError(f"{text!r} is zero; a duration is longer than zero")
+            raise ValueError(f"{text!r} is zero; expected more than zero")
         return duration
 
     @property
