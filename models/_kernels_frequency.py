@@ -37,8 +37,9 @@ Ints = NDArray[np.int64]
     UP_START,
     UP_GAIN,
     UP_LAG,
+    RATED,
     N_CONSTANTS,
-) = range(21)
+) = range(22)
 
 # one row per generator; POWER returns the mean electrical power of the tick
 ONLINE, SET, LOW, HIGH, GAIN, LAG, LEAD, TURBINE, INERTIA, POWER, N_GENERATOR = range(11)
@@ -49,6 +50,10 @@ BELOW, DELAY, SHARE, TIMER, ACTIVE, WEIGHTED, TIME, KW, N_STAGE = range(9)
 # state: frequency, the former's lagged droop power, lagged over- and under-frequency,
 # then valve and turbine of every generator
 F, DROOP, OVER, UNDER, FIRST = range(5)
+
+# rows of what the peers bring, and of what they get back
+LOAD, DER, DOWN, UP, DOWN_RATED, UP_RATED, N_BROUGHT = range(7)
+RESPONSE, SERVED, SHED, N_ANSWERED = range(4)
 
 # memory: seconds of overload, position in the ring of past frequencies, the ring
 OVERLOAD, POSITION, RING = range(3)
@@ -68,7 +73,7 @@ OVERLOAD, POSITION, RING = range(3)
     N_RESULTS,
 ) = range(11)
 
-RUNS, BLACK, BAD_LOAD, BAD_DER, BAD_DOWN, BAD_UP = range(6)
+RUNS, BLACK, BAD = range(3)
 
 _PHASE = 0.5  # largest product of inner step and fastest rate
 _TOLERANCE = 1.01  # an overload begins this far above the limit
@@ -84,12 +89,9 @@ def _slopes(
     fixed_kw: float,
     former_low_kw: float,
     former_high_kw: float,
-    down_kw: Floats,
-    up_kw: Floats,
-    down_rated_kw: Floats,
-    up_rated_kw: Floats,
+    brought_kw: Floats,
     weight: float,
-    response_kw: Floats,
+    answered: Floats,
 ) -> float:
     """Slopes of all states, and the former's electrical power there.
 
@@ -131,14 +133,14 @@ def _slopes(
     answer_kw = 0.0
     down, up = c[DOWN_GAIN] * max(x[OVER], 0.0), c[UP_GAIN] * max(x[UNDER], 0.0)
     if down > 0.0:
-        for i in range(down_kw.size):
-            part_kw = min(down_kw[i], down * down_rated_kw[i])
-            response_kw[i] -= weight * part_kw
+        for i in range(brought_kw.shape[1]):
+            part_kw = min(brought_kw[DOWN, i], down * brought_kw[DOWN_RATED, i])
+            answered[RESPONSE, i] -= weight * part_kw
             answer_kw -= part_kw
     if up > 0.0:
-        for i in range(up_kw.size):
-            part_kw = min(up_kw[i], up * up_rated_kw[i])
-            response_kw[i] += weight * part_kw
+        for i in range(brought_kw.shape[1]):
+            part_kw = min(brought_kw[UP, i], up * brought_kw[UP_RATED, i])
+            answered[RESPONSE, i] += weight * part_kw
             answer_kw += part_kw
 
     net_kw = demand_kw * max(1.0 + c[LOAD_PER_HZ] * f, 0.0) + fixed_kw - answer_kw - mechanical_kw
@@ -149,7 +151,7 @@ def _slopes(
         droop_kw = x[DROOP]
     drive_kw = min(max(c[FORMER_SET] + droop_kw, former_low_kw), former_high_kw)
     dx[F] = (drive_kw - net_kw) / (c[FORMER_INERTIA] + rotating)
-    former_kw = drive_kw - c[FORMER_INERTIA] * dx[F]
+    former_kw: float = drive_kw - c[FORMER_INERTIA] * dx[F]
     if rotating > 0.0 and not former_low_kw <= former_kw <= former_high_kw:
         former_kw = min(max(former_kw, former_low_kw), former_high_kw)
         dx[F] = (former_kw - net_kw) / rotating
@@ -187,15 +189,18 @@ def _inner_steps(
     else:
         decay += c[FORMER_GAIN] / (rotating + c[FORMER_INERTIA])
     rate = max(c[LAG_RATE], decay, math.sqrt(lagged / inertia))
-    return min(max(math.ceil(rate * c[DT] / c[N_BASE] / _PHASE - 1e-9), 1), 100)
+    parts: int = min(max(math.ceil(rate * c[DT] / c[N_BASE] / _PHASE - 1e-9), 1), 100)
+    return parts
 
 
 @njit(cache=True, nogil=True)
-def _faulty(values: Floats, lowest: float) -> bool:
-    """Whether a value is below `lowest` or not finite."""
-    for i in range(values.size):  # noqa: SIM110  (numba compiles a loop, not any())
-        if not lowest <= values[i] < np.inf:
-            return True
+def _faulty(brought_kw: Floats) -> bool:
+    """Whether something brought is not finite, or negative where it must not be."""
+    for row in range(DOWN_RATED):
+        lowest = -1e300 if row == DER else 0.0
+        for i in range(brought_kw.shape[1]):
+            if not lowest <= brought_kw[row, i] < np.inf:
+                return True
     return False
 
 
@@ -208,20 +213,13 @@ def island_tick(
     work: Floats,
     memory: Floats,
     results: Floats,
-    load_kw: Floats,
-    der_kw: Floats,
-    down_kw: Floats,
-    up_kw: Floats,
-    down_rated_kw: Floats,
-    up_rated_kw: Floats,
+    brought_kw: Floats,
+    answered: Floats,
     stage_of_peer: Ints,
     losses_kw: float,
     former_low_kw: float,
     former_high_kw: float,
     former_kvar: float,
-    response_kw: Floats,
-    served_kw: Floats,
-    shed: Floats,
 ) -> int:
     """Carry the island through one tick in inner steps of at most 10 ms (RK4).
 
@@ -234,40 +232,37 @@ def island_tick(
     results : (N_RESULTS,) float64 array
         Out; frequencies [Hz from nominal], RoCoF [Hz/s], powers [kW], kinetic
         energy taken up by the generators [kW s].
-    load_kw, der_kw, down_kw, up_kw : (n,) float64 array
-        Consumption, baseline injection and headroom of the tick. [kW]
-    down_rated_kw, up_rated_kw : (n,) float64 array
-        What the slopes of the inverters' responses refer to. [kW]
+    brought_kw : (N_BROUGHT, n) float64 array
+        Consumption, baseline injection, headroom down and up, and what the
+        slopes of the inverters' answers refer to (set here to the headroom
+        unless c[RATED]). [kW]
+    answered : (N_ANSWERED, n) float64 array
+        Out, means over the tick: inverters' answer [kW], load served [kW],
+        share of load shed [1].
     stage_of_peer : (n,) or (0,) int64 array
         Stage that sheds the peer, -1 for none; empty: every stage sheds its share.
     losses_kw, former_low_kw, former_high_kw, former_kvar : float
         Fixed for the tick. [kW], [kvar]
-    response_kw, served_kw, shed : (n,) float64 array
-        Out, means over the tick: inverters' answer, load served, share shed.
 
     Returns
     -------
     int
-        RUNS, BLACK (the former tripped; outputs are then meaningless) or the
-        code of a faulty input.
+        RUNS, BLACK (the former tripped; outputs are then meaningless) or BAD
+        (something brought is not finite or wrongly negative; nothing was done).
 
     Notes
     -----
     Means use the weights of RK4's stages, so that M times the change of
     frequency equals the mean imbalance to rounding, and energies balance.
     """
-    if _faulty(load_kw, 0.0):
-        return BAD_LOAD
-    if _faulty(der_kw, -1e300):
-        return BAD_DER
-    if _faulty(down_kw, 0.0):
-        return BAD_DOWN
-    if _faulty(up_kw, 0.0):
-        return BAD_UP
-    n, n_stages = load_kw.size, stages.shape[0]
-    total_kw = load_kw.sum()
-    supply_kw = der_kw.sum()
-    fixed_kw = losses_kw - supply_kw
+    if _faulty(brought_kw):
+        return BAD
+    if c[RATED] == 0.0:
+        brought_kw[DOWN_RATED] = brought_kw[DOWN]
+        brought_kw[UP_RATED] = brought_kw[UP]
+    n, n_stages = brought_kw.shape[1], stages.shape[0]
+    total_kw = brought_kw[LOAD].sum()
+    fixed_kw = losses_kw - brought_kw[DER].sum()
     rotating = 0.0
     for g in range(generators.shape[0]):
         generators[g, POWER] = 0.0
@@ -282,16 +277,17 @@ def island_tick(
         stages[k, TIME] = 0.0
     for i in range(stage_of_peer.size):
         if stage_of_peer[i] >= 0:
-            stages[stage_of_peer[i], KW] += load_kw[i]
+            stages[stage_of_peer[i], KW] += brought_kw[LOAD, i]
     for k in range(n_stages):
         demand_kw -= stages[k, ACTIVE] * stages[k, KW]
 
-    parts = _inner_steps(c, generators, total_kw, down_rated_kw.sum(), up_rated_kw.sum())
+    down_rated_kw, up_rated_kw = brought_kw[DOWN_RATED].sum(), brought_kw[UP_RATED].sum()
+    parts = _inner_steps(c, generators, total_kw, down_rated_kw, up_rated_kw)
     n_base = int(c[N_BASE])
     h = c[DT] / (n_base * parts)
     share = 1.0 / (6 * n_base * parts)
     window = memory.size - RING
-    response_kw[:] = 0.0
+    answered[RESPONSE] = 0.0
     results[:] = 0.0
     results[F_MIN] = results[F_MAX] = x[F]
     f_start = x[F]
@@ -316,12 +312,9 @@ def island_tick(
                 fixed_kw,
                 former_low_kw,
                 former_high_kw,
-                down_kw,
-                up_kw,
-                down_rated_kw,
-                up_rated_kw,
+                brought_kw,
                 weight,
-                response_kw,
+                answered,
             )
             results[F_MEAN] += weight * work[4, F]
             part += weight * max(1.0 + c[LOAD_PER_HZ] * work[4, F], 0.0)
@@ -330,7 +323,7 @@ def island_tick(
                 over = apparent > _TOLERANCE * c[FORMER_S]
                 over = over or abs(former_kw) > _TOLERANCE * c[FORMER_P_MAX]
                 memory[OVERLOAD] = memory[OVERLOAD] + h if over else 0.0
-                if memory[OVERLOAD] > c[OVERLOAD_TIME] or apparent > c[FORMER_PEAK]:
+                if memory[OVERLOAD] > c[OVERLOAD_TIME] + 1e-9 or apparent > c[FORMER_PEAK]:
                     return BLACK
                 if abs(work[0, F]) > abs(results[ROCOF]):
                     results[ROCOF] = work[0, F]
@@ -373,10 +366,10 @@ def island_tick(
             k = stage_of_peer[i]
             lost = stages[k, WEIGHTED] if k >= 0 else 0.0
             lost_time = stages[k, TIME] if k >= 0 else 0.0
-        shed[i] = min(lost_time, 1.0)
-        served_kw[i] = load_kw[i] * max(regulation - lost, 0.0)
-        taken_kw += served_kw[i]
-        answer_kw += response_kw[i]
+        answered[SHED, i] = min(lost_time, 1.0)
+        answered[SERVED, i] = brought_kw[LOAD, i] * max(regulation - lost, 0.0)
+        taken_kw += answered[SERVED, i]
+        answer_kw += answered[RESPONSE, i]
     for g in range(generators.shape[0]):
         results[MECHANICAL] += generators[g, POWER]
         taken_up = generators[g, ONLINE] * generators[g, INERTIA] * (x[F] - f_start)

@@ -28,6 +28,10 @@ class FormerStore:
         self.conversion_loss_kwh = 0.0
         self.vm_pu = params.vm_set_pu
         full_power_kw = max(2 * params.p_max_kw, params.peak_factor * params.s_kva)
+        self._full_kwh = params.capacity_kwh - 2 * (
+            params.p_max_kw * self._hours * params.efficiency_charge
+        )
+        self._taper_per_h = params.p_max_kw / (params.capacity_kwh * (1 - params.taper_soc))
         self._reserve_kwh = full_power_kw * self._hours / params.efficiency_discharge
         lag_s = params.measurement_lag_s
         self._follow = 1.0 if lag_s == 0 else -math.expm1(-dt_s / lag_s)
@@ -73,10 +77,8 @@ class FormerStore:
         params = self._params
         apparent_left = max(params.s_kva**2 - former_kvar**2, 0.0)
         high_kw = min(params.p_max_kw, math.sqrt(apparent_left))
-        kept_free_kwh = 2 * params.p_max_kw * self._hours * params.efficiency_charge
-        room_kwh = max(params.capacity_kwh - kept_free_kwh - self.stored_kwh, 0.0)
-        taper = room_kwh / (params.capacity_kwh * (1 - params.taper_soc))
-        return -min(high_kw, taper * params.p_max_kw), high_kw
+        room_kwh = max(self._full_kwh - self.stored_kwh, 0.0)
+        return -min(high_kw, self._taper_per_h * room_kwh), high_kw
 
     def follow_voltage(self, former_kw: float, former_kvar: float) -> None:
         """Move the voltage towards Q-V droop, lowered where the current is limited."""

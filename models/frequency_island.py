@@ -108,13 +108,18 @@ class IslandFrequency:
         check("island", "dt_s", dt_s, "s", "1 ms to 60 s", 1e-3, 60)
         check("island", "n_peers", n_peers, "", "1 or more", 1, math.inf)
         self.params, self.n_peers, self.dt_s = params, n_peers, dt_s
-        self._rated_kw = _per_peer(params.inverters.rated_kw, n_peers, "inverters.rated_kw")
+        self._brought_kw = np.zeros((kernel.N_BROUGHT, n_peers))
+        self._answered = np.zeros((kernel.N_ANSWERED, n_peers))
+        rated_kw = _per_peer(params.inverters.rated_kw, n_peers, "inverters.rated_kw")
         stage_of_peer = _per_peer(params.stage_of_peer, n_peers, "stage_of_peer")
         self._stage_of_peer = (
             np.empty(0, np.int64) if stage_of_peer is None else stage_of_peer.astype(np.int64)
         )
         self._store = FormerStore(params.former, dt_s)
         self._constants = _constants(params, dt_s)
+        if rated_kw is not None:
+            self._constants[kernel.RATED] = 1.0
+            self._brought_kw[kernel.DOWN_RATED :] = rated_kw
         self._generators = _generator_table(params)
         self._stages = _stage_table(params)
         n_states = kernel.FIRST + 2 * len(params.generators)
@@ -139,9 +144,9 @@ class IslandFrequency:
             f_end_hz=f_hz,
             rocof_hz_per_s=0.0,
             rocof_500ms_hz_per_s=0.0,
-            response_kw=np.zeros(self.n_peers),
-            served_kw=np.zeros(self.n_peers),
-            shed_fraction=np.zeros(self.n_peers),
+            response_kw=self._answered[kernel.RESPONSE],
+            served_kw=self._answered[kernel.SERVED],
+            shed_fraction=self._answered[kernel.SHED],
             generators_kw=np.zeros(len(self.params.generators)),
             generator_kw=0.0,
             former_expected_kw=0.0,
@@ -276,12 +281,11 @@ class IslandFrequency:
                 f"island: losses_kw {losses_kw}, former_kw {former_kw}, former_kvar "
                 f"{former_kvar}; expected finite values"
             )
-        load_kw, der_kw, down_kw, up_kw = self._arrays(load_kw, der_kw, down_kw, up_kw)
+        self._bring(load_kw, der_kw, down_kw, up_kw)
         self._take_over(losses_kw, former_kw, former_kvar)
         if self._tick.black:
-            return self._dark(der_kw)
+            return self._dark()
         low_kw, high_kw = self._store.limits_kw(former_kvar)
-        rated_kw, tick = self._rated_kw, self._tick
         code = kernel.island_tick(
             self._constants,
             self._generators,
@@ -290,26 +294,18 @@ class IslandFrequency:
             self._work,
             self._memory,
             self._results,
-            load_kw,
-            der_kw,
-            down_kw,
-            up_kw,
-            down_kw if rated_kw is None else rated_kw,
-            up_kw if rated_kw is None else rated_kw,
+            self._brought_kw,
+            self._answered,
             self._stage_of_peer,
             self._sink_kw,
             low_kw,
             high_kw,
             float(former_kvar),
-            tick.response_kw,
-            tick.served_kw,
-            tick.shed_fraction,
         )
-        if code == kernel.BLACK:
-            return self._dark(der_kw)
-        if code != kernel.RUNS:
-            raise ValueError(_fault(code, (load_kw, der_kw, down_kw, up_kw)))
-        return self._report()
+        if code == kernel.BAD:
+            self._stepped = False
+            raise ValueError(_fault(self._brought_kw))
+        return self._dark() if code == kernel.BLACK else self._report()
 
     def close(self, former_kw: float | None = None) -> None:
         """Book the last tick's former power, after the last step. [kW]"""
@@ -360,7 +356,7 @@ class IslandFrequency:
         self.generator_kwh += tick.generator_kw * hours
         return tick
 
-    def _dark(self, der_kw: Floats) -> IslandTick:
+    def _dark(self) -> IslandTick:
         """Report a tick without supply: everything that feeds or draws is off."""
         tick = self._tick
         tick.black = True
@@ -371,34 +367,33 @@ class IslandFrequency:
         tick.generators_kw[:] = 0.0
         tick.served_kw[:] = 0.0
         tick.shed_fraction[:] = 1.0
-        np.negative(der_kw, out=tick.response_kw)
+        np.negative(self._brought_kw[kernel.DER], out=tick.response_kw)
         tick.former_soc = self._store.soc
-        tick.stages_shed = len(self.params.stages)
+        tick.stages_shed = int(self._stages[:, kernel.ACTIVE].sum())
         return tick
 
-    def _arrays(self, *values: Floats) -> tuple[Floats, ...]:
-        arrays = tuple(np.ascontiguousarray(value, dtype=np.float64) for value in values)
-        for name, array in zip(_INPUTS, arrays, strict=True):
-            if array.shape != (self.n_peers,):
+    def _bring(self, *values: Floats) -> None:
+        """Copy the peers' arrays to where the kernel reads them."""
+        shape = (self.n_peers,)
+        for row, value in enumerate(values):
+            if value.shape != shape:
                 raise ValueError(
-                    f"island: {name} has shape {array.shape}; expected ({self.n_peers},)"
+                    f"island: {_INPUTS[row]} has shape {value.shape}; expected {shape}"
                 )
-        return arrays
+            self._brought_kw[row] = value
 
 
 _INPUTS = ("load_kw", "der_kw", "down_kw", "up_kw")
 
 
-def _fault(code: int, arrays: tuple[Floats, ...]) -> str:
+def _fault(brought_kw: Floats) -> str:
     """Say which peer's input the kernel refused."""
-    place = code - kernel.BAD_LOAD
-    values = arrays[place]
-    wrong = ~np.isfinite(values)
-    if code != kernel.BAD_DER:
-        wrong |= values < 0
-    peer = int(np.flatnonzero(wrong)[0])
-    expected = "a finite value" if code == kernel.BAD_DER else "a finite value, 0 or more"
-    return f"island: {_INPUTS[place]}[{peer}] is {values[peer]} kW; expected {expected}"
+    inputs = brought_kw[: len(_INPUTS)]
+    wrong = ~np.isfinite(inputs) | (inputs < 0)
+    wrong[kernel.DER] = ~np.isfinite(inputs[kernel.DER])
+    row, peer = divmod(int(wrong.argmax()), inputs.shape[1])
+    expected = "a finite value" if row == kernel.DER else "a finite value, 0 or more"
+    return f"island: {_INPUTS[row]}[{peer}] is {inputs[row, peer]} kW; expected {expected}"
 
 
 def _per_peer(values: ArrayLike | None, n_peers: int, name: str) -> Floats | None:

@@ -1,0 +1,25 @@
+"""Cost of one tick of an island: at rest, and with every inverter reducing by P(f)."""
+
+import numpy as np
+import pytest
+
+from models.frequency import Generator, GridFormer, IslandFrequency, IslandParams
+
+
+@pytest.mark.parametrize("surplus_kw", [0.0, 30.0], ids=["at rest", "reducing"])
+@pytest.mark.parametrize("n_peers", [60, 1000])
+def test_bench_island_tick(benchmark, n_peers, surplus_kw):
+    engine = Generator(name="engine", s_kva=30, inertia_s=2, p_max_kw=27, p_set_kw=5)
+    former = GridFormer(s_kva=60, p_max_kw=50, capacity_kwh=5000)
+    island = IslandFrequency(IslandParams(former=former, generators=(engine,)), n_peers, 0.1)
+    island.equilibrate(60.0, 50.0)
+    load_kw = np.full(n_peers, (60.0 - surplus_kw) / n_peers)
+    der_kw = np.full(n_peers, 50.0 / n_peers)
+    powers = {"load_kw": load_kw, "der_kw": der_kw, "down_kw": der_kw, "up_kw": 0 * der_kw}
+    for _ in range(50):
+        island.step(**powers)
+
+    tick = benchmark(island.step, **powers, losses_kw=0.4, former_kvar=3.0)
+
+    assert not tick.black
+    assert bool(tick.response_kw.any()) == (surplus_kw > 0)
