@@ -8,48 +8,79 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .battery import Battery as Battery
-    from .battery import BatteryParams as BatteryParams
-    from .der import DerFleet as DerFleet
-    from .der import DerTick as DerTick
-    from .energy_manager import EnergyManagers as EnergyManagers
-    from .energy_manager import Offers as Offers
-    from .forecast import Forecaster as Forecaster
-    from .inverter import Inverter as Inverter
-    from .inverter import InverterParams as InverterParams
-    from .pv import PvSystem as PvSystem
-    from .refine import RefinedProfiles as RefinedProfiles
-
-_HOME = {
-    "Battery": "battery",
-    "BatteryParams": "battery",
-    "DerFleet": "der",
-    "DerTick": "der",
-    "EnergyManagers": "energy_manager",
-    "Forecaster": "forecast",
-    "Inverter": "inverter",
-    "InverterParams": "inverter",
-    "Offers": "energy_manager",
-    "PvSystem": "pv",
-    "RefinedProfiles": "refine",
-}
+    from .battery import Battery, BatteryParams
+    from .der import DerAudit, DerFleet, DerTick
+    from .energy_manager import EnergyManagers, ManagerOptions, Offers, Tariffs
+    from .forecast import Forecaster
+    from .frequency import FrequencyTick, NominalFrequency, OrnsteinUhlenbeckFrequency
+    from .frequency_island import IslandFrequency, IslandTick
+    from .frequency_parameters import (
+        Generator,
+        GridFormer,
+        InverterResponse,
+        IslandParams,
+        ShedStage,
+    )
+    from .grid import Grid, GridState, PowerFlowDiverged
+    from .inverter import Inverter, InverterParams
+    from .pv import PvSystem
+    from .refine import Quarter, RefinedProfiles, Second
 
 __all__ = [
     "Battery",
     "BatteryParams",
+    "DerAudit",
     "DerFleet",
     "DerTick",
     "EnergyManagers",
     "Forecaster",
+    "FrequencyTick",
+    "Generator",
+    "Grid",
+    "GridFormer",
+    "GridState",
     "Inverter",
     "InverterParams",
+    "InverterResponse",
+    "IslandFrequency",
+    "IslandParams",
+    "IslandTick",
+    "ManagerOptions",
+    "NominalFrequency",
     "Offers",
+    "OrnsteinUhlenbeckFrequency",
+    "PowerFlowDiverged",
     "PvSystem",
+    "Quarter",
     "RefinedProfiles",
+    "Second",
+    "ShedStage",
+    "Tariffs",
 ]
+
+_HOME = {
+    "battery": ("Battery", "BatteryParams"),
+    "der": ("DerAudit", "DerFleet", "DerTick"),
+    "energy_manager": ("EnergyManagers", "ManagerOptions", "Offers", "Tariffs"),
+    "forecast": ("Forecaster",),
+    "frequency": ("FrequencyTick", "NominalFrequency", "OrnsteinUhlenbeckFrequency"),
+    "frequency_island": ("IslandFrequency", "IslandTick"),
+    "frequency_parameters": (
+        "Generator",
+        "GridFormer",
+        "InverterResponse",
+        "IslandParams",
+        "ShedStage",
+    ),
+    "grid": ("Grid", "GridState", "PowerFlowDiverged"),
+    "inverter": ("Inverter", "InverterParams"),
+    "pv": ("PvSystem",),
+    "refine": ("Quarter", "RefinedProfiles", "Second"),
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    for module, names in _HOME.items():
+        if name in names:
+            return getattr(importlib.import_module(f".{module}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
