@@ -99,7 +99,7 @@ def distance_fees(
     between: NDArray[np.float64] = distance[np.ix_(bus, bus)]
     most = np.inf if cap_ticks is None else cap_ticks
     with np.errstate(invalid="ignore"):  # a rate of 0 over an infinite distance
-        fees = np.nan_to_num(np.floor(between * ticks_per_ohm + 0.5), nan=0.0, posinf=most)
+        fees = np.nan_to_num(np.floor(between * ticks_per_ohm + 0.5), nan=most, posinf=most)
     whole: Ints = np.clip(fees, minimum_ticks, most).astype(np.int64)
     if free_within_bus:
         whole[bus[:, None] == bus[None, :]] = 0

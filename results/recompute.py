@@ -39,10 +39,10 @@ class Difference:
 
 def read_tables(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """Read what the recomputation needs from a run folder."""
-    import pyarrow.parquet as pq
+    from .tables import read_table
 
     names = ("settlement", "contracts", "covers", "meters", "accounts")
-    return {name: pq.read_table(folder / f"{name}.parquet").to_pylist() for name in names}
+    return {name: read_table(folder, name).to_pylist() for name in names}
 
 
 def differences(tables: Tables | Path) -> list[Difference]:

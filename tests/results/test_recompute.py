@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from results.recompute import Difference, differences, recompute
+from results.tables import write_table
 
 TERMS = {
     "retail_ticks": 350,
@@ -374,3 +375,17 @@ def test_a_peer_without_contracts_buys_at_retail_and_sells_at_feed_in(party):
     # By hand: 10 Wh x 350 and 10 Wh x 80.
     assert moved(tables({party: -10}, contracts=[]))[f"peer:{party}"] == -3_500
     assert moved(tables({party: 10}, contracts=[]))[f"peer:{party}"] == 800
+
+
+def test_a_run_folder_tells_the_same_as_its_rows(tmp_path):
+    told = tables(SHORT, covers=BY_LPD)
+    told["contracts"][0]["fate"] = "covered"
+    told["covers"][0]["energy_milliwh"] = 400_000
+    told["accounts"] = [
+        {"account": account, "role": "any", "balance_ueur": balance}
+        for account, balance in recompute(told).items()
+    ]
+    for name, rows in told.items():
+        write_table(tmp_path, name, rows)
+    assert recompute(tmp_path) == recompute(told)
+    assert differences(tmp_path) == []
