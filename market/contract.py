@@ -16,6 +16,7 @@ __all__ = [
     "TRANSITIONS",
     "Clock",
     "Contract",
+    "ContractError",
     "LimboError",
     "OfferLike",
     "Schedule",
@@ -55,6 +56,8 @@ class TradeLike(Protocol):
     def price_ticks(self) -> int: ...
     @property
     def fee_ticks(self) -> int: ...
+    @property
+    def receipt_ticks(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,9 @@ class Contract:
     """One seller's promise to one buyer for one delivery period.
 
     Energy in Wh, prices in ticks of 1 µ€/Wh, money in micro-euro. The fee is
-    the DSO's for the path from seller to buyer; the buyer pays it.
+    the DSO's for the path from seller to buyer; the buyer pays it. The buyer
+    pays `price_ticks`; the seller gets `receipt_ticks` where its mechanism
+    keeps or adds a difference.
     """
 
     contract_id: int
@@ -83,11 +88,16 @@ class Contract:
     fee_ticks: int
     collateral_seller_ueur: int = 0
     collateral_buyer_ueur: int = 0
+    receipt_ticks: int | None = None
 
     @property
     def energy_milliwh(self) -> int:
         """Contracted energy in the unit of meters. [mWh]"""
         return 1000 * self.energy_wh
+
+
+class ContractError(ValueError):
+    """Trades or readings that cannot become contracts or be settled; mend their source."""
 
 
 class State(Enum):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from .contract import Clock, Contract, Segment, energy_milliwh
+from .contract import Clock, Contract, Segment, add_segments, energy_milliwh
 from .rules import Terms
 
 __all__ = [
@@ -230,20 +230,22 @@ class CoverPlanner:
                 self._promised[call.direction] += part
         return plans
 
+    def _ahead(self, call: Call) -> list[Segment]:
+        """What the storage has promised in this direction and still has to do."""
+        ahead = [s for s in self._promised[call.direction] if s.end_tick > call.called_tick]
+        self._promised[call.direction] = ahead
+        return [replace(s, start_tick=max(s.start_tick, call.called_tick)) for s in ahead]
+
     def _free_kw(self, call: Call) -> float:
-        """Power the storage has not promised in this direction yet. [kW]"""
-        promised_kw = sum(
-            abs(s.p_kw) for s in self._promised[call.direction] if s.end_tick == call.end_tick
-        )
-        return max(0.0, self._p_max_kw - promised_kw)
+        """Power that is not promised yet. [kW]"""
+        peak_kw = max((abs(s.p_kw) for s in add_segments(self._ahead(call))), default=0.0)
+        return max(0.0, self._p_max_kw - peak_kw)
 
     def _free_wh(self, call: Call) -> float:
         """Energy or room that is not promised yet, from the call on. [Wh]"""
-        ahead = [s for s in self._promised[call.direction] if s.end_tick > call.called_tick]
-        self._promised[call.direction] = ahead
         held_kwh = self._energy_kwh if call.direction == "cover" else self._room_kwh
-        promised = (Segment(max(s.start_tick, call.called_tick), s.end_tick, s.p_kw) for s in ahead)
-        return max(0.0, 1000 * held_kwh - energy_milliwh(promised, self._clock.dt_s) / 1000)
+        promised_milliwh = energy_milliwh(self._ahead(call), self._clock.dt_s)
+        return max(0.0, 1000 * held_kwh - promised_milliwh / 1000)
 
     def _as_plan(
         self,

@@ -23,6 +23,7 @@ __all__ = [
     "ENDOWMENT",
     "GUARANTEE_FUND",
     "LPD",
+    "OPERATOR",
     "SUPPLIER",
     "Claim",
     "Fate",
@@ -37,7 +38,7 @@ __all__ = [
     "settle_period",
 ]
 
-LPD, DSO, SUPPLIER = "lpd", "dso", "supplier"
+LPD, DSO, SUPPLIER, OPERATOR = "lpd", "dso", "supplier", "operator"
 GUARANTEE_FUND, COLLATERAL, ENDOWMENT = "guarantee_fund", "collateral", "endowment"
 
 Fate = Literal["delivered", "covered", "short", "unabsorbed", "void", "shed", "cancelled"]
@@ -443,6 +444,9 @@ class _Till:
             by_operator = price.receipt - price.served - price.unabsorbed
             self._pay("price", buyer, seller, price.served, number)
             self._pay("shed but delivered", LPD, seller, by_operator, number)
+        if contract.receipt_ticks is not None:
+            margin_ticks = contract.receipt_ticks - contract.price_ticks
+            self._pay("mechanism", OPERATOR, seller, money(margin_ticks, metered.delivered), number)
         self._pay("transport", buyer, DSO, fee, number)
 
     def _seller_dues(
