@@ -159,17 +159,16 @@ def _slopes(
 
 
 @njit(cache=True, nogil=True)
-def _inner_steps(
-    c: Floats, generators: Floats, load_kw: float, down_rated_kw: float, up_rated_kw: float
-) -> int:
+def _inner_steps(c: Floats, generators: Floats, brought_kw: Floats) -> int:
     """How many inner steps a base step of at most 10 ms is cut into.
 
     The step stays below half of the shortest lag, of the fastest direct decay
     and of the fastest swing between inertia and a lagged response.
     """
     rotating = 0.0
-    direct = c[LOAD_PER_HZ] * load_kw
-    lagged = c[DOWN_GAIN] * down_rated_kw / c[DOWN_LAG] + c[UP_GAIN] * up_rated_kw / c[UP_LAG]
+    direct = c[LOAD_PER_HZ] * brought_kw[LOAD].sum()
+    lagged = c[DOWN_GAIN] * brought_kw[DOWN_RATED].sum() / c[DOWN_LAG]
+    lagged += c[UP_GAIN] * brought_kw[UP_RATED].sum() / c[UP_LAG]
     for g in range(generators.shape[0]):
         row = generators[g]
         if row[ONLINE] == 0.0:
@@ -202,6 +201,114 @@ def _faulty(brought_kw: Floats) -> bool:
             if not lowest <= brought_kw[row, i] < np.inf:
                 return True
     return False
+
+
+@njit(cache=True, nogil=True)
+def _open(
+    c: Floats,
+    generators: Floats,
+    stages: Floats,
+    results: Floats,
+    brought_kw: Floats,
+    answered: Floats,
+    stage_of_peer: Ints,
+) -> float:
+    """Clear the means, find what each stage would shed, and return the load that is on. [kW]"""
+    if c[RATED] == 0.0:
+        brought_kw[DOWN_RATED] = brought_kw[DOWN]
+        brought_kw[UP_RATED] = brought_kw[UP]
+    results[:] = 0.0
+    answered[RESPONSE] = 0.0
+    generators[:, POWER] = 0.0
+    demand_kw: float = brought_kw[LOAD].sum()
+    for k in range(stages.shape[0]):
+        stages[k, KW] = stages[k, SHARE] * demand_kw if stage_of_peer.size == 0 else 0.0
+        stages[k, WEIGHTED] = 0.0
+        stages[k, TIME] = 0.0
+    for i in range(stage_of_peer.size):
+        if stage_of_peer[i] >= 0:
+            stages[stage_of_peer[i], KW] += brought_kw[LOAD, i]
+    for k in range(stages.shape[0]):
+        demand_kw -= stages[k, ACTIVE] * stages[k, KW]
+    return demand_kw
+
+
+@njit(cache=True, nogil=True)
+def _trips(c: Floats, memory: Floats, former_kw: float, former_kvar: float, h: float) -> bool:
+    """Whether the former trips: too much at once, or over its limit for too long."""
+    apparent = math.hypot(former_kw, former_kvar)
+    over = apparent > _TOLERANCE * c[FORMER_S] or abs(former_kw) > _TOLERANCE * c[FORMER_P_MAX]
+    memory[OVERLOAD] = memory[OVERLOAD] + h if over else 0.0
+    # 1e-9 s is rounding of the sum of steps
+    tripped: bool = memory[OVERLOAD] > c[OVERLOAD_TIME] + 1e-9 or apparent > c[FORMER_PEAK]
+    return tripped
+
+
+@njit(cache=True, nogil=True)
+def _relays(stages: Floats, f: float, regulation: float, share: float, h: float) -> float:
+    """Book one inner step of every stage and return the load that is shed after it. [kW]"""
+    shed_kw = 0.0
+    for k in range(stages.shape[0]):
+        row = stages[k]
+        row[WEIGHTED] += regulation * row[ACTIVE]
+        row[TIME] += share * row[ACTIVE]
+        row[TIMER] = row[TIMER] + h if f < row[BELOW] else 0.0
+        due = row[TIMER] > 0.0 and row[TIMER] >= row[DELAY] - 1e-9
+        if row[ACTIVE] == 0.0 and due:
+            row[ACTIVE] = 1.0
+            shed_kw += row[KW]
+    return shed_kw
+
+
+@njit(cache=True, nogil=True)
+def _look_back(c: Floats, memory: Floats, results: Floats, f: float) -> None:
+    """Slope over the window that ends here; called once per base step."""
+    window = memory.size - RING
+    at = RING + int(memory[POSITION])
+    slope = (f - memory[at]) * c[N_BASE] / (window * c[DT])
+    if abs(slope) > abs(results[ROCOF_500]):
+        results[ROCOF_500] = slope
+    memory[at] = f
+    memory[POSITION] = (memory[POSITION] + 1) % window
+
+
+@njit(cache=True, nogil=True)
+def _close(
+    c: Floats,
+    generators: Floats,
+    stages: Floats,
+    results: Floats,
+    brought_kw: Floats,
+    answered: Floats,
+    stage_of_peer: Ints,
+    losses_kw: float,
+    regulation: float,
+    risen: float,
+) -> None:
+    """Split the means back to peers and generators; the former gets the rest."""
+    lost = 0.0
+    lost_time = 0.0
+    for k in range(stages.shape[0]):
+        results[STAGES] += stages[k, ACTIVE]
+        lost += stages[k, SHARE] * stages[k, WEIGHTED]
+        lost_time += stages[k, SHARE] * stages[k, TIME]
+    rest_kw = losses_kw
+    for i in range(brought_kw.shape[1]):
+        if stage_of_peer.size > 0:
+            k = stage_of_peer[i]
+            lost = stages[k, WEIGHTED] if k >= 0 else 0.0
+            lost_time = stages[k, TIME] if k >= 0 else 0.0
+        answered[SHED, i] = min(lost_time, 1.0)
+        answered[SERVED, i] = brought_kw[LOAD, i] * max(regulation - lost, 0.0)
+        rest_kw += answered[SERVED, i] - brought_kw[DER, i] - answered[RESPONSE, i]
+    for g in range(generators.shape[0]):
+        row = generators[g]
+        results[MECHANICAL] += row[POWER]
+        taken_up = row[ONLINE] * row[INERTIA] * risen
+        row[POWER] -= taken_up / c[DT]
+        results[KINETIC] += taken_up
+        results[GENERATORS] += row[POWER]
+    results[FORMER] = rest_kw - results[GENERATORS]
 
 
 @njit(cache=True, nogil=True)
@@ -257,48 +364,21 @@ def island_tick(
     """
     if _faulty(brought_kw):
         return BAD
-    if c[RATED] == 0.0:
-        brought_kw[DOWN_RATED] = brought_kw[DOWN]
-        brought_kw[UP_RATED] = brought_kw[UP]
-    n, n_stages = brought_kw.shape[1], stages.shape[0]
-    total_kw = brought_kw[LOAD].sum()
-    fixed_kw = losses_kw - brought_kw[DER].sum()
-    rotating = 0.0
-    for g in range(generators.shape[0]):
-        generators[g, POWER] = 0.0
-        rotating += generators[g, ONLINE] * generators[g, INERTIA]
+    rotating = (generators[:, ONLINE] * generators[:, INERTIA]).sum()
     if not c[FORMER_INERTIA] + rotating > 0.0:
         return BLACK
-
-    demand_kw = total_kw
-    for k in range(n_stages):
-        stages[k, KW] = stages[k, SHARE] * total_kw if stage_of_peer.size == 0 else 0.0
-        stages[k, WEIGHTED] = 0.0
-        stages[k, TIME] = 0.0
-    for i in range(stage_of_peer.size):
-        if stage_of_peer[i] >= 0:
-            stages[stage_of_peer[i], KW] += brought_kw[LOAD, i]
-    for k in range(n_stages):
-        demand_kw -= stages[k, ACTIVE] * stages[k, KW]
-
-    down_rated_kw, up_rated_kw = brought_kw[DOWN_RATED].sum(), brought_kw[UP_RATED].sum()
-    parts = _inner_steps(c, generators, total_kw, down_rated_kw, up_rated_kw)
-    n_base = int(c[N_BASE])
-    h = c[DT] / (n_base * parts)
-    share = 1.0 / (6 * n_base * parts)
-    window = memory.size - RING
-    answered[RESPONSE] = 0.0
-    results[:] = 0.0
-    results[F_MIN] = results[F_MAX] = x[F]
-    f_start = x[F]
+    demand_kw = _open(c, generators, stages, results, brought_kw, answered, stage_of_peer)
+    fixed_kw = losses_kw - brought_kw[DER].sum()
+    parts = _inner_steps(c, generators, brought_kw)
+    steps = int(c[N_BASE]) * parts
+    h, share = c[DT] / steps, 1.0 / steps
+    f_start = results[F_MIN] = results[F_MAX] = x[F]
     regulation = 0.0
-    for step in range(n_base * parts):
-        for k in range(n_stages):
-            stages[k, TIME] += 6 * share * stages[k, ACTIVE]
-        part = 0.0
+    for step in range(steps):
+        regulated = 0.0
         work[4] = x
         for s in range(4):
-            weight = share if s == 0 or s == 3 else 2 * share
+            weight = share / 6 if s == 0 or s == 3 else share / 3
             if s > 0:
                 ahead = h if s == 3 else 0.5 * h
                 for j in range(x.size):
@@ -316,17 +396,10 @@ def island_tick(
                 weight,
                 answered,
             )
+            if s == 0 and _trips(c, memory, former_kw, former_kvar, h):
+                return BLACK
             results[F_MEAN] += weight * work[4, F]
-            part += weight * max(1.0 + c[LOAD_PER_HZ] * work[4, F], 0.0)
-            if s == 0:
-                apparent = math.hypot(former_kw, former_kvar)
-                over = apparent > _TOLERANCE * c[FORMER_S]
-                over = over or abs(former_kw) > _TOLERANCE * c[FORMER_P_MAX]
-                memory[OVERLOAD] = memory[OVERLOAD] + h if over else 0.0
-                if memory[OVERLOAD] > c[OVERLOAD_TIME] + 1e-9 or apparent > c[FORMER_PEAK]:
-                    return BLACK
-                if abs(work[0, F]) > abs(results[ROCOF]):
-                    results[ROCOF] = work[0, F]
+            regulated += weight * max(1.0 + c[LOAD_PER_HZ] * work[4, F], 0.0)
         for j in range(x.size):
             x[j] += h / 6 * (work[0, j] + 2 * work[1, j] + 2 * work[2, j] + work[3, j])
         for g in range(generators.shape[0]):
@@ -334,47 +407,24 @@ def island_tick(
             x[valve] = min(max(x[valve], generators[g, LOW]), generators[g, HIGH])
         if not c[LOW_TRIP] <= x[F] <= c[HIGH_TRIP]:
             return BLACK
+        if abs(work[0, F]) > abs(results[ROCOF]):
+            results[ROCOF] = work[0, F]
         results[F_MIN] = min(results[F_MIN], x[F])
         results[F_MAX] = max(results[F_MAX], x[F])
-        regulation += part
-        for k in range(n_stages):
-            stages[k, WEIGHTED] += part * stages[k, ACTIVE]
-            stages[k, TIMER] = stages[k, TIMER] + h if x[F] < stages[k, BELOW] else 0.0
-            if stages[k, ACTIVE] == 0.0 and stages[k, TIMER] > 0.0:  # noqa: SIM102
-                if stages[k, TIMER] >= stages[k, DELAY] - 1e-9:
-                    stages[k, ACTIVE] = 1.0
-                    demand_kw -= stages[k, KW]
+        regulation += regulated
+        demand_kw -= _relays(stages, x[F], regulated, share, h)
         if (step + 1) % parts == 0:
-            at = RING + int(memory[POSITION])
-            slope = (x[F] - memory[at]) * n_base / (window * c[DT])
-            if abs(slope) > abs(results[ROCOF_500]):
-                results[ROCOF_500] = slope
-            memory[at] = x[F]
-            memory[POSITION] = (memory[POSITION] + 1) % window
-
-    lost = 0.0
-    lost_time = 0.0
-    for k in range(n_stages):
-        results[STAGES] += stages[k, ACTIVE]
-        if stage_of_peer.size == 0:
-            lost += stages[k, SHARE] * stages[k, WEIGHTED]
-            lost_time += stages[k, SHARE] * stages[k, TIME]
-    answer_kw = 0.0
-    taken_kw = 0.0
-    for i in range(n):
-        if stage_of_peer.size > 0:
-            k = stage_of_peer[i]
-            lost = stages[k, WEIGHTED] if k >= 0 else 0.0
-            lost_time = stages[k, TIME] if k >= 0 else 0.0
-        answered[SHED, i] = min(lost_time, 1.0)
-        answered[SERVED, i] = brought_kw[LOAD, i] * max(regulation - lost, 0.0)
-        taken_kw += answered[SERVED, i]
-        answer_kw += answered[RESPONSE, i]
-    for g in range(generators.shape[0]):
-        results[MECHANICAL] += generators[g, POWER]
-        taken_up = generators[g, ONLINE] * generators[g, INERTIA] * (x[F] - f_start)
-        generators[g, POWER] -= taken_up / c[DT]
-        results[KINETIC] += taken_up
-        results[GENERATORS] += generators[g, POWER]
-    results[FORMER] = taken_kw + fixed_kw - answer_kw - results[GENERATORS]
+            _look_back(c, memory, results, x[F])
+    _close(
+        c,
+        generators,
+        stages,
+        results,
+        brought_kw,
+        answered,
+        stage_of_peer,
+        losses_kw,
+        regulation,
+        x[F] - f_start,
+    )
     return RUNS

@@ -11,11 +11,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from . import _kernels_frequency as kernel
 from .frequency_former import FormerStore
-from .frequency_parameters import Generator, InverterResponse, IslandParams, check
+from .frequency_parameters import IslandParams, check
+from .frequency_tables import constants, generator_table, per_peer, stage_table
 
 Floats = NDArray[np.float64]
 
@@ -110,18 +111,18 @@ class IslandFrequency:
         self.params, self.n_peers, self.dt_s = params, n_peers, dt_s
         self._brought_kw = np.zeros((kernel.N_BROUGHT, n_peers))
         self._answered = np.zeros((kernel.N_ANSWERED, n_peers))
-        rated_kw = _per_peer(params.inverters.rated_kw, n_peers, "inverters.rated_kw")
-        stage_of_peer = _per_peer(params.stage_of_peer, n_peers, "stage_of_peer")
+        rated_kw = per_peer(params.inverters.rated_kw, n_peers, "inverters.rated_kw")
+        stage_of_peer = per_peer(params.stage_of_peer, n_peers, "stage_of_peer")
         self._stage_of_peer = (
             np.empty(0, np.int64) if stage_of_peer is None else stage_of_peer.astype(np.int64)
         )
         self._store = FormerStore(params.former, dt_s)
-        self._constants = _constants(params, dt_s)
+        self._constants = constants(params, dt_s)
         if rated_kw is not None:
             self._constants[kernel.RATED] = 1.0
             self._brought_kw[kernel.DOWN_RATED :] = rated_kw
-        self._generators = _generator_table(params)
-        self._stages = _stage_table(params)
+        self._generators = generator_table(params)
+        self._stages = stage_table(params)
         n_states = kernel.FIRST + 2 * len(params.generators)
         self._x = np.zeros(n_states)
         self._work = np.zeros((5, n_states))
@@ -275,7 +276,8 @@ class IslandFrequency:
         ValueError
             For arrays of another shape and values that are negative or not finite.
         """
-        former_kw = self._tick.former_expected_kw if former_kw is None else former_kw
+        former_kw = self._tick.former_expected_kw if former_kw is None else float(former_kw)
+        losses_kw, former_kvar = float(losses_kw), float(former_kvar)
         if not math.isfinite(losses_kw + former_kw + former_kvar):
             raise ValueError(
                 f"island: losses_kw {losses_kw}, former_kw {former_kw}, former_kvar "
@@ -300,7 +302,7 @@ class IslandFrequency:
             self._sink_kw,
             low_kw,
             high_kw,
-            float(former_kvar),
+            former_kvar,
         )
         if code == kernel.BAD:
             self._stepped = False
@@ -394,81 +396,3 @@ def _fault(brought_kw: Floats) -> str:
     row, peer = divmod(int(wrong.argmax()), inputs.shape[1])
     expected = "a finite value" if row == kernel.DER else "a finite value, 0 or more"
     return f"island: {_INPUTS[row]}[{peer}] is {inputs[row, peer]} kW; expected {expected}"
-
-
-def _per_peer(values: ArrayLike | None, n_peers: int, name: str) -> Floats | None:
-    """One value per peer as floats, or None."""
-    if values is None:
-        return None
-    array = np.array(values, dtype=np.float64)
-    if array.shape != (n_peers,):
-        raise ValueError(
-            f"island: {name} has shape {array.shape}; expected one value for each of "
-            f"{n_peers} peers"
-        )
-    return array
-
-
-def _constants(params: IslandParams, dt_s: float) -> Floats:
-    c = np.zeros(kernel.N_CONSTANTS)
-    former, inverters, f0 = params.former, params.inverters, params.nominal_hz
-    c[kernel.DT] = dt_s
-    c[kernel.N_BASE] = math.ceil(dt_s / 0.01 - 1e-9)
-    c[kernel.LAG_RATE] = _fastest_lag(params)
-    c[kernel.LOAD_PER_HZ] = params.load_percent_per_hz / 100
-    c[kernel.FORMER_GAIN] = former.p_max_kw / (former.droop_pu * f0)
-    if former.virtual_inertia_s is None:
-        c[kernel.FORMER_INERTIA] = former.measurement_lag_s * c[kernel.FORMER_GAIN]
-    else:
-        c[kernel.FORMER_INERTIA] = 2 * former.virtual_inertia_s * former.s_kva / f0
-        c[kernel.FORMER_LAG] = former.measurement_lag_s
-    c[kernel.FORMER_S], c[kernel.FORMER_P_MAX] = former.s_kva, former.p_max_kw
-    c[kernel.FORMER_PEAK] = former.peak_factor * former.s_kva
-    c[kernel.OVERLOAD_TIME] = former.overload_time_s
-    c[kernel.LOW_TRIP], c[kernel.HIGH_TRIP] = former.f_low_trip_hz - f0, former.f_high_trip_hz - f0
-    c[kernel.DOWN_START] = inverters.start_hz - f0
-    c[kernel.DOWN_GAIN], c[kernel.DOWN_LAG] = inverters.percent_per_hz / 100, inverters.lag_s
-    c[kernel.UP_START] = inverters.support_start_hz - f0
-    c[kernel.UP_GAIN] = inverters.support_percent_per_hz / 100
-    c[kernel.UP_LAG] = inverters.support_lag_s
-    return c
-
-
-def _fastest_lag(params: IslandParams) -> float:
-    """Rate of the shortest lag in use. [1/s]"""
-    lags_s = [_lag for g in params.generators for _lag in _generator_lags(g)]
-    lags_s += _response_lags(params.inverters)
-    if params.former.virtual_inertia_s is not None:
-        lags_s.append(params.former.measurement_lag_s)
-    return max((1 / lag_s for lag_s in lags_s if lag_s > 0), default=0.0)
-
-
-def _generator_lags(generator: Generator) -> tuple[float, float]:
-    return generator.governor_lag_s, generator.turbine_lag_s
-
-
-def _response_lags(inverters: InverterResponse) -> list[float]:
-    supports = inverters.support_percent_per_hz > 0
-    return [inverters.lag_s] + [inverters.support_lag_s] * supports
-
-
-def _generator_table(params: IslandParams) -> Floats:
-    table = np.zeros((len(params.generators), kernel.N_GENERATOR))
-    for row, generator in zip(table, params.generators, strict=True):
-        row[kernel.ONLINE] = 1.0
-        row[kernel.LOW], row[kernel.HIGH] = generator.p_min_kw, generator.p_max_kw
-        row[kernel.GAIN] = generator.s_kva / (generator.droop_pu * params.nominal_hz)
-        row[kernel.LAG] = generator.governor_lag_s
-        row[kernel.LEAD] = generator.turbine_lead_s
-        row[kernel.TURBINE] = generator.turbine_lag_s
-        row[kernel.INERTIA] = 2 * generator.inertia_s * generator.s_kva / params.nominal_hz
-    return table
-
-
-def _stage_table(params: IslandParams) -> Floats:
-    table = np.zeros((len(params.stages), kernel.N_STAGE))
-    for row, stage in zip(table, params.stages, strict=True):
-        row[kernel.BELOW] = stage.below_hz - params.nominal_hz
-        row[kernel.DELAY] = stage.delay_s
-        row[kernel.SHARE] = stage.share
-    return table

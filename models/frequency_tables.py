@@ -1,0 +1,86 @@
+"""An island's parameters as the arrays that its kernel reads."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _kernels_frequency as kernel
+from .frequency_parameters import IslandParams
+
+Floats = NDArray[np.float64]
+
+
+def per_peer(values: ArrayLike | None, n_peers: int, name: str) -> Floats | None:
+    """One value per peer as floats, or None."""
+    if values is None:
+        return None
+    array = np.array(values, dtype=np.float64)
+    if array.shape != (n_peers,):
+        raise ValueError(
+            f"island: {name} has shape {array.shape}; expected one value for each of "
+            f"{n_peers} peers"
+        )
+    return array
+
+
+def constants(params: IslandParams, dt_s: float) -> Floats:
+    """Everything that is one number; the former's set power starts at 0."""
+    c = np.zeros(kernel.N_CONSTANTS)
+    former, inverters, f0 = params.former, params.inverters, params.nominal_hz
+    c[kernel.DT] = dt_s
+    c[kernel.N_BASE] = math.ceil(dt_s / 0.01 - 1e-9)
+    c[kernel.LAG_RATE] = _fastest_lag(params)
+    c[kernel.LOAD_PER_HZ] = params.load_percent_per_hz / 100
+    c[kernel.FORMER_GAIN] = former.p_max_kw / (former.droop_pu * f0)
+    if former.virtual_inertia_s is None:
+        c[kernel.FORMER_INERTIA] = former.measurement_lag_s * c[kernel.FORMER_GAIN]
+    else:
+        c[kernel.FORMER_INERTIA] = 2 * former.virtual_inertia_s * former.s_kva / f0
+        c[kernel.FORMER_LAG] = former.measurement_lag_s
+    c[kernel.FORMER_S], c[kernel.FORMER_P_MAX] = former.s_kva, former.p_max_kw
+    c[kernel.FORMER_PEAK] = former.peak_factor * former.s_kva
+    c[kernel.OVERLOAD_TIME] = former.overload_time_s
+    c[kernel.LOW_TRIP], c[kernel.HIGH_TRIP] = former.f_low_trip_hz - f0, former.f_high_trip_hz - f0
+    c[kernel.DOWN_START] = inverters.start_hz - f0
+    c[kernel.DOWN_GAIN], c[kernel.DOWN_LAG] = inverters.percent_per_hz / 100, inverters.lag_s
+    c[kernel.UP_START] = inverters.support_start_hz - f0
+    c[kernel.UP_GAIN] = inverters.support_percent_per_hz / 100
+    c[kernel.UP_LAG] = inverters.support_lag_s
+    return c
+
+
+def _fastest_lag(params: IslandParams) -> float:
+    """Rate of the shortest lag. [1/s]"""
+    lags_s = [params.inverters.lag_s, params.inverters.support_lag_s]
+    for generator in params.generators:
+        lags_s += [generator.governor_lag_s, generator.turbine_lag_s]
+    if params.former.virtual_inertia_s is not None:
+        lags_s.append(params.former.measurement_lag_s)
+    return max(1 / lag_s for lag_s in lags_s if lag_s > 0)
+
+
+def generator_table(params: IslandParams) -> Floats:
+    """One row per generator, all of them on; their set powers start at 0."""
+    table = np.zeros((len(params.generators), kernel.N_GENERATOR))
+    for row, generator in zip(table, params.generators, strict=True):
+        row[kernel.ONLINE] = 1.0
+        row[kernel.LOW], row[kernel.HIGH] = generator.p_min_kw, generator.p_max_kw
+        row[kernel.GAIN] = generator.s_kva / (generator.droop_pu * params.nominal_hz)
+        row[kernel.LAG] = generator.governor_lag_s
+        row[kernel.LEAD] = generator.turbine_lead_s
+        row[kernel.TURBINE] = generator.turbine_lag_s
+        row[kernel.INERTIA] = 2 * generator.inertia_s * generator.s_kva / params.nominal_hz
+    return table
+
+
+def stage_table(params: IslandParams) -> Floats:
+    """One row per shedding stage, none of them active."""
+    table = np.zeros((len(params.stages), kernel.N_STAGE))
+    for row, stage in zip(table, params.stages, strict=True):
+        row[kernel.BELOW] = stage.below_hz - params.nominal_hz
+        row[kernel.DELAY] = stage.delay_s
+        row[kernel.SHARE] = stage.share
+    return table
