@@ -17,7 +17,7 @@ from .network import NetworkError, NetworkOutline, outline
 from .peers import placed_loads
 from .plugins import PluginError, check_reference, known_mechanisms, mechanism_class
 from .profiles import Kind, Profile, ProfileError, ProfileSource, open_source, split
-from .resolve import ResolvedScenario, profile_span, resolve_scenario
+from .resolve import ResolvedScenario, named_checks, profile_span, resolve_scenario
 from .rules import hang_together, nearest
 from .schema import Scenario
 from .schema_peers import PeerGroup, SinglePeer
@@ -71,6 +71,7 @@ def load_scenario(file: Path | str, *, seed: int | None = None) -> ResolvedScena
     network = checking.network(scenario)
     sources = checking.profiles(scenario)
     checking.mechanism(scenario)
+    checking.checks(scenario)
     if checking.faults or network is None:
         raise ScenarioError(checking.faults)
     return resolve_scenario(scenario, file=path, network=network, sources=sources, seed=seed)
@@ -154,6 +155,16 @@ class _Checking:
         except ValidationError as error:
             for one in error.errors():
                 self.note(("market", "options", *one["loc"]), message(one, options))
+
+    def checks(self, scenario: Scenario) -> None:
+        """Find the checks and see whether they take their options."""
+        from results.checks import CheckError, check_options
+
+        for index, (name, options) in enumerate(named_checks(scenario)):
+            try:
+                check_options(name, options, beside=self._file.parent)
+            except CheckError as error:
+                self.note(("checks", index), str(error))
 
     def note(self, location: Iterable[str | int], text: str, *, at_key: bool = False) -> None:
         """Add a fault at the deepest place of the file that the location leads to."""

@@ -1,0 +1,235 @@
+"""The command `peerwatt`.
+
+Nothing heavy is imported here: `--help` answers at once, and each command imports what it needs.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from .run import RunOutcome
+
+CHECK_FAILED = 1
+WRONG_INPUT = 2
+BROKE = 3
+INTERRUPTED = 130
+RUNS = Path("results") / "runs"
+
+app = typer.Typer(
+    name="peerwatt",
+    help="A test bench for what happens when peer-to-peer electricity trades meet physics.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="Scenario, a YAML file.")]
+
+
+def main() -> None:
+    """Run the command line; the entry point of the package."""
+    from .doctor import strangers
+
+    foreign = strangers()
+    if foreign:
+        for line in foreign:
+            typer.echo(line, err=True)
+        raise SystemExit(BROKE)
+    app()
+
+
+@app.command()
+def run(
+    scenario: ScenarioFile,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results, instead of one in results/runs.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed, instead of the file's.")] = None,
+    model_devices: Annotated[
+        bool, typer.Option("--model-devices", help="Play devices by models, without emulators.")
+    ] = False,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.html.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    portable: Annotated[
+        bool,
+        typer.Option("--portable", help="Same bytes on every CPU of this kind; slower."),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback when the run breaks.")
+    ] = False,
+) -> None:
+    """Play a scenario; exit 0: all checks hold, 1: one failed, 2: wrong input, 3: it broke."""
+    if portable:
+        _make_portable()
+    from scenarios.faults import ScenarioError
+
+    from .progress import showing
+    from .run import run_scenario
+
+    try:
+        with showing(quiet=quiet) as progress:
+            outcome = run_scenario(
+                scenario,
+                out=out,
+                seed=seed,
+                model_devices=model_devices,
+                progress=progress,
+                report=not no_report,
+            )
+    except ScenarioError as error:
+        _refuse(error)
+    except KeyboardInterrupt:
+        typer.echo("interrupted before the run began; nothing was written", err=True)
+        raise SystemExit(INTERRUPTED) from None
+    except Exception as error:
+        if debug:
+            raise
+        typer.echo(f"the run broke: {_sentence(error)}", err=True)
+        raise SystemExit(BROKE) from None
+    _tell(outcome)
+
+
+@app.command()
+def validate(
+    scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO...", help="YAML files.")],
+) -> None:
+    """Check scenarios without running them; exit 2 when one is at fault."""
+    from scenarios.faults import Fault, ScenarioError
+    from scenarios.load import load_scenario
+
+    faults: list[Fault] = []
+    for file in scenarios:
+        try:
+            resolved = load_scenario(file)
+        except ScenarioError as error:
+            faults += error.faults
+            continue
+        peers, periods = len(resolved.peers), resolved.n_periods
+        typer.echo(f"{file}: good; {peers} peers, {periods} periods, {resolved.n_ticks} ticks")
+    if faults:
+        _refuse(ScenarioError(faults))
+
+
+@app.command("list")
+def list_() -> None:
+    """List the scenarios that are shipped, and past runs with their verdict."""
+    from scenarios.gallery import shipped
+
+    typer.echo("scenarios")
+    for file, about in shipped():
+        typer.echo(f"  {_near(file)}  {about}")
+    folders = sorted(RUNS.glob("*/manifest.json"))
+    if folders:
+        typer.echo("runs")
+    for manifest in folders:
+        typer.echo(f"  {manifest.parent}  {_verdict_of(manifest.parent)}")
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
+) -> None:
+    """Write report.html anew from a run's tables."""
+    if not (folder / "manifest.json").is_file():
+        typer.echo(f"{folder}: no run is there; expected a folder with manifest.json", err=True)
+        raise SystemExit(WRONG_INPUT)
+    from results.report import write_report
+
+    try:
+        write_report(folder)
+    except (OSError, ValueError, KeyError) as error:
+        typer.echo(f"{folder}: no report can be written: {_sentence(error)}", err=True)
+        raise SystemExit(BROKE) from None
+    typer.echo(str(folder / "report.html"))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of scenarios, by which editors complete and check them."""
+    from scenarios.gallery import schema_text
+
+    typer.echo(schema_text(), nl=False)
+
+
+@app.command()
+def doctor() -> None:
+    """Look at versions, numba's cache, devices and the clock; exit 3 when something is amiss."""
+    from .doctor import examine
+
+    amiss = False
+    for finding in examine():
+        typer.echo(str(finding))
+        amiss |= not finding.good
+    if amiss:
+        raise SystemExit(BROKE)
+
+
+def _refuse(error: Exception) -> NoReturn:
+    typer.echo(str(error), err=True)
+    raise SystemExit(WRONG_INPUT)
+
+
+def _tell(outcome: "RunOutcome") -> None:
+    """Print the verdict and leave with its exit code."""
+    for line in outcome.lines:
+        typer.echo(line)
+    if outcome.status == "interrupted":
+        kept = f"interrupted; tables up to there are readable in {outcome.folder}"
+        typer.echo(kept, err=True)
+        raise SystemExit(INTERRUPTED)
+    report = outcome.folder / "report.html"
+    typer.echo(str(report if report.is_file() else outcome.folder))
+    if outcome.status == "broken":
+        raise SystemExit(BROKE)
+    raise SystemExit(0 if outcome.passed else CHECK_FAILED)
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error).strip()
+    return text if text else type(error).__name__
+
+
+def _near(file: Path) -> str:
+    """Return a path as one would type it here."""
+    try:
+        return str(file.relative_to(Path.cwd()))
+    except ValueError:
+        return str(file)
+
+
+def _verdict_of(folder: Path) -> str:
+    import json
+
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+        if manifest.get("status") != "finished":
+            return str(manifest.get("status", "unknown"))
+        verdict = json.loads((folder / "verdict.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return "unreadable"
+    failed = [check["name"] for check in verdict["checks"] if not check["passed"]]
+    return f"failed: {', '.join(failed)}" if failed else "passed"
+
+
+def _make_portable() -> None:
+    """Start again with numba and numpy restricted to what every CPU of this kind has.
+
+    Both read these settings when they are imported, so they have to stand before that.
+    """
+    if os.environ.get("NUMBA_CPU_NAME") == "generic":
+        return
+    import numpy as np
+
+    found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])  # type: ignore[index]
+    settings = {
+        "NUMBA_CPU_NAME": "generic",
+        "NUMBA_CPU_FEATURES": "",
+        "NPY_DISABLE_CPU_FEATURES": " ".join(found),
+        "OPENBLAS_CORETYPE": "Prescott",  # without AVX; other architectures do not read it
+    }
+    os.execve(sys.executable, sys.orig_argv, {**os.environ, **settings})  # noqa: S606

@@ -1,0 +1,64 @@
+"""Progress of a run on the terminal: how far, how fast against real time, and what slows it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+Report = Callable[[int, int, float, Mapping[str, float]], None]
+"""Takes ticks done, ticks in all, wall time [s], and wall time by simulator [s]."""
+
+
+def speed(done_ticks: int, elapsed_s: float, dt_s: float) -> str:
+    """Say how much faster than real time a run is.
+
+    Examples
+    --------
+    >>> speed(3000, 2.0, 0.1)
+    '150 × real time'
+    """
+    if elapsed_s <= 0:
+        return ""
+    return f"{done_ticks * dt_s / elapsed_s:.3g} × real time"
+
+
+def slowest(by_simulator: Mapping[str, float]) -> str:
+    """Name the simulator that takes most of the time, with its share."""
+    total_s = sum(by_simulator.values())
+    if total_s <= 0:
+        return ""
+    name = max(by_simulator, key=lambda key: by_simulator[key])
+    return f"slowest: {name} {by_simulator[name] / total_s:.0%}"
+
+
+@contextmanager
+def showing(*, quiet: bool, dt_s: float = 0.1) -> Iterator[Report | None]:
+    """Show a bar while the block runs, and give what feeds it; None when nobody watches."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[speed]}  {task.fields[slowest]}"),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("starting", total=None, speed="", slowest="")
+
+        def told(
+            done: int, total: int, elapsed_s: float, by_simulator: Mapping[str, float]
+        ) -> None:
+            progress.update(
+                task,
+                description="running",
+                completed=done,
+                total=total,
+                speed=speed(done, elapsed_s, dt_s),
+                slowest=slowest(by_simulator),
+            )
+
+        yield told

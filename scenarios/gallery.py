@@ -1,0 +1,27 @@
+"""The scenarios that are shipped, and the JSON Schema by which editors complete new ones."""
+
+import json
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+SCHEMA_FILE = FOLDER / "scenario.schema.json"
+
+
+def shipped() -> list[tuple[Path, str]]:
+    """Return every shipped scenario with the sentence that it says about itself."""
+    from .document import read
+
+    found = []
+    for file in sorted(FOLDER.glob("*.yaml")):
+        about = read(file)[0].plain().get("about", "")
+        found.append((file, str(about)))
+    return found
+
+
+def schema_text() -> str:
+    """Return the JSON Schema of a scenario, as it is committed."""
+    from .schema import Scenario
+
+    schema = Scenario.model_json_schema()
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Peerwatt scenario"}
+    return json.dumps({**schema, **head}, indent=2, ensure_ascii=False) + "\n"
