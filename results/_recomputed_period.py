@@ -16,6 +16,7 @@ Row = Mapping[str, Any]
 Tables = Mapping[str, Sequence[Row]]
 
 LPD, DSO, FUND, ESCROW, SUPPLIER = "lpd", "dso", "guarantee_fund", "collateral", "supplier"
+OPERATOR = "operator"
 
 
 def account_of(peer: str) -> str:
@@ -221,6 +222,9 @@ class Period:
             self._pay(buyer, seller, worth_served)
             self._pay(LPD, seller, worth_delivered - worth_served - worth_over)
             pool = 0
+        receipt = deal.row.get("receipt_ticks")
+        if receipt is not None:
+            self._pay(OPERATOR, seller, _money(receipt - price, deal.delivered))
         self._settle_seller(deal, seller, buyer, pool)
         over_fee = _money(fee, deal.served + over) - _money(fee, deal.served)
         self._settle_buyer(deal, seller, buyer, worth_over, over_fee)

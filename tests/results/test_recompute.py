@@ -281,6 +281,17 @@ def test_delivery_is_split_by_contracted_energy_and_odd_energy_goes_to_the_earli
     assert balances["peer:sun"] == 100
 
 
+def test_a_mechanisms_difference_of_prices_is_its_operators():
+    # By hand: the buyer pays 200 ticks, the seller gets 190.
+    two_prices = [contract(receipt_ticks=190)]
+    assert moved(tables({"sun": 1_000, "home": -1_000}, two_prices)) == {
+        "peer:sun": 190_000,
+        "peer:home": -210_000,
+        "operator": 10_000,
+        "dso": 10_000,
+    }
+
+
 def test_losses_are_bought_by_the_dso():
     # By hand: 20 Wh x 350.
     assert moved(tables({}, contracts=[], losses_milliwh=20_000)) == {
