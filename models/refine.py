@@ -111,7 +111,7 @@ class RefinedProfiles:
         self._delay_s = (uniform(self._pv_keys, 1) * _LARGEST_DELAY_S).astype(np.int64)
         self._haze = 0.85 + 0.15 * uniform(self._pv_keys, 2)
         self._shapes: dict[int, Floats] = {}
-        self._seconds: tuple[int, Second] = (-1, Second(*(np.empty((0, 0)),) * 3))
+        self._seconds: tuple[int, Second] | None = None
 
     def second(self, i: int) -> Second:
         """Give one second, counted from `start`.
@@ -122,7 +122,7 @@ class RefinedProfiles:
             Outside the profiles.
         """
         k, within = divmod(i, QUARTER_S)
-        if self._seconds[0] != k:
+        if self._seconds is None or self._seconds[0] != k:
             quarter = self.quarter(k)
             blocks = (quarter.load_kw, quarter.load_kvar, quarter.pv_kw)
             self._seconds = (k, Second(*(np.ascontiguousarray(block.T) for block in blocks)))

@@ -1,0 +1,104 @@
+"""What one tick of the fleet, one second of the managers and one hour of refinement cost."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from models.battery import BatteryParams
+from models.der import DerFleet
+from models.energy_manager import EnergyManagers, Tariffs
+from models.forecast import Forecaster
+from models.inverter import InverterParams
+from models.refine import QUARTER_S, RefinedProfiles
+
+PEERS = (57, 10_000)
+STORE = BatteryParams(capacity_kwh=8.0, p_max_kw=5.0)
+
+
+class Promise:
+    """A schedule with one piece of cover."""
+
+    sequence, period, net_wh = 1, 0, 300
+
+    class Cover:
+        start_tick, end_tick, p_kw = 20, 4000, 0.5
+
+    cover = (Cover(),)
+
+
+def rngs(n, topic):
+    return [np.random.default_rng([topic, peer]) for peer in range(n)]
+
+
+@pytest.mark.parametrize("peers", PEERS)
+def test_bench_fleet_step(benchmark, peers):
+    roof = InverterParams(p_rated_kw=5.0, s_kva=5.0)
+    fleet = DerFleet([roof] * peers, [STORE] * peers, dt_s=0.1)
+    values = (np.full(peers, value) for value in (4.0, np.inf, -1.0, 1.0, 0.0))
+    arguments = tuple(values)
+    fleet.step(*arguments)
+
+    tick = benchmark(fleet.step, *arguments)
+
+    assert tick.pv_kw.sum() > 0.0
+
+
+@pytest.mark.parametrize("peers", PEERS)
+def test_bench_managers_plan(benchmark, peers):
+    quarters = np.ones((4, peers))
+    managers = EnergyManagers(
+        forecaster=Forecaster(
+            load_kw=quarters,
+            pv_kw=quarters,
+            first_quarter_s=0.0,
+            load_rngs=rngs(peers, 1),
+            pv_rngs=rngs(peers, 2),
+        ),
+        batteries=[STORE] * peers,
+        dt_s=0.1,
+        ticks_per_period=9000,
+        tariffs=Tariffs(feed_in_ticks=80, retail_ticks=350),
+        margin=0.2,
+        price_rngs=rngs(peers, 3),
+    )
+    for peer in range(0, peers, 3):
+        managers.adopt(peer, Promise())
+    now = {
+        "load_kw": np.full(peers, 0.4),
+        "pv_available_kw": np.full(peers, 2.0),
+        "soc": np.full(peers, 0.5),
+        "metered_wh": np.zeros(peers),
+        "tripped": np.zeros(peers, dtype=np.bool_),
+    }
+
+    setpoint_kw, _ = benchmark(managers.plan, 100, **now)
+
+    assert np.isfinite(setpoint_kw).all()
+
+
+@pytest.mark.parametrize("peers", PEERS)
+def test_bench_refine_quarter(benchmark, peers):
+    """A quarter hour, with everything that its neighbours give it; an hour is four."""
+    rng = np.random.default_rng(7)
+    rated_kw = rng.uniform(3.0, 10.0, peers)
+    profiles = {
+        "start": datetime(2016, 6, 14, 8, tzinfo=UTC),
+        "load_kw": rng.gamma(1.5, 0.3, (8, peers)),
+        "load_kvar": np.zeros((8, peers)),
+        "pv_kw": rated_kw * rng.uniform(0.2, 0.8, (8, 1)),
+        "pv_rated_kw": rated_kw,
+        "latitude_deg": 51.0,
+        "longitude_deg": 10.0,
+        "load_rngs": rngs(peers, 1),
+        "pv_rngs": rngs(peers, 2),
+        "sky_rng": rng,
+    }
+    RefinedProfiles(**profiles).quarter(3)
+
+    def fresh():
+        return (RefinedProfiles(**profiles),), {}
+
+    quarter = benchmark.pedantic(lambda refined: refined.quarter(3), setup=fresh, rounds=3)
+
+    assert quarter.pv_kw.shape == (peers, QUARTER_S)
