@@ -237,7 +237,8 @@ class Grid:
                 MAX_ITERATIONS, self.tolerance_pu,
             )  # fmt: skip
             if solved:
-                result: Complexes = self._solver.get_V()
+                # A copy: get_V shows the solver's own memory, which the next call changes.
+                result: Complexes = self._solver.get_V().copy()
                 return result
             error = self._solver.get_error().name
             self._solver.reset()

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pandapower.auxiliary import LoadflowNotConverged
 from pandapower.pypower.idx_brch import BR_R, BR_X, F_BUS, T_BUS
 from pandapower.pypower.idx_bus import BASE_KV, CID_P, CID_Q, CZD_P, CZD_Q, PD, QD
+from pandapower.pypower.idx_gen import GEN_BUS, PG
 from scipy.sparse import csc_matrix
 
 from ._kernels_grid import PV, REFERENCE
@@ -141,14 +142,16 @@ def build_case(net: Any) -> Case:
     LoadflowNotConverged
         When pandapower finds no solution for the network as it stands.
     ValueError
-        When nothing feeds the network.
+        When nothing feeds the network, or nothing in it conducts.
     """
+    if not reference_buses(net):
+        raise ValueError("grid: no bus has a supply; give it an external grid or an island")
     _run(net)
     internal = net._ppc["internal"]
+    if "bus" not in internal:  # pandapower solves nothing then
+        raise ValueError("grid: no line or transformer in service joins any two live buses")
     bus, branch = internal["bus"], internal["branch"]
     node_of_bus = _nodes(net, len(bus))
-    if not (node_of_bus >= 0).any() or not len(internal["ref"]):
-        raise ValueError("grid: no bus has a supply; give it an external grid or an island")
     kind = np.zeros(len(bus), dtype=np.int64)
     kind[internal["pv"]] = PV
     kind[internal["ref"]] = REFERENCE
@@ -156,7 +159,7 @@ def build_case(net: Any) -> Case:
         base_mva=float(internal["baseMVA"]),
         ybus=csc_matrix(internal["Ybus"]),
         v_start=np.ascontiguousarray(internal["V"], dtype=np.complex128),
-        s_static=np.ascontiguousarray(internal["Sbus"], dtype=np.complex128),
+        s_static=_static_injection(internal),
         zip_loads=_voltage_dependence(bus.real, float(internal["baseMVA"])),
         ref=internal["ref"].astype(np.int32),
         pv=internal["pv"].astype(np.int32),
@@ -181,6 +184,20 @@ def _run(net: Any) -> None:
         pp.runpp(net, init="auto", **options)
     except LoadflowNotConverged:
         pp.runpp(net, init="flat", **options)
+
+
+def _static_injection(internal: dict[str, Any]) -> Complexes:
+    """Injection of what stayed in the network, without what its references deliver.
+
+    At the references pandapower's own `Sbus` holds the guess of its DC start.
+    """
+    bus, gen, ref = internal["bus"].real, internal["gen"].real, internal["ref"]
+    others = np.delete(gen, internal["ref_gens"], axis=0)
+    p_gen_mw = np.zeros(len(bus))
+    np.add.at(p_gen_mw, others[:, GEN_BUS].astype(np.int64), others[:, PG])
+    s_static = np.array(internal["Sbus"], dtype=np.complex128)
+    s_static[ref] = (p_gen_mw - bus[:, PD] - 1j * bus[:, QD])[ref] / internal["baseMVA"]
+    return s_static
 
 
 def _nodes(net: Any, n_node: int) -> Ints:

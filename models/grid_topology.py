@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandapower as pp
 from pandapower.topology import connected_component, create_nxgraph
 
 
@@ -45,4 +44,4 @@ def isolate_upstream(net: Any, reference_bus: int) -> None:
             net.trafo.loc[net.trafo["hv_bus"].isin(upstream), "in_service"] = False
             net.trafo3w.loc[net.trafo3w["hv_bus"].isin(upstream), "in_service"] = False
     net.ext_grid = net.ext_grid.iloc[:0]
-    pp.drop_elements_simple(net, "gen", slack_gens)
+    net.gen = net.gen.drop(slack_gens)
