@@ -16,6 +16,8 @@ from .emulator import identity_of, options_of
 from .inverter import ScpiInverter
 from .link import open_link
 
+_EMULATOR = (sys.executable, "-m", "hil.emulator", "--stop-at-eof")
+
 
 class EmulatorProcess:
     """One emulator in its own process; it ends with the block, and with its parent.
@@ -38,10 +40,9 @@ class EmulatorProcess:
 
     def __init__(self, params: InverterParams, *, name: str, start_timeout_s: float = 20.0) -> None:
         self.name, self._start_timeout_s = name, start_timeout_s
-        self._complaints: IO[bytes] = tempfile.TemporaryFile()
+        self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
         self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [sys.executable, "-m", "hil.emulator", "--stop-at-eof", "--serial", name]
-            + options_of(params),
+            [*_EMULATOR, "--serial", name, *options_of(params)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
@@ -119,6 +120,10 @@ class EmulatedBench:
     ----------
     inverters : dict of str to ScpiInverter
         A driver for each, limit 0, while the block runs.
+    addresses : dict of str to str
+        The VISA address of each.
+    processes : dict of str to EmulatorProcess
+        The process of each.
 
     Examples
     --------
@@ -131,6 +136,7 @@ class EmulatedBench:
         self._devices, self._timeout_s = dict(devices), timeout_s
         self._open = ExitStack()
         self.processes: dict[str, EmulatorProcess] = {}
+        self.addresses: dict[str, str] = {}
         self.inverters: dict[str, ScpiInverter] = {}
 
     def __enter__(self) -> Self:
@@ -153,12 +159,14 @@ class EmulatedBench:
         """Make every inverter safe, then stop the processes."""
         self._open.__exit__(kind, fault, trace)
         self.inverters.clear()
+        self.addresses.clear()
         self.processes.clear()
 
     def _connect(self, name: str, params: InverterParams) -> ScpiInverter:
         """Give a driver to one emulator."""
+        self.addresses[name] = f"TCPIP0::127.0.0.1::{self.processes[name].port()}::SOCKET"
         link = open_link(
-            f"TCPIP0::127.0.0.1::{self.processes[name].port()}::SOCKET",
+            self.addresses[name],
             timeout_s=self._timeout_s,
             expected_identity=identity_of(name),
             name=name,

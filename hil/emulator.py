@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
+from typing import Any
 
 from models.inverter import Inverter, InverterParams
 
@@ -203,9 +204,10 @@ def main(words: Sequence[str] | None = None) -> int:
     """Serve one emulated inverter until told to stop."""
     given = vars(build_parser().parse_args(words))
     port, serial, stop_at_eof = (given.pop(name) for name in ("port", "serial", "stop_at_eof"))
-    params = InverterParams(
-        **{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
-    )
+    settings: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
+    }
+    params = InverterParams(**settings)
     server = InstrumentServer(EmulatedInverter(params, serial=serial))
     try:
         asyncio.run(server.serve(port, stop_at_eof=stop_at_eof))

@@ -18,8 +18,6 @@ from .device import DeviceError, IdentityError, LinkError
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from pyvisa.resources import MessageBasedResource
-
 MAX_LINE = 4096  # bytes, line end included; a compound answer of an inverter has under 200
 
 
@@ -81,7 +79,8 @@ class VisaLink:
             raise ValueError(f"{address!r} is no address TCPIP0::<host>::<port>::SOCKET")
         self.address, self.timeout_s, self.name = address, timeout_s, name or address
         self.identity, self.connects = expected_identity, 0
-        self._resource: MessageBasedResource | None = None
+        self._resource: Any = None
+        self._session: Any = None
         self._socket: Any = None
         self._tag = 0
 
@@ -170,7 +169,8 @@ class VisaLink:
 
     def drop(self) -> None:
         """Trust nothing more on this connection; the next message opens another."""
-        resource, self._resource, self._socket = self._resource, None, None
+        resource = self._resource
+        self._resource = self._session = self._socket = None
         if resource is not None:
             resource.close()
 
@@ -192,8 +192,10 @@ class VisaLink:
                     self.address, open_timeout=max(1, round(1000 * self.timeout_s))
                 )
                 resource.timeout = 1000 * self.timeout_s
-                session = resource.visalib.sessions[resource.session]
-                self._socket = session.interface
+                # pyvisa-py's own session: its read and write without pyvisa's bookkeeping
+                # around them, which costs as much again.
+                self._session = resource.visalib.sessions[resource.session]
+                self._socket = self._session.interface
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._socket.settimeout(self.timeout_s)
                 # pyvisa-py calls a refused connection open.
@@ -202,6 +204,7 @@ class VisaLink:
                     raise OSError(refused, os.strerror(refused))
             except Exception as failure:
                 # pyvisa-py raises bare Exception when a connection fails.
+                self._session = self._socket = None
                 if resource is not None:
                     resource.close()
                 raise LinkError(f"{self.name}: cannot open {self.address}: {failure}") from failure
@@ -237,9 +240,8 @@ class VisaLink:
         data = message.encode("ascii") + b"\n"
         if len(data) > MAX_LINE or data.count(b"\n") > 1:
             raise ValueError(f"{self.name}: {message[:80]!r} is not one line of {MAX_LINE} bytes")
-        assert self._resource is not None
         try:
-            written = self._resource.write_raw(data)
+            written, _ = self._session.write(data)
         except Exception as failure:
             raise LinkError(f"{self.name}: connection lost: {failure}") from failure
         if written != len(data):
@@ -284,8 +286,8 @@ class VisaLink:
             ) from None
         if len(before) + ready > MAX_LINE:
             raise DeviceError(f"{self.name}: {message!r} was answered with over {MAX_LINE} bytes")
-        assert self._resource is not None
-        return self._resource.read_bytes(ready)
+        data: bytes = self._session.read(ready)[0]
+        return data
 
     def _peek(self) -> bytes:
         """Look at what has come; a peer that is gone is an error at once."""
