@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 import mosaik_api_v3
 import numpy as np
@@ -12,6 +12,16 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 Inputs = dict[str, dict[str, dict[str, Any]]]
+
+
+class Log(Protocol):
+    """Takes a mosaik time, what happened, and details by name."""
+
+    def __call__(self, time: int, kind: str, **what: Any) -> None: ...
+
+
+def silent(time: int, kind: str, **what: Any) -> None:
+    """Log nothing."""
 
 
 def model(

@@ -11,6 +11,8 @@ import numpy as np
 from market.charges import distance_fees, uniform_fees
 from models.battery import BatteryParams
 from models.der import DerFleet
+from models.energy_manager import EnergyManagers, ManagerOptions, Tariffs
+from models.forecast import Forecaster
 from models.frequency import (
     Generator,
     GridFormer,
@@ -259,3 +261,43 @@ def fees(resolved: ResolvedScenario, network: Grid, buses: tuple[int, ...]) -> A
     apart = between[np.isfinite(between) & (between > 0)]
     rate = mean_ticks / float(apart.mean()) if apart.size else 0.0
     return distance_fees(distance_ohm, buses, ticks_per_ohm=rate, cap_ticks=10 * mean_ticks)
+
+
+def managers(
+    resolved: ResolvedScenario, refined: RefinedProfiles, fee_cap_ticks: int
+) -> EnergyManagers:
+    """Energy managers of all peers; the LPD's follows its schedule and never bids."""
+    market, names = resolved.scenario.market, [peer.name for peer in resolved.peers]
+    bids = market.bids
+
+    def per_peer(what: str) -> list[np.random.Generator]:
+        return [generator(resolved.seed, "peer", name, what) for name in names]
+
+    return EnergyManagers(
+        forecaster=Forecaster(
+            load_kw=refined.load_kw,
+            pv_kw=refined.pv_kw,
+            first_quarter_s=(refined.start - resolved.scenario.time.start).total_seconds(),
+            load_rngs=per_peer("load forecast"),
+            pv_rngs=per_peer("pv forecast"),
+            load_error=bids.load_error,
+            pv_error=bids.pv_error,
+            persistence_weight=PERSISTENCE[bids.forecast],
+        ),
+        batteries=[battery(peer) for peer in resolved.peers],
+        dt_s=resolved.dt_s,
+        ticks_per_period=resolved.ticks_per_period,
+        tariffs=Tariffs(
+            feed_in_ticks=to_ticks(market.tariffs.feed_in_eur_per_kwh),
+            retail_ticks=to_ticks(market.tariffs.retail_eur_per_kwh),
+            fee_cap_ticks=fee_cap_ticks,
+        ),
+        margin=resolved.array("margin"),
+        price_rngs=per_peer("limit price"),
+        lpd=len(names) - 1,
+        options=ManagerOptions(share=bids.share),
+    )
+
+
+PERSISTENCE = {"persistence": 1.0, "profile": 0.0, "blend": 0.5}
+"""Weight of the recent minutes against the profile in a forecast, by the scenario's word."""

@@ -8,15 +8,19 @@ from typing import Any
 from market.book import Clearing, Orders
 from market.life import TransactionLoop
 
-from .box import Box, Inputs, happened
+from .box import Box, Inputs, Log, happened, silent
 from .clock import Clock
 from .meters_sim import Alarm
 
 Conclude = Callable[[int, int, Orders, Clearing], None]
+"""Makes contracts of a clearing: (tick, period, orders, clearing)."""
 
 
 class ContractsSim(Box):
-    """Turns clearings into contracts, alarms into cover, and readings into settlement."""
+    """Turns clearings into contracts, alarms into cover, and readings into settlement.
+
+    The loop counts ticks from the start of physics, as the tables do; gates are before it.
+    """
 
     kind = "event-based"
     models = {
@@ -34,26 +38,38 @@ class ContractsSim(Box):
         *,
         loop: TransactionLoop,
         conclude: Conclude,
-        storage: Callable[[Alarm], None],
+        stores: Callable[[Alarm], None],
         clock: Clock,
+        log: Log = silent,
     ) -> dict[str, Any]:
-        """Take the loop, how a clearing becomes contracts, and who is told of the stores."""
-        self._loop, self._conclude, self._storage = loop, conclude, storage
-        self._clock = clock
+        """Take the loop, how a clearing becomes contracts, and who hears of the stores."""
+        self._loop, self._conclude, self._stores = loop, conclude, stores
+        self._clock, self._log = clock, log
         meta: dict[str, Any] = self.meta
         return meta
 
     def advance(self, time: int, inputs: Inputs) -> int | None:
-        loop = self._loop
-        for period, orders, clearing in happened(inputs, "contracts", "cleared"):
-            self._conclude(time, period, orders, clearing)
-        for period, reading in happened(inputs, "contracts", "reading"):
-            loop.close_period(time, period, reading)
+        loop, tick = self._loop, self._clock.tick(time)
+        for closing in happened(inputs, "contracts", "reading"):
+            loop.close_period(
+                tick, closing.period, closing.reading, losses_milliwh=closing.losses_milliwh
+            )
+            self._log(time, "period_settled", period=closing.period)
         for alarms in happened(inputs, "contracts", "alarm"):
             for alarm in alarms:
-                self._storage(alarm)
-                loop.shortfall(time, alarm.peer, alarm.deficit_wh, alarm.because)
-        loop.advance(time)
+                self._stores(alarm)
+                self._log(
+                    time,
+                    "shortfall_called",
+                    peer=alarm.peer,
+                    deficit_wh=round(alarm.deficit_wh, 3),
+                    because=alarm.because,
+                )
+                loop.shortfall(tick, alarm.peer, alarm.deficit_wh, alarm.because)
+        for period, orders, clearing in happened(inputs, "contracts", "cleared"):
+            self._conclude(tick, period, orders, clearing)
+        loop.advance(tick)
         messages = loop.take_messages()
         self.values["contracts"] = {"schedule": tuple(messages)} if messages else {}
-        return loop.next_event()
+        upcoming = loop.next_event()
+        return None if upcoming is None else upcoming + self._clock.preroll

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.der import DerFleet
 
-from .box import Box, FloatArray, Inputs, model, only
+from .box import Box, FloatArray, Inputs, Log, model, only, silent
 from .clock import NEVER, Clock
 
 
@@ -52,9 +52,11 @@ class DerSim(Box):
         clock: Clock,
         trips: Sequence[tuple[int, int]] = (),
         measured: Sequence[int] = (),
+        peers: Sequence[str] = (),
+        log: Log = silent,
     ) -> dict[str, Any]:
         """Take the fleet, trips to play as (mosaik time, peer), and the peers of devices."""
-        self._fleet, self._clock = fleet, clock
+        self._fleet, self._clock, self._names, self._log = fleet, clock, peers, log
         self._measured = np.zeros(fleet.n, dtype=np.bool_)
         self._measured[list(measured)] = True
         self._trips: dict[int, list[int]] = {}
@@ -77,6 +79,7 @@ class DerSim(Box):
             return NEVER
         for peer in self._trips.get(time, ()):
             fleet.trip(peer)
+            self._log(time, "trip", peer=self._names[peer] if self._names else str(peer))
         available_kw = _first(given, "available[kW]", self._off)
         if "measured[kW]" in given:
             available_kw = np.where(self._measured, only(given["measured[kW]"]), available_kw)

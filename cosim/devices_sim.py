@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .box import Box, Inputs, model, only
+from .box import Box, Inputs, Log, model, only, silent
 from .clock import NEVER, Clock
 
 
@@ -26,6 +26,8 @@ class LockstepInverter(Protocol):
     """An inverter that takes the bench's clock."""
 
     def tick(self, available_kw: float, limit_kw: float, vm_pu: float, f_hz: float) -> Reading: ...
+
+    name: str
 
     def inject(self, fault: str) -> None: ...
 
@@ -61,14 +63,16 @@ class DevicesSim(Box):
         time_resolution: float = 1.0,
         *,
         devices: Mapping[int, LockstepInverter],
-        peers: int,
+        peers: Sequence[str],
         clock: Clock,
         faults: Sequence[tuple[int, int, str]] = (),
+        log: Log = silent,
     ) -> dict[str, Any]:
         """Take the devices by the peer they play, and faults as (mosaik time, peer, kind)."""
-        self._devices, self._clock = dict(devices), clock
-        self._pv_kw, self._q_kvar = np.zeros((2, peers))
-        self._tripped = np.zeros(peers, dtype=np.bool_)
+        self._devices, self._clock, self._log = dict(devices), clock, log
+        self._pv_kw, self._q_kvar = np.zeros((2, len(peers)))
+        self._tripped = np.zeros(len(peers), dtype=np.bool_)
+        self._names = peers
         self._faults: dict[int, list[tuple[int, str]]] = {}
         for at, peer, kind in faults:
             self._faults.setdefault(at, []).append((peer, kind))
@@ -79,7 +83,9 @@ class DevicesSim(Box):
         if not self._clock.is_physics(time):
             return self._clock.preroll if time < self._clock.preroll else NEVER
         for peer, kind in self._faults.get(time, ()):
-            self._devices[peer].inject(kind)
+            device = self._devices[peer]
+            device.inject(kind)
+            self._log(time, kind, device=device.name, peer=self._names[peer])
         given = inputs["devices"]
         available_kw, limit_kw = only(given["available[kW]"]), only(given["limit[kW]"])
         vm_pu, f_hz = only(given["Vm[pu]"]), float(only(given["f[Hz]"]))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 from models.frequency import FrequencyTick, IslandFrequency
 
-from .box import Box, FloatArray, Inputs, model, only, total
+from .box import Box, FloatArray, Inputs, Log, model, only, silent, total
 from .clock import NEVER, Clock
-
-Log = Callable[..., None]
 
 _OUT = ["f[Hz]", "f_min[Hz]", "f_max[Hz]", "rocof[Hz/s]"]
 
@@ -82,7 +80,6 @@ class IslandSim(Box):
                 "load Q[MVar]",
                 "response[kW]",
                 "shed[kW]",
-                "P_generator[MW]",
                 "Vm_ref[pu]",
                 "rocof_500ms[Hz/s]",
                 "generator[kW]",
@@ -90,7 +87,8 @@ class IslandSim(Box):
                 "stages_shed",
                 "black",
             ]
-        )
+        ),
+        "Generator": model(["P[MW]"], public=False),
     }
 
     def init(
@@ -101,7 +99,7 @@ class IslandSim(Box):
         island: IslandFrequency,
         clock: Clock,
         losses: Sequence[tuple[int, str]] = (),
-        log: Log = lambda *_, **__: None,
+        log: Log = silent,
     ) -> dict[str, Any]:
         """Take the island, and the generators to lose as (mosaik time, name)."""
         self._island, self._clock, self._log = island, clock, log
@@ -111,8 +109,14 @@ class IslandSim(Box):
         self._der_kw, self._unserved = np.zeros((2, island.n_peers))
         self._stages = 0
         self._black = False
+        self._tick_h = clock.dt_s / 3600
+        self.unserved_kwh = 0.0
         meta: dict[str, Any] = self.meta
         return meta
+
+    def children(self, eid: str) -> list[dict[str, Any]]:
+        names = [generator.name for generator in self._island.params.generators]
+        return [{"eid": f"generator:{name}", "type": "Generator"} for name in names]
 
     def advance(self, time: int, inputs: Inputs) -> int | None:
         if time < self._clock.preroll:
@@ -130,7 +134,7 @@ class IslandSim(Box):
             self._island.equilibrate(float(load_kw.sum()), float(der_kw.sum()), losses_kw)
         for generator in self._losses.get(time, ()):
             self._island.trip_generator(generator)
-            self._log(time, "generator_lost", generator)
+            self._log(time, "generator_lost", generator=generator)
         tick = self._island.step(
             load_kw=load_kw,
             der_kw=der_kw,
@@ -146,6 +150,7 @@ class IslandSim(Box):
 
     def _publish(self, tick: Any, load_kw: FloatArray, load_mvar: FloatArray) -> None:
         unserved_kw = load_kw - tick.served_kw
+        self.unserved_kwh += float(unserved_kw.sum()) * self._tick_h
         drawn = np.divide(unserved_kw, load_kw, out=self._unserved, where=load_kw > 0)
         self.values["frequency"].update(
             described(tick)
@@ -156,26 +161,19 @@ class IslandSim(Box):
                 "response[kW]": tick.response_kw,
                 "shed[kW]": load_kw * tick.shed_fraction,
                 "generator[kW]": tick.generator_kw,
-                "P_generator[MW]": tick.generator_kw * 1e-3,
                 "former_soc[1]": tick.former_soc,
                 "Vm_ref[pu]": tick.reference_vm_pu,
                 "stages_shed": tick.stages_shed,
                 "black": tick.black,
             }
         )
+        powers_kw = tick.generators_kw.tolist()
+        for generator, p_kw in zip(self._island.params.generators, powers_kw, strict=True):
+            self.values[f"generator:{generator.name}"]["P[MW]"] = p_kw * 1e-3
 
     def _tell(self, time: int, tick: Any) -> None:
         if tick.stages_shed > self._stages:
-            self._log(time, "load_shed", f"stage {tick.stages_shed}", f_hz=tick.f_min_hz)
+            self._log(time, "load_shed", stage=tick.stages_shed, f_hz=tick.f_min_hz)
         if tick.black and not self._black:
-            self._log(time, "black", "island", because="the grid-former tripped")
+            self._log(time, "black", because="the grid-former tripped")
         self._stages, self._black = tick.stages_shed, tick.black
-
-
-def island_initials(former_kw: float, losses_kw: float) -> Mapping[str, float]:
-    """What the power flow said before the first tick, for the delayed wires from it."""
-    return {
-        "P_boundary[MW]": former_kw * 1e-3,
-        "Q_boundary[MVar]": 0.0,
-        "losses[MW]": losses_kw * 1e-3,
-    }

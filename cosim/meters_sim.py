@@ -24,6 +24,15 @@ class Alarm:
     soc: FloatArray
 
 
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What all meters showed when a period closed, and what the lines lost in it. [mWh]"""
+
+    period: int
+    reading: PeriodReading
+    losses_milliwh: int
+
+
 class MetersSim(Box):
     """Integrates what flows at every peer; silent while nothing happens.
 
@@ -32,7 +41,7 @@ class MetersSim(Box):
 
     models = {
         "Meters": model(
-            ["P[MW]", "Q[MVar]", "shed[kW]", "tripped", "soc[1]"]
+            ["P[MW]", "Q[MVar]", "shed[kW]", "tripped", "soc[1]", "losses[MW]"]
             + ["P_net[MW]", "Q_net[MVar]", "metered[Wh]", "deficit[Wh]"],
             events_in=["schedule"],
             events_out=["alarm", "reading"],
@@ -54,6 +63,8 @@ class MetersSim(Box):
         self._promised: dict[int, dict[str, Schedule]] = {}
         self._p_mw, self._q_mvar, self._nothing_kw = np.zeros((3, len(peers)))
         self._nobody = np.zeros(len(peers), dtype=np.bool_)
+        self._losses_mwh = 0.0
+        self._tick_h = clock.dt_s / 3600
         meta: dict[str, Any] = self.meta
         return meta
 
@@ -64,7 +75,7 @@ class MetersSim(Box):
         self._take_schedules(inputs)
         ended = clock.period_ended_at(time)
         if ended is not None:
-            values["reading"] = (ended, self._meters.close())
+            values["reading"] = Closing(ended, self._meters.close(), self._read_losses())
         if clock.is_physics(time):
             self._open_period(time)
             self._integrate(inputs["meters"])
@@ -95,6 +106,8 @@ class MetersSim(Box):
         tripped = self._nobody
         for flags in given["tripped"].values():
             tripped = tripped | flags
+        if "losses[MW]" in given:
+            self._losses_mwh += only(given["losses[MW]"]) * self._tick_h
         called = self._meters.step(self._p_mw * 1e3, shed_kw, tripped)
         values = self.values["meters"]
         values["P_net[MW]"], values["Q_net[MVar]"] = self._p_mw, self._q_mvar
@@ -102,6 +115,13 @@ class MetersSim(Box):
         values["deficit[Wh]"] = self._meters.deficit_wh
         if called.size:
             values["alarm"] = tuple(self._alarm(int(peer), given) for peer in called)
+
+    def _read_losses(self) -> int:
+        """Read the lines' losses of a period in whole mWh, and carry what is left. [mWh]"""
+        exact_milliwh = 1e9 * self._losses_mwh
+        whole = round(exact_milliwh)
+        self._losses_mwh = (exact_milliwh - whole) * 1e-9
+        return whole
 
     def _alarm(self, peer: int, given: dict[str, dict[str, Any]]) -> Alarm:
         return Alarm(
@@ -112,4 +132,4 @@ class MetersSim(Box):
         )
 
 
-__all__ = ["Alarm", "MetersSim", "PeriodReading"]
+__all__ = ["Alarm", "Closing", "MetersSim"]

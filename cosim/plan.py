@@ -83,6 +83,7 @@ def _tick(before: Mapping[str, Any]) -> list[Wire]:
         _later("frequency", "der", {"f[Hz]": before["f_hz"]}),
         _wire("der", "grid", "P[MW]", "Q[MVar]"),
         _wire("der", "meters", "P[MW]", "Q[MVar]", "tripped", "soc[1]"),
+        _wire("grid", "meters", "losses[MW]"),
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .box import Box, FloatArray, Inputs, model
+from .box import Box, FloatArray, Inputs, Log, model, silent
 from .clock import NEVER, Clock
 
 SecondReader = Callable[[int], tuple[FloatArray, FloatArray, FloatArray]]
@@ -15,7 +15,7 @@ SecondReader = Callable[[int], tuple[FloatArray, FloatArray, FloatArray]]
 
 
 class ProfilesSim(Box):
-    """Says what every peer draws and what its PV could give.
+    """Says what every peer draws and what its PV could give, and keeps count of what is drawn.
 
     A load is consumption, so its `P[MW]`, an injection, is negative. The tick that comes back
     closes the clock: without it mosaik lets this simulator run to the end first.
@@ -34,13 +34,16 @@ class ProfilesSim(Box):
         *,
         read: SecondReader,
         clock: Clock,
-        peers: int,
+        peers: Sequence[str],
         load_scales: Sequence[tuple[int, int, float]] = (),
+        log: Log = silent,
     ) -> dict[str, Any]:
         """Take the profiles, and changes of load as (mosaik time, peer, factor)."""
-        self._read, self._clock = read, clock
-        self._scale = np.ones(peers)
+        self._read, self._clock, self._names, self._log = read, clock, peers, log
+        self._scale = np.ones(len(peers))
         self._changes = sorted(load_scales, reverse=True)
+        self._tick_h = clock.dt_s / 3600
+        self.consumed_kwh = 0.0
         meta: dict[str, Any] = self.meta
         return meta
 
@@ -53,6 +56,7 @@ class ProfilesSim(Box):
         while self._changes and self._changes[-1][0] <= time:
             _, peer, factor = self._changes.pop()
             self._scale[peer] = factor
+            self._log(time, "load_changed", peer=self._names[peer], scale=factor)
         load_kw, load_kvar, available_kw = self._read(int(clock.tick(time) * clock.dt_s))
         load_kw = load_kw * self._scale
         self.values["profiles"].update(
@@ -63,4 +67,6 @@ class ProfilesSim(Box):
                 "available[kW]": available_kw,
             }
         )
-        return clock.next_second(time)
+        upcoming = clock.next_second(time)
+        self.consumed_kwh += float(load_kw.sum()) * (min(upcoming, clock.end) - time) * self._tick_h
+        return upcoming

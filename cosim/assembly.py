@@ -1,0 +1,274 @@
+"""A run put together: the plain objects of a scenario, and the boxes that open them to mosaik."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from market.ledger import Ledger
+from market.meters import Meters
+from models.der import DerFleet
+from models.energy_manager import EnergyManagers
+from models.frequency import IslandFrequency
+from models.grid import Grid
+from models.refine import RefinedProfiles
+from results.recording import TickRecorder
+from scenarios.resolve import ResolvedScenario
+
+from . import build
+from .audit import EnergyBooks
+from .box import Log
+from .clock import Clock
+from .contracts_sim import ContractsSim
+from .der_sim import DerSim
+from .devices_sim import DevicesSim, LockstepInverter
+from .frequency_sim import FrequencySim, IslandSim
+from .grid_sim import GridSim
+from .manager_sim import ManagerSim
+from .market_sim import MarketSim
+from .meters_sim import MetersSim
+from .plan import wires
+from .profiles_sim import ProfilesSim
+from .recorder_sim import RecorderSim, Watch
+from .trading import Trading, mechanism
+from .wiring import Wire
+from .world import Boxes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plant:
+    """The plain objects of one run.
+
+    Attributes
+    ----------
+    devices : mapping of str to int
+        Devices of this run, and the peer each of them plays.
+    peer_bus : tuple of int
+        Position of every peer's bus.
+    """
+
+    resolved: ResolvedScenario
+    clock: Clock
+    grid: Grid
+    peer_bus: tuple[int, ...]
+    refined: RefinedProfiles
+    devices: Mapping[str, int]
+    fleet: DerFleet
+    managers: EnergyManagers
+    meters: Meters
+    island: IslandFrequency | None
+    trading: Trading
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the peers, in the order of all arrays."""
+        return tuple(peer.name for peer in self.resolved.peers)
+
+    def references(self) -> list[int]:
+        """Buses that something beside the peers feeds: the boundary and generators."""
+        case = self.grid.case
+        held = np.flatnonzero(np.isin(case.node_of_bus, case.ref)).tolist()
+        return sorted({*held, *map(self.grid.bus_position, self.generators().values())})
+
+    def generators(self) -> dict[str, str]:
+        """Generators of an island, and the bus of each, by name."""
+        spec = self.resolved.scenario.island
+        busbar = self.resolved.network.busbar
+        return {one.name: one.bus or busbar for one in (spec.generators if spec else ())}
+
+
+def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices: bool) -> Plant:
+    """Make everything that a scenario describes.
+
+    Parameters
+    ----------
+    resolved : ResolvedScenario
+    ledger : Ledger
+        Where money is booked.
+    log : Log
+    model_devices : bool
+        Play devices by the fleet's models instead.
+    """
+    grid = build.grid(resolved)
+    peer_bus = build.peer_buses(resolved, grid)
+    refined = build.profiles(resolved)
+    devices = build.played_by_devices(resolved, model_devices=model_devices)
+    fee_ticks = build.fees(resolved, grid, peer_bus)
+    settlement = resolved.scenario.settlement
+    return Plant(
+        resolved=resolved,
+        clock=build.clock(resolved),
+        grid=grid,
+        peer_bus=peer_bus,
+        refined=refined,
+        devices=devices,
+        fleet=build.fleet(resolved, devices),
+        managers=build.managers(resolved, refined, int(fee_ticks.max(initial=0))),
+        meters=Meters(
+            len(resolved.peers),
+            resolved.dt_s,
+            bound_wh=settlement.call_wh,
+            bound_share=settlement.call_share,
+            trip_ticks=settlement.trip_ticks,
+        ),
+        island=build.island(resolved) if resolved.scenario.island else None,
+        trading=Trading(resolved, fee_ticks, ledger, log),
+    )
+
+
+def boxes(
+    made: Plant,
+    *,
+    drivers: Mapping[str, LockstepInverter],
+    recorder: TickRecorder,
+    watch: Watch,
+    log: Log,
+) -> Boxes:
+    """Put every object into its box, in the order in which a tick passes them."""
+    clock, names = made.clock, made.names
+    happening = _events(made)
+    trading = made.trading
+    tick: dict[str, Any] = {}
+    if made.devices:
+        tick["devices"] = (
+            DevicesSim(),
+            {
+                "devices": {peer: drivers[name] for name, peer in made.devices.items()},
+                "peers": names,
+                "clock": clock,
+                "faults": [(at, peer, "trip") for at, peer in happening["device_trip"]],
+                "log": log,
+            },
+        )
+    tick["der"] = (
+        DerSim(),
+        {
+            "fleet": made.fleet,
+            "clock": clock,
+            "trips": happening["peer_trip"],
+            "measured": list(made.devices.values()),
+            "peers": names,
+            "log": log,
+        },
+    )
+    tick["frequency"] = _frequency(made, happening, log)
+    tick["grid"] = (GridSim(), {"grid": made.grid, "clock": clock, "peer_bus": made.peer_bus})
+    tick["meters"] = (MetersSim(), {"meters": made.meters, "peers": names, "clock": clock})
+    recording = {
+        "recorder": recorder,
+        "clock": clock,
+        "islanded": made.island is not None,
+        "watch": watch,
+    }
+    tick["recorder"] = (RecorderSim(), recording)
+    return {
+        "profiles": (
+            ProfilesSim(),
+            {
+                "read": build.second_reader(made.resolved, made.refined),
+                "clock": clock,
+                "peers": names,
+                "load_scales": happening["load_scale"],
+                "log": log,
+            },
+        ),
+        "manager": (ManagerSim(), {"managers": made.managers, "peers": names, "clock": clock}),
+        "market": (MarketSim(), {"mechanism": mechanism(made.resolved)}),
+        **tick,
+        "contracts": (
+            ContractsSim(),
+            {
+                "loop": trading.loop,
+                "conclude": trading.conclude,
+                "stores": trading.stores,
+                "clock": clock,
+                "log": log,
+            },
+        ),
+    }
+
+
+def _frequency(made: Plant, happening: Mapping[str, Any], log: Log) -> Any:
+    if made.island is None:
+        return FrequencySim(), {"source": build.frequency(made.resolved), "clock": made.clock}
+    return (
+        IslandSim(),
+        {
+            "island": made.island,
+            "clock": made.clock,
+            "losses": happening["generator_loss"],
+            "log": log,
+        },
+    )
+
+
+def _events(made: Plant) -> dict[str, list[Any]]:
+    """Sort a scenario's events by kind; a device that is played by a model trips as a peer."""
+    clock, resolved = made.clock, made.resolved
+    position = {name: index for index, name in enumerate(made.names)}
+    player = {peer.device: peer.name for peer in resolved.peers if peer.device is not None}
+    kinds: dict[str, list[Any]] = {
+        "device_trip": [],
+        "peer_trip": [],
+        "load_scale": [],
+        "generator_loss": [],
+    }
+    for event in resolved.events:
+        at = clock.preroll + event.tick
+        if event.kind == "generator_loss":
+            kinds["generator_loss"].append((at, event.target))
+        elif event.kind == "load_scale":
+            kinds["load_scale"].append((at, position[event.target], event.value))
+        elif event.kind == "device_trip" and event.target in made.devices:
+            kinds["device_trip"].append((at, made.devices[event.target]))
+        else:
+            peer = player.get(event.target, event.target)
+            kinds["peer_trip"].append((at, position[peer]))
+    return kinds
+
+
+def laid(made: Plant) -> list[Wire]:
+    """Lay all wires of a run, generators to their buses included."""
+    island = made.resolved.scenario.island
+    spec = made.resolved.scenario.frequency
+    all_wires = wires(
+        len(made.names),
+        devices=bool(made.devices),
+        islanded=island is not None,
+        f_hz=island.nominal_hz if island is not None else spec.nominal_hz,
+    )
+    for generator, bus in made.generators().items():
+        all_wires.append(
+            Wire(
+                source="frequency",
+                target="grid",
+                attrs={"P[MW]": "P[MW]"},
+                source_eid=f"generator:{generator}",
+                target_eid=f"bus:{bus}",
+            )
+        )
+    return all_wires
+
+
+def energy_books(made: Plant, in_boxes: Boxes) -> EnergyBooks:
+    """Ask every box for the energy that it integrated by itself."""
+    der, island = made.fleet.audit(), made.island
+    profiles, frequency = in_boxes["profiles"][0], in_boxes["frequency"][0]
+    assert isinstance(profiles, ProfilesSim)
+    books = EnergyBooks(
+        stored_kwh=float(der.stored_kwh.sum()),
+        conversion_loss_kwh=float(der.conversion_loss_kwh.sum()),
+        produced_kwh=float(der.pv_kwh.sum()),
+        consumed_kwh=profiles.consumed_kwh,
+    )
+    if island is None or not isinstance(frequency, IslandSim):
+        return books
+    return EnergyBooks(
+        stored_kwh=books.stored_kwh + island.stored_kwh,
+        conversion_loss_kwh=books.conversion_loss_kwh + island.conversion_loss_kwh,
+        produced_kwh=books.produced_kwh + island.generator_kwh,
+        consumed_kwh=books.consumed_kwh - frequency.unserved_kwh,
+    )

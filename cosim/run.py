@@ -1,0 +1,365 @@
+"""Plays one scenario from its file to its verdict, and leaves the run folder."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time as wall
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hil.bench import EmulatedBench
+from hil.device import BenchError
+from market.ledger import Ledger
+from models.grid import PowerFlowDiverged
+from results.checks import run_checks
+from results.folder import EventLog, Manifest, write_json
+from results.invariants import InvariantViolated
+from results.metrics import Metric, key_figures
+from results.reading import Record
+from results.recording import TickRecorder
+from results.tables import SCHEMAS, write_table
+from results.verdict import Verdict, write_verdict
+from scenarios.load import load
+from scenarios.resolve import ResolvedScenario
+
+from . import build, provenance
+from .assembly import Plant, boxes, energy_books, laid, plant
+from .audit import Auditor
+from .devices_sim import LockstepInverter
+from .recorder_sim import ISLAND_LISTS, ISLAND_SCALARS, LISTS, SCALARS
+from .world import Boxes, prepared
+
+RUNS = Path("results/runs")
+"""Where run folders go unless told otherwise, below the working folder."""
+
+ALWAYS = (
+    "all_contracts_settled",
+    "accounts_recomputed",
+    "tokens_balance",
+    "ledger_verifies",
+    "energy_balance",
+)
+"""Checks that every run has to pass, whatever its scenario asks for."""
+
+REPORT_EVERY_TICKS = 200
+
+Progress = Callable[[int, int, float, Mapping[str, float]], None]
+"""Told (ticks done, ticks in all, seconds since physics began, seconds by simulator)."""
+
+
+class RunBroken(RuntimeError):
+    """A run could not go on; what was recorded is kept in `folder`."""
+
+    def __init__(self, message: str, folder: Path) -> None:
+        super().__init__(message)
+        self.folder = folder
+
+
+class Interrupted(Exception):
+    """Somebody asked the run to stop."""
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended.
+
+    Attributes
+    ----------
+    folder : Path
+        The run folder.
+    status : str
+        "finished" or "interrupted".
+    passed : bool
+        It came to its end and every check holds.
+    verdicts : list of Verdict
+    metrics : list of Metric
+    """
+
+    folder: Path
+    status: str
+    passed: bool
+    verdicts: list[Verdict] = field(default_factory=list)
+    metrics: list[Metric] = field(default_factory=list)
+
+
+def run_scenario(
+    path: Path | str,
+    *,
+    out: Path | None = None,
+    seed: int | None = None,
+    model_devices: bool = False,
+    bundled: bool = True,
+    progress: Progress | None = None,
+    report: bool = True,
+) -> RunOutcome:
+    """Play a scenario and judge it.
+
+    Parameters
+    ----------
+    path : path
+        The scenario's YAML file.
+    out : Path, optional
+        Where the run folder is made; `results/runs` by default.
+    seed : int, optional
+        Instead of the scenario's.
+    model_devices : bool
+        Let models play the devices, instead of emulators reached through VISA.
+    bundled : bool
+        Let the boxes of a tick share one slot of mosaik's scheduler; the tables do not differ.
+    progress : callable, optional
+    report : bool
+        Write report.html too.
+
+    Raises
+    ------
+    ScenarioError
+        The file is not a scenario; nothing was written.
+    RunBroken
+        Physics, a device or an invariant stopped it; the folder holds what was recorded.
+    """
+    resolved = load(path, seed=seed)
+    folder = _new_folder(out or RUNS, resolved.scenario.scenario)
+    manifest = Manifest(folder, _described(resolved))
+    began = wall.perf_counter()
+    run = _Run(resolved, folder, model_devices=model_devices, bundled=bundled, progress=progress)
+    try:
+        status = run.play()
+    except (PowerFlowDiverged, InvariantViolated, BenchError, ValueError) as fault:
+        manifest.end("broken", because=str(fault))
+        raise RunBroken(str(fault), folder) from fault
+    except BaseException as fault:
+        manifest.end("broken", because=f"{type(fault).__name__}: {fault}")
+        raise
+    manifest.end(status, **run.ending())
+    timing = {"set_up_s": run.set_up_s, "physics_s": run.physics_s, "by_simulator_s": run.seconds}
+    outcome = _judged(resolved, folder, status)
+    if report:
+        from results.report import write_report
+
+        write_report(folder)
+    write_json(folder / "timing.json", timing | {"total_s": wall.perf_counter() - began})
+    return outcome
+
+
+def _new_folder(out: Path, name: str) -> Path:
+    """Make a folder that no other run has."""
+    stamp = datetime.now(tz=UTC).strftime("%Y%m%dT%H%M%SZ")
+    for number in range(1, 1000):
+        folder = out / (f"{name}-{stamp}" if number == 1 else f"{name}-{stamp}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise FileExistsError(f"{out}: a thousand runs of {name} in one second")
+
+
+def _described(resolved: ResolvedScenario) -> dict[str, Any]:
+    """Say how the run comes to be, for the manifest."""
+    scenario = resolved.scenario
+    inputs = [resolved.file, *([resolved.network_file] if resolved.network_file else [])]
+    return {
+        "scenario": scenario.scenario,
+        "about": scenario.about,
+        "seed": resolved.seed,
+        "command": provenance.command(),
+        "start": scenario.time.start.isoformat(),
+        "dt_s": resolved.dt_s,
+        "ticks": resolved.n_ticks,
+        "ticks_per_period": resolved.ticks_per_period,
+        "islanded": scenario.island is not None,
+        "peers": {peer.name: peer.role for peer in resolved.peers},
+        "roles": {peer.name: peer.role for peer in resolved.peers},
+        "versions": provenance.versions(),
+        "hashes": provenance.hashes(inputs),
+        "machine": provenance.machine(),
+        "resolved": resolved.manifest(),
+    }
+
+
+def _judged(resolved: ResolvedScenario, folder: Path, status: str) -> RunOutcome:
+    """Check the tables of a run, and write verdict and JUnit."""
+    verdicts: list[Verdict] = []
+    if status == "finished":
+        verdicts = run_checks(folder, _checks(resolved), beside=resolved.file.parent)
+    metrics = key_figures(Record(folder))
+    passed = write_verdict(
+        folder, verdicts, metrics, status=status, name=resolved.scenario.scenario
+    )
+    return RunOutcome(folder, status, passed, verdicts, metrics)
+
+
+def _checks(resolved: ResolvedScenario) -> list[tuple[str, Mapping[str, Any]]]:
+    """List what is checked: what the scenario asks for, then what every run has to pass."""
+    asked: dict[str, Mapping[str, Any]] = {}
+    for check in resolved.scenario.checks:
+        asked.update({check: {}} if isinstance(check, str) else check)
+    return [*asked.items(), *((name, {}) for name in ALWAYS if name not in asked)]
+
+
+class _Run:
+    """One run under way: its objects, its recorder, and what may stop it."""
+
+    def __init__(
+        self,
+        resolved: ResolvedScenario,
+        folder: Path,
+        *,
+        model_devices: bool,
+        bundled: bool,
+        progress: Progress | None,
+    ) -> None:
+        self._resolved, self._folder, self._bundled = resolved, folder, bundled
+        self._model_devices, self._progress = model_devices, progress
+        self._stopping = False
+        self._boxes: Boxes = {}
+        self.set_up_s = self.physics_s = self._physics_began = 0.0
+        self.seconds: dict[str, float] = {}
+
+    def play(self) -> str:
+        """Play to the end, or to where somebody stopped it; say which."""
+        began = wall.perf_counter()
+        with ExitStack() as open_:
+            open_.enter_context(_signals(self._stop))
+            self._events = open_.enter_context(EventLog(self._folder))
+            ledger = open_.enter_context(Ledger(self._folder / "ledger.sqlite"))
+            made = plant(
+                self._resolved, ledger=ledger, log=self._log, model_devices=self._model_devices
+            )
+            self._made = made
+            drivers = open_.enter_context(_bench(made))
+            recorder = open_.enter_context(_recorder(made, self._folder))
+            write_json(self._folder / "network.json", _drawing(made))
+            self._auditor = _auditor(made, lambda: energy_books(made, self._boxes))
+            self._boxes = boxes(
+                made, drivers=drivers, recorder=recorder, watch=self._watch, log=self._log
+            )
+            self.set_up_s = wall.perf_counter() - began
+            status = self._play(made)
+            made.trading.loop.finish(made.clock.ticks + made.clock.tail)
+        self._write_tables()
+        return status
+
+    def _play(self, made: Plant) -> str:
+        self._physics_began = wall.perf_counter()
+        try:
+            with prepared(self._boxes, laid(made), made.clock, bundled=self._bundled) as go:
+                self._physics_began = wall.perf_counter()
+                go()
+        except Interrupted:
+            self._log(made.clock.preroll + self._auditor.last_tick, "interrupted")
+            return "interrupted"
+        except PowerFlowDiverged:
+            made.grid.save_case(self._folder / "diverged.json")
+            raise
+        finally:
+            self.physics_s = wall.perf_counter() - self._physics_began
+            self.seconds = {name: box.seconds for name, (box, _) in self._boxes.items()}
+        self._auditor.close()
+        return "finished"
+
+    def ending(self) -> dict[str, Any]:
+        """Say what is known of a run only at its end."""
+        ledger = self._tables["ledger"][0]
+        return {"audited_ticks": self._auditor.ticks, "ledger": ledger}
+
+    def _watch(self, tick: int, given: Mapping[str, Mapping[str, Any]]) -> None:
+        self._auditor.see(tick, given)
+        if self._stopping:
+            raise Interrupted
+        if self._progress is not None and (tick + 1) % REPORT_EVERY_TICKS == 0:
+            elapsed_s = wall.perf_counter() - self._physics_began
+            seconds = {name: box.seconds for name, (box, _) in self._boxes.items()}
+            self._progress(tick + 1, self._resolved.n_ticks, elapsed_s, seconds)
+
+    def _stop(self) -> None:
+        self._stopping = True
+
+    def _log(self, time: int, kind: str, **what: Any) -> None:
+        self._events.write(time - self._resolved.gate_ticks, kind, **what)
+
+    def _write_tables(self) -> None:
+        self._tables = self._made.trading.tables()
+        for name, rows in self._tables.items():
+            if name in SCHEMAS:
+                write_table(self._folder, name, rows)
+
+
+@contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end a run at its next tick; a second one ends it at once."""
+
+    def handle(number: int, frame: Any) -> None:
+        stop()
+        signal.signal(number, signal.default_int_handler)
+
+    before = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            before[number] = signal.signal(number, handle)
+        except ValueError:  # not in the main thread, where nobody presses Ctrl-C
+            break
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _bench(made: Plant) -> Iterator[Mapping[str, LockstepInverter]]:
+    """Start the emulators of a run, on its clock; safe and gone at the end."""
+    if not made.devices:
+        yield {}
+        return
+    ratings = build.device_inverters(made.resolved, dict(made.devices))
+    with EmulatedBench(ratings) as bench:
+        for inverter in bench.inverters.values():
+            inverter.begin_lockstep(made.resolved.dt_s)
+        yield dict(bench.inverters)
+
+
+def _recorder(made: Plant, folder: Path) -> TickRecorder:
+    """Open the record of every tick."""
+    islanded = made.island is not None
+    n_peers = len(made.names)
+    lists = {**LISTS, **(ISLAND_LISTS if islanded else {})}
+    return TickRecorder(
+        folder,
+        scalars=[*SCALARS, *(ISLAND_SCALARS if islanded else ())],
+        lists={name: made.grid.n_bus if name == "vm_pu" else n_peers for name in lists},
+        metadata={
+            "buses": json.dumps(made.grid.bus_names),
+            "peers": json.dumps(made.names),
+            "dt_s": json.dumps(made.resolved.dt_s),
+            "start": made.resolved.scenario.time.start.isoformat(),
+        },
+    )
+
+
+def _auditor(made: Plant, books: Callable[[], Any]) -> Auditor:
+    return Auditor(
+        bus_names=made.grid.bus_names,
+        peers=made.names,
+        peer_bus=made.peer_bus,
+        references=made.references(),
+        dt_s=made.resolved.dt_s,
+        books=books,
+    )
+
+
+def _drawing(made: Plant) -> dict[str, Any]:
+    """Describe the feeder for whoever draws it."""
+    names = made.grid.bus_names
+    return {
+        "buses": [{"name": name} for name in names],
+        "lines": [
+            {"from": names[start], "to": names[end], "name": f"{names[start]}–{names[end]}"}
+            for start, end in made.grid.edges.tolist()
+        ],
+    }
