@@ -25,10 +25,57 @@ def reach_of_book(tick: Ints, is_buy: Bools) -> tuple[np.int64, np.int64]:
 
 
 @njit(cache=True, nogil=True)
-def _goes_before(i: int, j: int, turn: Ints, order_id: Ints) -> bool:
-    if i < 0 or turn[i] < turn[j]:
-        return True
-    return bool(turn[i] == turn[j] and order_id[i] < order_id[j])
+def _match_bins(bid_wh: Ints, ask_wh: Ints) -> tuple[int, int, int, int, int, int]:
+    """Match energy per bin, highest bids with lowest asks, until they no longer cross.
+
+    Returns the marginal bins, the range of clearing prices in bins, and what the marginal bins
+    get where they are not all filled, else −1; the first is −1 when nothing crosses.
+    """
+    b, a, last_bid, last_ask = bid_wh.size - 2, 1, -1, -1
+    bid_got, ask_got = 0, 0
+    while True:
+        while b > 0 and bid_wh[b] == 0:
+            b -= 1
+        while a < ask_wh.size - 1 and ask_wh[a] == 0:
+            a += 1
+        if b < a:
+            break
+        traded = min(bid_wh[b], ask_wh[a])
+        bid_got = traded + (bid_got if b == last_bid else 0)
+        ask_got = traded + (ask_got if a == last_ask else 0)
+        bid_wh[b] -= traded
+        ask_wh[a] -= traded
+        last_bid, last_ask = b, a
+    # b and a now stand at the first energy that found no partner.
+    bid_share = bid_got if b == last_bid else -1
+    ask_share = ask_got if a == last_ask else -1
+    return last_bid, last_ask, max(last_ask, b), min(last_bid, a), bid_share, ask_share
+
+
+@njit(cache=True, nogil=True)
+def _share(
+    tick: Ints,
+    energy_wh: Ints,
+    is_buy: Bools,
+    turn: Ints,
+    order_id: Ints,
+    buying: bool,
+    marginal: int,
+    share_wh: int,
+    filled_wh: Ints,
+) -> bool:
+    """Share energy among the orders of one side at one tick, by row; tell if that was in turn."""
+    in_turn, before = True, -1
+    for i in range(tick.size):
+        if tick[i] != marginal or is_buy[i] != buying:
+            continue
+        filled_wh[i] = min(energy_wh[i], share_wh)
+        share_wh -= filled_wh[i]
+        if before >= 0:
+            later = turn[before] > turn[i]
+            in_turn &= not later and (turn[before] < turn[i] or order_id[before] < order_id[i])
+        before = i
+    return in_turn
 
 
 @njit(cache=True, nogil=True)
@@ -81,32 +128,12 @@ def clear_uniform(
         place = min(max(tick[i] - lowest_ask, -1), width) + 1
         side_wh[place + (width + 2) * (1 - np.int64(is_buy[i]))] += energy_wh[i]
 
-    b, a, last_bid, last_ask = width, 1, -1, -1
-    bid_got, ask_got = 0, 0
-    while True:
-        while b > 0 and bid_wh[b] == 0:
-            b -= 1
-        while a <= width and ask_wh[a] == 0:
-            a += 1
-        if b < a:
-            break
-        traded = min(bid_wh[b], ask_wh[a])
-        bid_got = traded + (bid_got if b == last_bid else 0)
-        ask_got = traded + (ask_got if a == last_ask else 0)
-        bid_wh[b] -= traded
-        ask_wh[a] -= traded
-        last_bid, last_ask = b, a
-
+    last_bid, last_ask, low, high, bid_share, ask_share = _match_bins(bid_wh, ask_wh)
     if last_bid < 0:
         filled_wh[:] = 0
         return 0, 0, 0, 0, -1, -1, False, True
-    # b and a now stand at the first energy that found no partner.
-    low, high = max(last_ask, b), min(last_bid, a)
-    bid_share = bid_got if b == last_bid else -1
-    ask_share = ask_got if a == last_ask else -1
     offset = lowest_ask - 1
     last_bid, last_ask = last_bid + offset, last_ask + offset
-    low, high = low + offset, high + offset
 
     bid_floor = last_bid if bid_share < 0 else last_bid + 1
     ask_roof = last_ask if ask_share < 0 else last_ask - 1
@@ -114,23 +141,15 @@ def clear_uniform(
         trades = (tick[i] >= bid_floor) & is_buy[i] | (tick[i] <= ask_roof) & (not is_buy[i])
         filled_wh[i] = energy_wh[i] * np.int64(trades)
     in_turn = True
-    bid_rest, ask_rest = max(bid_share, 0), max(ask_share, 0)
-    bid_before, ask_before = -1, -1
-    if bid_share >= 0 or ask_share >= 0:
-        for i in range(tick.size):
-            if (tick[i] != last_bid) & (tick[i] != last_ask):
-                continue
-            if is_buy[i] and tick[i] == last_bid and bid_share >= 0:
-                filled_wh[i] = min(energy_wh[i], bid_rest)
-                bid_rest -= filled_wh[i]
-                in_turn &= _goes_before(bid_before, i, turn, order_id)
-                bid_before = i
-            elif not is_buy[i] and tick[i] == last_ask and ask_share >= 0:
-                filled_wh[i] = min(energy_wh[i], ask_rest)
-                ask_rest -= filled_wh[i]
-                in_turn &= _goes_before(ask_before, i, turn, order_id)
-                ask_before = i
-    return last_bid, last_ask, low, high, bid_share, ask_share, True, in_turn
+    if bid_share >= 0:
+        in_turn &= _share(
+            tick, energy_wh, is_buy, turn, order_id, True, last_bid, bid_share, filled_wh
+        )
+    if ask_share >= 0:
+        in_turn &= _share(
+            tick, energy_wh, is_buy, turn, order_id, False, last_ask, ask_share, filled_wh
+        )
+    return last_bid, last_ask, low + offset, high + offset, bid_share, ask_share, True, in_turn
 
 
 @njit(cache=True, nogil=True)
@@ -162,65 +181,98 @@ def transport(
     row_far, column_far = np.empty(n, np.int64), np.empty(m, np.int64)
     row_from, column_from = np.empty(n, np.int64), np.empty(m, np.int64)
     row_seen, column_seen = np.empty(n, np.bool_), np.empty(m, np.bool_)
-    waiting = np.empty(n, np.int64)
-    for i in range(n):
-        if m > 0:
-            row_value[i] = cost[i].min()
     for start in range(n):
+        row_value[start] = cost[start].min()
         while left[start] > 0:
-            row_seen[:] = False
-            column_seen[:] = False
-            column_far[:] = _FAR
-            row_far[start], row_from[start], row_seen[start] = 0, -1, True
-            waiting[0] = start
-            n_waiting = 1
-            end = -1
-            while end < 0:
-                for w in range(n_waiting):
-                    r = waiting[w]
-                    base = row_far[r] - row_value[r]
-                    for c in range(m):
-                        far = base + cost[r, c] - column_value[c]
-                        if far < column_far[c] and not column_seen[c]:
-                            column_far[c], column_from[c] = far, r
-                nearest = -1
-                for c in range(m):
-                    if not column_seen[c] and (nearest < 0 or column_far[c] < column_far[nearest]):
-                        nearest = c
-                column_seen[nearest] = True
-                if wanted[nearest] > 0:
-                    end = nearest
-                n_waiting = 0
-                for r in range(n):
-                    if flow[r, nearest] > 0 and not row_seen[r]:
-                        row_seen[r] = True
-                        row_far[r], row_from[r] = column_far[nearest], nearest
-                        waiting[n_waiting] = r
-                        n_waiting += 1
-
+            end = _cheapest_way(
+                start,
+                wanted,
+                cost,
+                flow,
+                row_value,
+                column_value,
+                row_far,
+                column_far,
+                row_from,
+                column_from,
+                row_seen,
+                column_seen,
+            )
             reach = column_far[end]
             for r in range(n):
-                if row_seen[r] and row_far[r] < reach:
+                if row_seen[r]:
                     row_value[r] += reach - row_far[r]
             for c in range(m):
                 if column_seen[c]:
                     column_value[c] -= reach - column_far[c]
-
-            sent = min(left[start], wanted[end])
-            c = end
-            while True:
-                r = column_from[c]
-                if row_from[r] < 0:
-                    break
-                c = row_from[r]
-                sent = min(sent, flow[r, c])
-            c = end
-            while True:
-                r = column_from[c]
-                flow[r, c] += sent
-                c = row_from[r]
-                if c < 0:
-                    break
-                flow[r, c] -= sent
+            sent = _send(min(left[start], wanted[end]), end, flow, row_from, column_from)
             left[start] -= sent
             wanted[end] -= sent
+
+
+@njit(cache=True, nogil=True)
+def _cheapest_way(
+    start: int,
+    wanted: Ints,
+    cost: Ints,
+    flow: Ints,
+    row_value: Ints,
+    column_value: Ints,
+    row_far: Ints,
+    column_far: Ints,
+    row_from: Ints,
+    column_from: Ints,
+    row_seen: Bools,
+    column_seen: Bools,
+) -> int:
+    """Find the nearest column that wants energy, forwards along any cell, back along used ones.
+
+    Dijkstra's algorithm on costs less values; a used cell costs nothing, so a row is as far as
+    the column it is reached from. Returns the column; the way back stands in the `_from` arrays.
+    """
+    row_seen[:] = False
+    column_seen[:] = False
+    column_far[:] = _FAR
+    waiting = np.empty(row_far.size, np.int64)
+    waiting[0], n_waiting = start, 1
+    row_far[start], row_from[start], row_seen[start] = 0, -1, True
+    while True:
+        for w in range(n_waiting):
+            r = waiting[w]
+            base = row_far[r] - row_value[r]
+            for c in range(column_far.size):
+                far = base + cost[r, c] - column_value[c]
+                if far < column_far[c] and not column_seen[c]:
+                    column_far[c], column_from[c] = far, r
+        nearest = -1
+        for c in range(column_far.size):
+            if not column_seen[c] and (nearest < 0 or column_far[c] < column_far[nearest]):
+                nearest = c
+        column_seen[nearest] = True
+        if wanted[nearest] > 0:
+            return nearest
+        n_waiting = 0
+        for r in range(row_far.size):
+            if flow[r, nearest] > 0 and not row_seen[r]:
+                row_far[r], row_from[r], row_seen[r] = column_far[nearest], nearest, True
+                waiting[n_waiting] = r
+                n_waiting += 1
+
+
+@njit(cache=True, nogil=True)
+def _send(most: int, end: int, flow: Ints, row_from: Ints, column_from: Ints) -> int:
+    """Move what fits along a way, up to `most`, and say how much."""
+    sent, c = most, end
+    while c >= 0:
+        r = column_from[c]
+        c = row_from[r]
+        if c >= 0:
+            sent = min(sent, flow[r, c])
+    c = end
+    while c >= 0:
+        r = column_from[c]
+        flow[r, c] += sent
+        c = row_from[r]
+        if c >= 0:
+            flow[r, c] -= sent
+    return sent
