@@ -26,9 +26,9 @@ _APPLIANCES = np.array(
         [2.10, 300.0, 720.0],  # washing machine, dishwasher heating up
     ]
 )
-_STANDBY = 0.25  # of a quarter's energy never switches
+_STANDBY = 0.4  # of a quarter's energy never switches
 _TRIES = 24
-_LARGE_KW = 2.0  # above this mean, a column is more than a household and appliances grow with it
+_LARGE_KW = 2.0  # above this mean, a column is more than a household: larger appliances, and more
 _PEAK_KW = 6.0  # of all appliances at once, for a household
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -64,12 +64,12 @@ def switch_load(mean_kw: Floats, keys: Keys, out_kw: Floats) -> None:
     -----
     Appliances are drawn until none fits what is left of the energy, shortened where that makes
     them fit; the remainder belongs to the base. No second is above
-    mean + 6 kW · max(1, mean / 2 kW).
+    mean + 6 kW · max(1, √(mean / 2 kW)).
     """
     seconds = out_kw.shape[1]
     for column in range(mean_kw.size):
         state = keys[column]
-        scale = max(1.0, mean_kw[column] / _LARGE_KW)
+        scale = math.sqrt(max(1.0, mean_kw[column] / _LARGE_KW))
         left_kws = (1.0 - _STANDBY) * mean_kw[column] * seconds
         for second in range(seconds):
             out_kw[column, second] = 0.0

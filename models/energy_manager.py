@@ -94,7 +94,8 @@ class ManagerOptions:
     share : float
         Part of the forecast surplus or need that is offered. [1]
     battery_share : float
-        Part of the charge above the reserve that counts as deliverable in one period. [1]
+        Part of the charge above the reserve, and of the battery's power, that counts as
+        deliverable in one period; the rest makes up for clouds. [1]
     soc_reserve : float
         State of charge that is kept for promises already made. [1]
     smallest_wh : int
@@ -108,7 +109,7 @@ class ManagerOptions:
     """
 
     share: float = 0.8
-    battery_share: float = 0.5
+    battery_share: float = 0.3
     soc_reserve: float = 0.2
     smallest_wh: int = 20
     margin_spread: float = 0.25
@@ -262,9 +263,8 @@ class EnergyManagers:
             period, period * period_s, (period + 1) * period_s
         )
         pv_kwh[self._tripped] = 0.0
-        battery_kwh = np.minimum(
-            options.battery_share * self._free_kwh(period), self._p_max_kw * period_s / 3600.0
-        )
+        most_kwh = self._p_max_kw * period_s / 3600.0
+        battery_kwh = options.battery_share * np.minimum(self._free_kwh(period), most_kwh)
         excess_wh = options.share * 1000.0 * (pv_kwh - load_kwh + battery_kwh)
         energy_wh = np.abs(excess_wh).astype(np.int64)
         offered = self._bids & (energy_wh >= max(options.smallest_wh, 1))

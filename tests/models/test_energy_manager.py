@@ -78,23 +78,22 @@ def test_a_buyer_asks_for_a_cautious_share_of_its_need():
     assert (offers.side.tolist(), offers.energy_wh.tolist()) == ([-1], [400])
 
 
-def test_a_battery_adds_half_of_its_charge_above_the_reserve():
-    # By hand: (0.5 − 0.2)·10 kWh is 3 kWh, half of it 1.5, but 4 kW give 1 kWh in the period.
-    # Less the need of 250 Wh, 0.8 of it.
-    offers = managers([STORE], load_kw=1.0).offers(0)
-    assert (offers.side.tolist(), offers.energy_wh.tolist()) == ([1], [600])
+def test_a_battery_adds_a_share_of_its_charge_above_the_reserve_and_of_its_power():
+    # By hand: (0.5 − 0.2)·10 kWh is 3 kWh, but 4 kW give 1 kWh in the period; half of it is
+    # 500 Wh. Less the need of 250 Wh, 0.8 of it.
+    half = ManagerOptions(battery_share=0.5)
+    offers = managers([STORE], load_kw=1.0, options=half).offers(0)
+    assert (offers.side.tolist(), offers.energy_wh.tolist()) == ([1], [200])
 
 
 def test_what_a_battery_owes_until_then_is_not_offered_again():
-    # By hand: 2 kWh above the reserve; 4 kW are promised for the 15 min left, which takes 1 kWh;
-    # half of the rest is 500 Wh, 0.8 of that is offered.
-    store = BatteryParams(
-        capacity_kwh=10.0, p_max_kw=4.0, efficiency_discharge=1.0, soc_initial=0.4
-    )
-    of = managers([store])
+    # By hand: 1.7 kWh above the reserve; 4 kW are promised for the 15 min left, which takes
+    # 1 kWh; half of the rest is 350 Wh, 0.8 of that is offered.
+    low = BatteryParams(capacity_kwh=10.0, p_max_kw=4.0, efficiency_discharge=1.0, soc_initial=0.37)
+    of = managers([low], options=ManagerOptions(battery_share=0.5))
     of.adopt(0, Schedule(1, 0, 1000))
-    plan(of, 0, soc=0.4)
-    assert of.offers(1).energy_wh.tolist() == [400]
+    plan(of, 0, soc=0.37)
+    assert of.offers(1).energy_wh.tolist() == [280]
 
 
 def test_a_tripped_inverter_forecasts_no_sun():

@@ -124,7 +124,7 @@ def test_whatever_the_profile_says_power_stays_plausible(load, share, hour, seed
     start = datetime(2016, 1, 9, hour, tzinfo=UTC)
     quarter = refined(load_kw, pv_kw, start=start, seed=seed).quarter(2)
     assert (quarter.load_kw >= 0.0).all()
-    bound_kw = load_kw[2] + 6.0 * np.maximum(1.0, load_kw[2] / 2.0)
+    bound_kw = load_kw[2] + 6.0 * np.sqrt(np.maximum(1.0, load_kw[2] / 2.0))
     assert (quarter.load_kw.max(axis=1) <= bound_kw + 1e-9).all()
     assert (quarter.pv_kw >= 0.0).all()
     assert (quarter.pv_kw <= RATED_KW[:, None]).all()
