@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, overload, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -345,7 +345,10 @@ class Mechanism(Protocol):
     before anything runs.
     """
 
-    Options: ClassVar[type[BaseModel]]
+    @property
+    def Options(self) -> type[BaseModel]:
+        """What a scenario may say about it."""
+        ...
 
     def clear(self, orders: Orders) -> Clearing:
         """Decide who trades how much at what price; `orders` are all for one period."""
