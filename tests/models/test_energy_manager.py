@@ -93,7 +93,7 @@ def test_what_a_battery_owes_until_then_is_not_offered_again():
     of = managers([low], options=ManagerOptions(battery_share=0.5))
     of.adopt(0, Schedule(1, 0, 1000))
     plan(of, 0, soc=0.37)
-    assert of.offers(1).energy_wh.tolist() == [280]
+    assert of.offers(1).energy_wh[0] == pytest.approx(280, abs=1)  # rounded down
 
 
 def test_a_tripped_inverter_forecasts_no_sun():
