@@ -63,7 +63,11 @@ def run(
         bool, typer.Option("--debug", help="Show the traceback when the run breaks.")
     ] = False,
 ) -> None:
-    """Play a scenario; exit 0: all checks hold, 1: one failed, 2: wrong input, 3: it broke."""
+    """Play a scenario and judge it.
+
+    Exit codes: 0 all checks hold, 1 a check failed, 2 the input is wrong and nothing was written,
+    3 the run broke, 130 interrupted.
+    """
     if portable:
         _make_portable()
     from scenarios.faults import ScenarioError
@@ -98,7 +102,10 @@ def run(
 def validate(
     scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO...", help="YAML files.")],
 ) -> None:
-    """Check scenarios without running them; exit 2 when one is at fault."""
+    """Check scenarios without running them.
+
+    Exit codes: 0 all are good, 2 one is at fault.
+    """
     from scenarios.faults import Fault, ScenarioError
     from scenarios.load import load_scenario
 
@@ -117,7 +124,7 @@ def validate(
 
 @app.command("list")
 def list_() -> None:
-    """List the scenarios that are shipped, and past runs with their verdict."""
+    """List shipped scenarios and past runs."""
     from scenarios.gallery import shipped
 
     typer.echo("scenarios")
@@ -150,7 +157,7 @@ def report(
 
 @app.command()
 def schema() -> None:
-    """Print the JSON Schema of scenarios, by which editors complete and check them."""
+    """Print the JSON Schema of scenarios, for editors."""
     from scenarios.gallery import schema_text
 
     typer.echo(schema_text(), nl=False)
@@ -158,7 +165,10 @@ def schema() -> None:
 
 @app.command()
 def doctor() -> None:
-    """Look at versions, numba's cache, devices and the clock; exit 3 when something is amiss."""
+    """Look for what is wrong with this installation.
+
+    Exit codes: 0 all is well, 3 something is amiss.
+    """
     from .doctor import examine
 
     amiss = False
@@ -225,7 +235,7 @@ def _make_portable() -> None:
         return
     import numpy as np
 
-    found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])  # type: ignore[index]
+    found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
     settings = {
         "NUMBA_CPU_NAME": "generic",
         "NUMBA_CPU_FEATURES": "",

@@ -94,7 +94,7 @@ class _Checking:
             try:
                 return Scenario.model_validate(self._root.plain())
             except ValidationError as error:
-                wrong = [path for one in error.errors() for path in self._field_faults(one)]
+                wrong = [path for one in _own_errors(error) for path in self._field_faults(one)]
             for path in wrong:
                 self._root = self._root.without(path)
             self._cut |= set(wrong)
@@ -185,7 +185,7 @@ class _Checking:
             yield from (self._root.find((*parts, *problem.path)).path for problem in problems)
         elif error["type"] == "missing":
             yield from self._missing(error, parts)
-        elif not (error["type"] == "too_short" and self._is_cut(self._path(parts))):
+        else:
             self.note(error["loc"], message(error), at_key=error["type"] == "extra_forbidden")
             yield self._root.find(parts).path
 
@@ -242,6 +242,17 @@ class _Checking:
         elif "pu" in units and peer.p_peak_kw is None and any(not p.full_load_h for p in found):
             text = "the year of this profile is not known; expected p_peak_kw for its size"
             self.note((*path[:2], *given[:1]), text)
+
+
+def _own_errors(error: ValidationError) -> list[ErrorDetails]:
+    """Return the errors without lists that are short only because their items are at fault."""
+    errors = error.errors()
+    return [
+        one
+        for one in errors
+        if one["type"] != "too_short"
+        or not any(o is not one and o["loc"][: len(one["loc"])] == one["loc"] for o in errors)
+    ]
 
 
 def _buses(scenario: Scenario) -> Iterator[tuple[KeyPath, str]]:

@@ -131,9 +131,8 @@ class ProfileSource:
         usable = {p.name: p for c, p in self._columns.items() if p and _serves(self.name, c, kind)}
         found = tuple(usable[n] for n in sorted(usable) if fnmatch.fnmatchcase(n, pattern))
         if not found:
-            raise ProfileError(
-                f"no {kind} profile {pattern!r} in {self.name!r}; {nearest(pattern, usable)}"
-            )
+            known = nearest(pattern, usable, at_most=20)
+            raise ProfileError(f"no {kind} profile {pattern!r} in {self.name!r}; {known}")
         return found
 
     def check(self, profiles: Iterable[Profile], start: dt.datetime, end: dt.datetime) -> None:

@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from .schema import Scenario
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str], *, at_most: int = 6) -> str:
     """Return the end of a sentence that names what could have been meant."""
     names = sorted(set(known))
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.55)
     if close:
         return f"nearest names: {', '.join(close)}"
     if not names:
         return "there are none"
-    shown = ", ".join(names[:6])
-    return f"known: {shown}" + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
+    return f"known: {', '.join(names[:at_most])}{more}"
 
 
 def hang_together(scenario: "Scenario") -> list[Problem]:
