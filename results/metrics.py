@@ -8,7 +8,7 @@ import numpy as np
 
 from .reading import Record
 
-__all__ = ["Metric", "key_figures"]
+__all__ = ["COVER_LABELS", "Metric", "first_trip", "key_figures", "role_of"]
 
 
 @dataclass(frozen=True)
@@ -153,10 +153,15 @@ def _boundary(record: Record) -> list[Metric]:
     return figures
 
 
+def role_of(account: dict[str, Any]) -> str:
+    """Role of an account; what endowed the guarantee fund counts as the fund's."""
+    return "guarantee_fund" if account["account"] == "endowment" else str(account["role"])
+
+
 def _money(record: Record) -> list[Metric]:
     by_role: dict[str, int] = defaultdict(int)
     for row in record.rows("accounts"):
-        by_role[row["role"]] += row["balance_ueur"]
+        by_role[role_of(row)] += row["balance_ueur"]
     return [
         Metric(f"money_{role}_eur", role.replace("_", " "), balance / 1e6, "€")
         for role, balance in by_role.items()

@@ -44,6 +44,9 @@ class Verdict:
     bound: float | None = None
     unit: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "passed", bool(self.passed))  # numpy's is not JSON's
+
 
 def verdict_passed(verdicts: Sequence[Verdict], status: str) -> bool:
     """A run passes when it came to its end and every check holds."""

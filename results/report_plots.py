@@ -1,0 +1,333 @@
+"""The time plots of a report: linked figures over one wall-clock axis."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .reading import Record
+from .report_data import bucket_extremes, bucket_reduce, wall_ms
+
+__all__ = ["Plot", "plots"]
+
+ORANGE, BLUE, GREEN, PINK, GREY, RED = (
+    "#d98c00",
+    "#3b8fd6",
+    "#1a9e77",
+    "#c46fa0",
+    "#87919c",
+    "#d55e00",
+)
+"""After Okabe and Ito, darkened or lightened until they show on white and on near black."""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One figure with what the page says about it."""
+
+    key: str
+    title: str
+    about: str
+    figure: Any
+
+
+def plots(record: Record, failed: str | None, marks: Sequence[tuple[int, str]]) -> list[Plot]:
+    """Every plot that this record has the columns for.
+
+    Parameters
+    ----------
+    record : Record
+    failed : str or None
+        The seller whose delivery is drawn against its contracts.
+    marks : sequence of (tick, what)
+        Instants marked in every plot.
+    """
+    if record.ticks.num_rows < 2:
+        return []
+    canvas = _Canvas(record, marks)
+    drawn = [
+        _power(canvas),
+        _voltage(canvas),
+        _delivery(canvas, failed),
+        _frequency(canvas),
+        _prices(canvas),
+    ]
+    return [plot for plot in drawn if plot is not None]
+
+
+class _Canvas:
+    """Makes figures that share their time axis, and draws on them."""
+
+    def __init__(self, record: Record, marks: Sequence[tuple[int, str]]) -> None:
+        from bokeh.models.ranges import Range1d
+
+        self.record, self.marks = record, marks
+        tick = record.tick
+        edges = wall_ms(record, np.array([tick[0], tick[-1] + 1]))
+        begin, end = edges.tolist()
+        self.x_range = Range1d(start=begin, end=end, bounds=(begin, end))
+
+    def figure(self, unit: str, height: int = 240) -> Any:
+        from bokeh.models.annotations import Span
+        from bokeh.plotting import figure
+
+        made = figure(
+            height=height,
+            sizing_mode="stretch_width",
+            x_range=self.x_range,
+            x_axis_type="datetime",
+            y_axis_label=unit,
+            tools="xbox_zoom,xpan,xwheel_zoom,reset,hover",
+            toolbar_location="above",
+            background_fill_color=None,
+            border_fill_color=None,
+            outline_line_color=None,
+            min_border_left=62,
+            min_border_right=12,
+        )
+        made.toolbar.logo = None
+        made.hover.tooltips = [("", "$name"), ("time", "@x{%H:%M:%S}"), (unit, "@y{0.000}")]
+        made.hover.formatters = {"@x": "datetime"}
+        made.xgrid.grid_line_color = None
+        made.ygrid.grid_line_color = GREY
+        made.ygrid.grid_line_alpha = 0.25
+        for axis in (made.xaxis, made.yaxis):
+            axis.axis_line_color = GREY
+            axis.major_tick_line_color = GREY
+            axis.minor_tick_line_color = None
+            axis.major_label_text_font_size = "12px"
+            axis.axis_label_text_font_style = "normal"
+        _clock_labels(made.xaxis[0].formatter)
+        for at in wall_ms(self.record, np.array([tick for tick, _ in self.marks], dtype=np.int64)):
+            mark = Span(location=at, dimension="height", line_color=RED, line_dash="dashed")
+            mark.line_alpha = 0.8
+            made.add_layout(mark)
+        return made
+
+    def line(
+        self, figure: Any, values: npt.NDArray[np.floating], label: str, colour: str, **look: Any
+    ) -> None:
+        """Draw a signal through the extremes of every bucket."""
+        rows = bucket_extremes(values)
+        figure.line(
+            _short(wall_ms(self.record, self.record.tick[rows]), 0),
+            _short(values[rows], 4),
+            legend_label=label,
+            name=label,
+            color=colour,
+            line_width=look.pop("width", 1.6),
+            **look,
+        )
+
+    def steps(
+        self,
+        figure: Any,
+        levels: Sequence[tuple[int, int, float]],
+        label: str,
+        colour: str,
+        **look: Any,
+    ) -> None:
+        """Draw (first tick, end tick, value) levels, broken where one does not follow another."""
+        xs, ys, last = list[float](), list[float](), None
+        for first, end, value in levels:
+            if last is not None and last != first:
+                xs, ys = [*xs, xs[-1]], [*ys, float("nan")]
+            xs += wall_ms(self.record, np.array([first, end])).tolist()
+            ys += [value, value]
+            last = end
+        figure.line(
+            xs, ys, legend_label=label, name=label, color=colour, **{"line_width": 1.8, **look}
+        )
+
+    def limit(self, figure: Any, value: float, text: str, *, below: bool = False) -> None:
+        """Draw a limit across the plot, with its name on it."""
+        from bokeh.models.annotations import Label, Span
+
+        figure.add_layout(
+            Span(location=value, dimension="width", line_color=RED, line_dash="dotted")
+        )
+        told = Label(x=6, y=value, x_units="screen", text=text, text_font_size="11px")
+        told.text_color, told.y_offset = RED, -15 if below else 2
+        figure.add_layout(told)
+
+    def legend(self, figure: Any) -> None:
+        """Put the legend above the plot, where it hides nothing; a click hides a line."""
+        if not figure.legend:
+            return
+        legend = figure.legend[0]
+        legend.orientation, legend.location, legend.click_policy = "horizontal", "left", "mute"
+        legend.background_fill_alpha, legend.border_line_color = 0, None
+        legend.label_text_font_size, legend.padding, legend.margin = "12px", 2, 2
+        legend.glyph_width, legend.spacing, legend.nrows = 14, 10, "auto"
+        figure.add_layout(legend, "above")
+
+
+def _clock_labels(formatter: Any) -> None:
+    for unit in ("hours", "hourmin", "minutes"):
+        setattr(formatter, unit, "%H:%M")
+    for unit in ("minsec", "seconds"):
+        setattr(formatter, unit, "%H:%M:%S")
+
+
+def _short(values: npt.NDArray[np.floating], digits: int) -> npt.NDArray[np.float64]:
+    """Round: Bokeh ships the bytes, but hover text and file compress better."""
+    rounded: npt.NDArray[np.float64] = values.astype(np.float64).round(digits)
+    return rounded
+
+
+def _power(canvas: _Canvas) -> Plot | None:
+    record = canvas.record
+    figure = canvas.figure("kW", 280)
+    lpd = record.peers.index("lpd") if "lpd" in record.peers else None
+    drawn = False
+    for column, sign, label, colour in (
+        ("pv_kw", 1, "PV", ORANGE),
+        ("load_kw", -1, "Load", BLUE),
+        ("battery_kw", 1, "Batteries", GREEN),
+    ):
+        if record.has(column):
+            values = sign * record.values(column).astype(np.float64)
+            if column == "battery_kw" and lpd is not None:
+                canvas.line(figure, values[:, lpd], "LPD's storage", PINK)
+                values = np.delete(values, lpd, axis=1)
+            canvas.line(figure, values.sum(axis=1), label, colour)
+            drawn = True
+    above = "Grid-former" if record.islanded else "Grid above"
+    for column, label, colour in (
+        ("p_boundary_kw", above, GREY),
+        ("generator_kw", "Generator", RED),
+    ):
+        if record.has(column):
+            canvas.line(figure, record.scalar(column), label, colour, line_dash="solid")
+            drawn = True
+    if record.has("shed_kw") and record.values("shed_kw").any():
+        canvas.line(figure, record.values("shed_kw").sum(axis=1), "Shed", RED, line_dash="dashed")
+    canvas.legend(figure)
+    about = "All peers together. Above zero flows into the feeder, below zero out of it."
+    return Plot("power", "Power", about, figure) if drawn else None
+
+
+def _voltage(canvas: _Canvas) -> Plot | None:
+    record = canvas.record
+    if not record.has("vm_pu"):
+        return None
+    values = record.values("vm_pu")
+    figure = canvas.figure("p.u.")
+    lowest, highest = values.min(axis=1), values.max(axis=1)
+    rows, low = bucket_reduce(lowest, np.minimum)
+    _, high = bucket_reduce(highest, np.maximum)
+    x = wall_ms(record, record.tick[rows])
+    figure.varea(x, _short(low, 5), _short(high, 5), color=BLUE, alpha=0.18)
+    for edge, label, colour in ((high, "Highest bus", ORANGE), (low, "Lowest bus", BLUE)):
+        y = _short(edge, 5)
+        figure.line(x, y, legend_label=label, name=label, color=colour, line_width=1.6)
+    low_pu, high_pu = _band(record)
+    spread = float(high.max() - low.min())
+    near = max(0.02, spread)
+    if high.max() > high_pu - near:
+        canvas.limit(figure, high_pu, f"limit {high_pu:g} p.u.", below=True)
+    if low.min() < low_pu + near:
+        canvas.limit(figure, low_pu, f"limit {low_pu:g} p.u.")
+    canvas.legend(figure)
+    about = f"Lowest and highest bus at every instant; the band is {low_pu:g} to {high_pu:g} p.u."
+    return Plot("voltage", "Voltage", about, figure)
+
+
+def _band(record: Record) -> tuple[float, float]:
+    """The voltage band that the scenario checks, or that of EN 50160."""
+    checks = (record.manifest.get("resolved") or {}).get("checks") or ()
+    for check in checks:
+        if isinstance(check, dict) and "voltage_band" in check:
+            options = check["voltage_band"] or {}
+            return options.get("low_pu", 0.9), options.get("high_pu", 1.1)
+    return 0.9, 1.1
+
+
+def _delivery(canvas: _Canvas, failed: str | None) -> Plot | None:
+    """What one seller promised, what it delivered, and who stood in."""
+    record, length = canvas.record, canvas.record.manifest.get("ticks_per_period")
+    if failed is None or failed not in record.peers or not length or not record.has("p_kw"):
+        return None
+    figure = canvas.figure("kW")
+    hours = length * record.dt_s / 3600
+    promised: dict[int, int] = {}
+    mine = [row for row in record.rows("contracts") if failed in (row["seller"], row["buyer"])]
+    for row in mine:
+        sign = 1 if row["seller"] == failed else -1
+        promised[row["period"]] = promised.get(row["period"], 0) + sign * row["energy_wh"]
+    levels = [
+        (period * length, (period + 1) * length, energy / 1000 / hours)
+        for period, energy in sorted(promised.items())
+    ]
+    power = record.values("p_kw")[:, record.peers.index(failed)]
+    canvas.line(figure, power, "Delivered", ORANGE)
+    canvas.steps(figure, levels, "Contracted", BLUE, line_dash="dashed")
+    covered = _covered_kw(record, {row["contract_id"] for row in mine if row["seller"] == failed})
+    if covered.any():
+        canvas.line(figure, covered, "Covered by others", GREEN)
+    canvas.legend(figure)
+    about = (
+        f"{failed}: power at its meter against the mean power of its contracts, and who stood in."
+    )
+    return Plot("delivery", "Delivered against contracted", about, figure)
+
+
+def _covered_kw(record: Record, contracts: set[int]) -> npt.NDArray[np.float64]:
+    """Mean power of the cover that others gave for some contracts, by tick."""
+    power = np.zeros(record.tick.size)
+    length = record.manifest["ticks_per_period"]
+    for row in record.rows("covers"):
+        if row["contract_id"] not in contracts or row["start_tick"] is None:
+            continue
+        if row["direction"] == "absorb" or row["kind"] == "own":
+            continue
+        end = row["end_tick"] or (row["period"] + 1) * length
+        hours = (end - row["start_tick"]) * record.dt_s / 3600
+        if hours > 0:
+            inside = (record.tick >= row["start_tick"]) & (record.tick < end)
+            power[inside] += row["energy_milliwh"] / 1e6 / hours
+    return power
+
+
+def _frequency(canvas: _Canvas) -> Plot | None:
+    record = canvas.record
+    if not record.has("f_hz"):
+        return None
+    figure = canvas.figure("Hz", 220)
+    low = record.scalar("f_min_hz" if record.has("f_min_hz") else "f_hz")
+    high = record.scalar("f_max_hz" if record.has("f_max_hz") else "f_hz")
+    rows, lowest = bucket_reduce(low, np.minimum)
+    _, highest = bucket_reduce(high, np.maximum)
+    x = wall_ms(record, record.tick[rows])
+    figure.varea(x, _short(lowest, 4), _short(highest, 4), color=GREEN, alpha=0.22)
+    canvas.line(figure, record.scalar("f_hz"), "Frequency", GREEN)
+    canvas.legend(figure)
+    about = "Mean of each tick; the shade has the extremes between ticks."
+    if not record.islanded:
+        about = "An input: the grid above sets it, a village cannot move it."
+    return Plot("frequency", "Frequency", about, figure)
+
+
+def _prices(canvas: _Canvas) -> Plot | None:
+    record, length = canvas.record, canvas.record.manifest.get("ticks_per_period")
+    periods = sorted(record.rows("periods"), key=lambda row: row["period"])
+    if not periods or not length:
+        return None
+    figure = canvas.figure("ct/kWh", 220)
+    for column, label, colour, look in (
+        ("retail_ticks", "Supplier sells", RED, {"line_dash": "dotted"}),
+        ("price_ticks", "Cleared", BLUE, {"line_width": 3}),
+        ("feed_in_ticks", "Supplier buys", GREY, {"line_dash": "dotted"}),
+    ):
+        levels = [
+            (row["period"] * length, (row["period"] + 1) * length, row[column] / 10)
+            for row in periods
+            if row[column] is not None
+        ]
+        if levels:
+            canvas.steps(figure, levels, label, colour, **look)
+    canvas.legend(figure)
+    about = "Uniform price of each delivery period, between what the supplier pays and asks."
+    return Plot("prices", "Prices", about, figure)
