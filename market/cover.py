@@ -126,12 +126,15 @@ def fit_energy(segments: Sequence[Segment], limit_wh: float, dt_s: float) -> tup
     kept: list[Segment] = []
     left_wh = limit_wh
     for segment in segments:
-        wh_per_tick = abs(segment.p_kw) * dt_s / 3.6
-        ticks = min(segment.end_tick - segment.start_tick, int(left_wh / wh_per_tick + 1e-9))
-        if ticks <= 0:
+        ticks = segment.end_tick - segment.start_tick
+        wanted_wh = abs(segment.p_kw) * ticks * dt_s / 3.6
+        if wanted_wh > left_wh:
+            ticks = int(ticks * left_wh / wanted_wh)
+            if ticks:
+                kept.append(replace(segment, end_tick=segment.start_tick + ticks))
             break
-        kept.append(Segment(segment.start_tick, segment.start_tick + ticks, segment.p_kw))
-        left_wh -= ticks * wh_per_tick
+        kept.append(segment)
+        left_wh -= wanted_wh
     return tuple(kept)
 
 

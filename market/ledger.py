@@ -199,10 +199,18 @@ class Ledger:
         self._db.close()
 
 
-def verify(path: Path) -> Verdict:
-    """Recompute a ledger file from its first entry and name the first bad one."""
+def verify(path: Path, *, head: str | None = None) -> Verdict:
+    """Recompute a ledger file from its first entry and name the first bad one.
+
+    With `head`, the last hash noted elsewhere, entries cut off at the end are
+    found too.
+    """
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-        return _verify(db)
+        verdict = _verify(db)
+    if verdict.ok and head is not None and verdict.head != head:
+        fault = f"the chain ends with {verdict.head} after {verdict.entries} entries, not {head}"
+        return Verdict(False, verdict.entries, verdict.head, None, fault)
+    return verdict
 
 
 def _verify(db: sqlite3.Connection) -> Verdict:

@@ -1,0 +1,171 @@
+"""What settlement promises in every world, however its parties fail."""
+
+from collections import Counter, defaultdict
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from market.contract import Contract
+from market.cover import Cover
+from market.rules import apportion, money
+from market.settlement import LPD, Period, Terms, account_of, settle_period
+
+SELLERS, BUYERS, SPARES = ("s0", "s1", "s2"), ("b0", "b1", "b2"), ("r0", "r1")
+TERMS = Terms()
+
+milliwh = st.integers(-3_000_000, 3_000_000)
+deals = st.lists(
+    st.tuples(
+        st.sampled_from(SELLERS),
+        st.sampled_from(BUYERS),
+        st.integers(1, 1500),
+        st.integers(-50, 400),
+        st.integers(0, 30),
+        st.integers(0, 200_000),
+        st.integers(0, 200_000),
+    ),
+    max_size=6,
+)
+plans = st.lists(
+    st.tuples(
+        st.integers(0, 5),
+        st.sampled_from(["replacement", "lpd", "absorb"]),
+        st.sampled_from(SPARES),
+        st.integers(1, 1_000_000),
+        st.integers(0, 400),
+        st.integers(0, 40),
+    ),
+    max_size=5,
+)
+
+
+@st.composite
+def worlds(draw):
+    contracts = [
+        Contract(i, 0, s, b, wh, price, fee, held_s, held_b)
+        for i, (s, b, wh, price, fee, held_s, held_b) in enumerate(draw(deals), start=1)
+    ]
+    covers = []
+    for i, (of, kind, spare, planned, ask, fee) in enumerate(draw(plans), start=1):
+        if not contracts:
+            break
+        number = contracts[of % len(contracts)].contract_id
+        absorb = kind == "absorb"
+        is_spare = kind == "replacement"
+        covers.append(
+            Cover(
+                i, number, 0, "absorb" if absorb else "cover",
+                "replacement" if is_spare else "lpd", spare if is_spare else LPD, 1, 2, 3, planned,
+                price_ticks=ask if is_spare else TERMS.lpd_sell_ticks, fee_ticks=fee,
+            )
+        )  # fmt: skip
+    promised = Counter()
+    for c in contracts:
+        promised[c.seller] += c.energy_milliwh
+        promised[c.buyer] -= c.energy_milliwh
+    net = {
+        peer: draw(st.one_of(st.just(promised[peer]), milliwh))
+        for peer in (*SELLERS, *BUYERS, *SPARES, LPD)
+    }
+    residual = draw(st.sampled_from(["supplier", "lpd"]))
+    shed = {b: draw(st.integers(0, 500_000)) if residual == LPD else 0 for b in BUYERS}
+    return Period(
+        0, 9, contracts, covers, net, shed, residual,
+        losses_milliwh=draw(st.integers(0, 100_000)), fund_ueur=draw(st.integers(0, 300_000)),
+    )  # fmt: skip
+
+
+def moved_by(settlement, contract_id):
+    moved = defaultdict(int)
+    for p in settlement.postings:
+        if p.contract_id == contract_id:
+            moved[p.debit] -= p.amount_ueur
+            moved[p.credit] += p.amount_ueur
+    return moved
+
+
+@settings(max_examples=60)
+@given(worlds())
+def test_each_metered_milliwatthour_stands_in_exactly_one_row(world):
+    rows = settle_period(world, TERMS).rows
+    total = Counter()
+    for row in rows:
+        total[row.peer] += row.energy_milliwh
+    assert {p: total[p] for p in world.net_milliwh} == dict(world.net_milliwh)
+    of_peers = [r for r in rows if r.peer != LPD]
+    for row in of_peers:
+        assert row.energy_milliwh * world.net_milliwh[row.peer] > 0
+    keys = [(r.peer, r.kind, r.contract_id) for r in of_peers if r.kind in ("contract", "lpd")]
+    assert len(keys) == len(set(keys))
+
+
+@settings(max_examples=60)
+@given(worlds())
+def test_collateral_is_used_up_or_returned_and_money_sums_to_zero(world):
+    settlement = settle_period(world, TERMS)
+    for contract in world.contracts:
+        moved = moved_by(settlement, contract.contract_id)
+        held = contract.collateral_seller_ueur + contract.collateral_buyer_ueur
+        assert moved["collateral"] == -held
+        assert sum(moved.values()) == 0
+
+
+@settings(max_examples=60)
+@given(worlds())
+def test_who_kept_its_word_is_whole_to_the_microeuro(world):
+    settlement = settle_period(world, TERMS)
+    activated = {c.contract_id for c in world.covers}
+    for outcome in settlement.outcomes:
+        c = outcome.contract
+        moved = moved_by(settlement, c.contract_id)
+        if outcome.delivered_milliwh == c.energy_milliwh and c.contract_id not in activated:
+            due = money(c.price_ticks, c.energy_milliwh)
+            assert moved[account_of(c.seller)] - c.collateral_seller_ueur == due
+        if outcome.accepted_milliwh == c.energy_milliwh and c.contract_id not in activated:
+            served = c.energy_milliwh - outcome.shed_milliwh
+            due = money(c.price_ticks, served) + money(c.fee_ticks, served)
+            got = sum(
+                p.amount_ueur
+                for p in settlement.postings
+                if p.contract_id == c.contract_id and p.reason == "compensation"
+            )
+            assert moved[account_of(c.buyer)] - c.collateral_buyer_ueur == got - due
+
+
+@settings(max_examples=60)
+@given(worlds())
+def test_nobody_but_its_parties_fund_and_lpd_pays_for_a_contract(world):
+    settlement = settle_period(world, TERMS)
+    for contract in world.contracts:
+        moved = moved_by(settlement, contract.contract_id)
+        parties = {account_of(contract.seller), account_of(contract.buyer)}
+        for account, amount in moved.items():
+            if account.startswith("peer:") and account not in parties:
+                assert amount >= 0
+        assert moved["dso"] >= 0
+
+
+@settings(max_examples=60)
+@given(worlds())
+def test_a_failing_party_loses_no_more_than_its_collateral(world):
+    settlement = settle_period(world, TERMS)
+    for outcome in settlement.outcomes:
+        c = outcome.contract
+        served = outcome.accepted_milliwh - outcome.shed_milliwh
+        price, fee = money(c.price_ticks, served), money(c.fee_ticks, served)
+        moved = moved_by(settlement, c.contract_id)
+        assert moved[account_of(c.seller)] >= outcome.received_ueur
+        assert moved[account_of(c.buyer)] >= -price - fee
+        borne = outcome.borne_fund_ueur + outcome.borne_lpd_ueur
+        assert borne == sum(
+            x.amount_ueur for x in settlement.claims if x.contract_id == c.contract_id
+        )
+
+
+@given(st.integers(0, 10**9), st.lists(st.integers(0, 10**6), max_size=8))
+def test_a_split_is_exact_and_never_off_by_more_than_one(total, weights):
+    shares = apportion(total, weights)
+    if sum(weights):
+        assert sum(shares) == total
+        for share, weight in zip(shares, weights, strict=True):
+            assert abs(share * sum(weights) - total * weight) < sum(weights)
