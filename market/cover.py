@@ -7,24 +7,24 @@ power, ramp and energy; the residual party takes what is left, unplanned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from .contract import Clock, Contract, Segment, add_segments, energy_milliwh
-from .rules import Terms
+from .contract import Clock, Contract, Segment
 
 __all__ = [
     "Call",
     "Cover",
-    "CoverPlanner",
     "Direction",
     "Kind",
     "LpdStorage",
     "Plan",
     "Spare",
+    "call_for",
     "fit_energy",
+    "own_cover",
     "ramped",
 ]
 
@@ -32,7 +32,6 @@ Direction = Literal["cover", "absorb"]
 Kind = Literal["own", "replacement", "lpd", "supplier", "shed"]
 
 _RAMP_STEPS = 4
-_LEAST_MILLIWH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,143 +137,64 @@ def fit_energy(segments: Sequence[Segment], limit_wh: float, dt_s: float) -> tup
     return tuple(kept)
 
 
-class CoverPlanner:
-    """Plans covers and remembers what the LPD's storage has already promised."""
+def call_for(
+    direction: Direction,
+    contracts: Sequence[Contract],
+    clock: Clock,
+    now: int,
+    start: int,
+    *,
+    deficit_wh: float,
+    tripped: bool,
+    delivering_kw: float | None = None,
+) -> Call:
+    """Work out what will be missing from `start` to the end of the period.
 
-    def __init__(
-        self,
-        clock: Clock,
-        terms: Terms,
-        storage: LpdStorage,
-        fee_ticks: Callable[[str, str], int],
-        *,
-        lpd: str = "lpd",
-    ) -> None:
-        self._clock, self._terms, self._storage, self._lpd = clock, terms, storage, lpd
-        self._fee_ticks = fee_ticks
-        self._energy_kwh = self._room_kwh = self._p_max_kw = 0.0
-        self._promised: dict[Direction, list[Segment]] = {"cover": [], "absorb": []}
+    Parameters
+    ----------
+    direction : "cover" or "absorb"
+        Whether the contracts' seller or buyer is short.
+    contracts : sequence of Contract
+        All contracts of the peer that is short.
+    clock : Clock
+        Where the period lies.
+    now, start : int
+        Tick of the call, and first tick of its cover.
+    deficit_wh : float
+        Behind the expected path; what a peer is ahead (negative) it lacks less. [Wh]
+    tripped : bool
+        Its device has tripped: it gives nothing unless `delivering_kw` says more.
+    delivering_kw : float, optional
+        Its net injection now. Unless given, its mean deficit is carried on. [kW]
+    """
+    period = contracts[0].period
+    path_kw = sum(c.energy_wh for c in contracts) / clock.period_h / 1000
+    if delivering_kw is not None:
+        given_kw = delivering_kw if direction == "cover" else -delivering_kw
+    elif tripped:
+        given_kw = 0.0
+    else:
+        elapsed_h = (now + 1 - clock.start(period)) * clock.dt_s / 3600
+        given_kw = path_kw - deficit_wh / 1000 / elapsed_h
+    missing_kw = path_kw - max(given_kw, 0.0)
+    left_h = (clock.end(period) - start) * clock.dt_s / 3600
+    if deficit_wh < 0 and left_h > 0:
+        missing_kw += deficit_wh / 1000 / left_h
+    return Call(direction, now, start, clock.end(period), max(0.0, missing_kw))
 
-    def lpd_state(self, energy_kwh: float, p_max_kw: float, room_kwh: float) -> None:
-        """Note what the LPD's storage holds, can take, and its power limit now."""
-        self._energy_kwh, self._p_max_kw, self._room_kwh = energy_kwh, p_max_kw, room_kwh
 
-    def plan(
-        self, call: Call, contracts: Sequence[Contract], spares: Sequence[Spare], first_id: int
-    ) -> list[Plan]:
-        """Plan the cover of one peer's contracts, in the design's order.
-
-        The missing power is split over the contracts by contracted energy.
-        Plans below 1 Wh are left to the residual party.
-        """
-        plans: list[Plan] = []
-        missing_kw: list[float] = []
-        total_wh = sum(c.energy_wh for c in contracts)
-        for contract in contracts:
-            wanted_kw = call.missing_kw * contract.energy_wh / total_wh
-            if call.direction == "cover":
-                found = self._replacements(call, contract, spares, wanted_kw)
-                wanted_kw -= sum(p.segments[0].p_kw for p in found)
-                plans += found
-            missing_kw.append(max(0.0, wanted_kw))
-        plans += self._storage_plans(call, contracts, missing_kw)
-        return [
-            Plan(replace(plan.cover, cover_id=first_id + i), plan.segments)
-            for i, plan in enumerate(plans)
-        ]
-
-    def _replacements(
-        self, call: Call, contract: Contract, spares: Sequence[Spare], wanted_kw: float
-    ) -> list[Plan]:
-        """Take unsold offers: least ask plus longer path first, ties by name."""
-
-        def extra(spare: Spare) -> int:
-            fee_ticks = self._fee_ticks(spare.peer, contract.buyer)
-            return spare.price_ticks + max(0, fee_ticks - contract.fee_ticks)
-
-        plans: list[Plan] = []
-        for spare in sorted(spares, key=lambda s: (extra(s), s.peer)):
-            p_kw = min(wanted_kw, spare.left_kw)
-            segments = (Segment(call.start_tick, call.end_tick, p_kw),)
-            plan = self._as_plan(call, contract, "replacement", spare.peer, segments)
-            if plan is None:
-                continue
-            fee_ticks = self._fee_ticks(spare.peer, contract.buyer)
-            priced = replace(plan.cover, price_ticks=spare.price_ticks, fee_ticks=fee_ticks)
-            plans.append(Plan(priced, segments))
-            spare.left_kw -= p_kw
-            wanted_kw -= p_kw
-        return plans
-
-    def _storage_plans(
-        self, call: Call, contracts: Sequence[Contract], missing_kw: Sequence[float]
-    ) -> list[Plan]:
-        """Let the LPD's storage take what is left, within power, ramp and energy."""
-        wanted_kw = sum(missing_kw)
-        sign = 1.0 if call.direction == "cover" else -1.0
-        p_kw = min(wanted_kw, self._free_kw(call))
-        segments = ramped(
-            call.start_tick,
-            call.end_tick,
-            sign * p_kw,
-            dt_s=self._clock.dt_s,
-            ramp_kw_per_s=self._storage.ramp_kw_per_s,
-        )
-        segments = fit_energy(segments, self._free_wh(call), self._clock.dt_s)
-        if p_kw <= 0 or not segments:
-            return []
-        plans: list[Plan] = []
-        for contract, part_kw in zip(contracts, missing_kw, strict=True):
-            share = part_kw / wanted_kw
-            part = tuple(Segment(s.start_tick, s.end_tick, s.p_kw * share) for s in segments)
-            plan = self._as_plan(call, contract, "lpd", self._lpd, part)
-            if plan is not None:
-                plans.append(plan)
-                self._promised[call.direction] += part
-        return plans
-
-    def _ahead(self, call: Call) -> list[Segment]:
-        """What the storage has promised in this direction and still has to do."""
-        ahead = [s for s in self._promised[call.direction] if s.end_tick > call.called_tick]
-        self._promised[call.direction] = ahead
-        return [replace(s, start_tick=max(s.start_tick, call.called_tick)) for s in ahead]
-
-    def _free_kw(self, call: Call) -> float:
-        """Power that is not promised yet. [kW]"""
-        peak_kw = max((abs(s.p_kw) for s in add_segments(self._ahead(call))), default=0.0)
-        return max(0.0, self._p_max_kw - peak_kw)
-
-    def _free_wh(self, call: Call) -> float:
-        """Energy or room that is not promised yet, from the call on. [Wh]"""
-        held_kwh = self._energy_kwh if call.direction == "cover" else self._room_kwh
-        promised_milliwh = energy_milliwh(self._ahead(call), self._clock.dt_s)
-        return max(0.0, 1000 * held_kwh - promised_milliwh / 1000)
-
-    def _as_plan(
-        self,
-        call: Call,
-        contract: Contract,
-        kind: Kind,
-        party: str,
-        segments: tuple[Segment, ...],
-    ) -> Plan | None:
-        planned = energy_milliwh(segments, self._clock.dt_s)
-        if planned < _LEAST_MILLIWH:
-            return None
-        covers = call.direction == "cover"
-        return Plan(
-            Cover(
-                cover_id=0,
-                contract_id=contract.contract_id,
-                period=contract.period,
-                direction=call.direction,
-                kind=kind,
-                party=party,
-                called_tick=call.called_tick,
-                start_tick=segments[0].start_tick,
-                end_tick=segments[-1].end_tick,
-                planned_milliwh=planned,
-                price_ticks=self._terms.lpd_sell_ticks if covers else self._terms.lpd_buy_ticks,
-            ),
-            segments,
-        )
+def own_cover(cover_id: int, call: Call, contract: Contract, own_wh: float) -> Cover:
+    """Note what a peer's own storage adds; it is information and enters no rule."""
+    covers = call.direction == "cover"
+    return Cover(
+        cover_id=cover_id,
+        contract_id=contract.contract_id,
+        period=contract.period,
+        direction=call.direction,
+        kind="own",
+        party=contract.seller if covers else contract.buyer,
+        called_tick=call.called_tick,
+        start_tick=call.called_tick,
+        end_tick=call.end_tick,
+        energy_milliwh=round(1000 * own_wh),
+    )

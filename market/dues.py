@@ -72,9 +72,7 @@ class Till:
                 )
             )
 
-    def pay_price(
-        self, contract: Contract, metered: Metered, energy: Exchange, price: Price, fee: int
-    ) -> None:
+    def pay_price(self, contract: Contract, metered: Metered, price: Price, fee: int) -> None:
         """R3, R4, R6: the contract price and the fee on what the buyer was served."""
         number = contract.contract_id
         seller, buyer = account_of(contract.seller), account_of(contract.buyer)

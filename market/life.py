@@ -15,6 +15,7 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
+from .agreement import agree, check_sides, left_over
 from .contract import (
     Clock,
     Contract,
@@ -28,8 +29,9 @@ from .contract import (
     add_segments,
     follow,
 )
-from .cover import Call, Cover, CoverPlanner, Direction, LpdStorage, Plan, Spare
+from .cover import Call, Cover, Direction, LpdStorage, Plan, Spare, call_for, own_cover
 from .ledger import Ledger, Posting
+from .planner import CoverPlanner
 from .records import LifeRecord, Records
 from .rules import Rules, Terms
 from .settlement import (
@@ -94,6 +96,13 @@ class _Book:
     segments: dict[str, list[Segment]] = field(default_factory=lambda: defaultdict(list))
     net_wh: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     called: set[str] = field(default_factory=set)
+
+    @property
+    def contracts(self) -> list[Contract]:
+        return [life.contract for life in self.lives]
+
+    def lives_of(self, peer: str) -> list[_Life]:
+        return [x for x in self.lives if peer in (x.contract.seller, x.contract.buyer)]
 
 
 class TransactionLoop:
@@ -196,15 +205,19 @@ class TransactionLoop:
         """
         self.advance(now)
         book = self._book(period)
-        contracts = [self._contract(period, trade) for trade in trades]
-        self._check_sides(book, contracts)
+        contracts = [
+            agree(self._next_contract + i, period, trade, self.terms)
+            for i, trade in enumerate(trades)
+        ]
+        check_sides(period, [*book.contracts, *contracts], self.peers, lpd=LPD)
+        self._next_contract += len(contracts)
         for contract in contracts:
             life = _Life(contract, self.env.event(), self.env.event())
             life.process = self.env.process(self._live(life, book))
             book.lives.append(life)
             book.net_wh[contract.seller] += contract.energy_wh
             book.net_wh[contract.buyer] -= contract.energy_wh
-        left = _left_over(book) if unsold is None else unsold
+        left = left_over(book.offers, book.contracts) if unsold is None else unsold
         hours = self.clock.period_h
         book.spares = [Spare(o.peer, o.price_ticks, o.energy_wh / hours / 1000) for o in left]
         self.advance(now)
@@ -244,14 +257,23 @@ class TransactionLoop:
         self.advance(now)
         period = (now - self.clock.origin) // self.clock.ticks_per_period
         book = self._books.get(period)
-        lives = [] if book is None else _contracts_of(book, peer)
+        lives = [] if book is None else book.lives_of(peer)
         if book is None or not lives:
             return
         book.called.add(peer)
         direction: Direction = "cover" if lives[0].contract.seller == peer else "absorb"
-        call = self._call(now, book, direction, lives, deficit_wh, because, delivering_kw)
+        call = call_for(
+            direction,
+            [life.contract for life in lives],
+            self.clock,
+            now,
+            now + self._response_ticks,
+            deficit_wh=deficit_wh,
+            tripped=because == "trip",
+            delivering_kw=delivering_kw,
+        )
         if own_wh:
-            self._note_own(call, book, lives[0].contract, peer, own_wh)
+            self._note_own(call, book, lives[0].contract, own_wh)
         if call.missing_kw > 0 and call.end_tick > call.start_tick:
             self._start_cover(call, book, [life.contract for life in lives])
         for life in lives:
@@ -361,7 +383,7 @@ class TransactionLoop:
             life.outcome = settlement[contract.contract_id]
             life.to(State.SETTLED)
         except simpy.Interrupt:
-            self._release_collateral(contract)
+            self._hold_collateral(contract, -1)
             life.to(State.CANCELLED)
 
     def _settle(self, book: _Book) -> Story:
@@ -371,7 +393,7 @@ class TransactionLoop:
         period = Period(
             period=book.period,
             tick=int(self.env.now),
-            contracts=[life.contract for life in book.lives],
+            contracts=book.contracts,
             covers=book.covers,
             net_milliwh=net,
             shed_milliwh=shed,
@@ -398,84 +420,19 @@ class TransactionLoop:
             self.env.process(self._settle(book))
         return self._books[period]
 
-    def _contract(self, period: int, trade: TradeLike) -> Contract:
-        collateral = self.terms.collateral_ueur(int(trade.energy_wh))
-        contract = Contract(
-            contract_id=self._next_contract,
-            period=period,
-            seller=trade.seller,
-            buyer=trade.buyer,
-            energy_wh=int(trade.energy_wh),
-            price_ticks=int(trade.price_ticks),
-            fee_ticks=int(trade.fee_ticks),
-            collateral_seller_ueur=collateral,
-            collateral_buyer_ueur=collateral,
-            receipt_ticks=None if trade.receipt_ticks is None else int(trade.receipt_ticks),
-        )
-        self._next_contract += 1
-        return contract
-
-    def _check_sides(self, book: _Book, contracts: Sequence[Contract]) -> None:
-        all_of_them = [*(life.contract for life in book.lives), *contracts]
-        sellers = {c.seller for c in all_of_them}
-        buyers = {c.buyer for c in all_of_them}
-        if both := sorted(sellers & buyers):
-            raise ContractError(
-                f"period {book.period}: {', '.join(both)} would sell and buy behind one meter; "
-                f"a peer stands on one side of a period"
-            )
-        if unknown := sorted((sellers | buyers) - set(self.peers) | (sellers | buyers) & {LPD}):
-            raise ContractError(
-                f"period {book.period}: {', '.join(unknown)} cannot trade; "
-                f"expected one of the {len(self.peers)} peers, and never the LPD"
-            )
-
-    def _hold_collateral(self, contract: Contract) -> None:
+    def _hold_collateral(self, contract: Contract, sign: int = 1) -> None:
         for peer, amount in (
             (contract.seller, contract.collateral_seller_ueur),
             (contract.buyer, contract.collateral_buyer_ueur),
         ):
-            self._post(contract, "collateral", account_of(peer), COLLATERAL, amount)
-
-    def _release_collateral(self, contract: Contract) -> None:
-        for peer, amount in (
-            (contract.seller, contract.collateral_seller_ueur),
-            (contract.buyer, contract.collateral_buyer_ueur),
-        ):
-            self._post(contract, "released", COLLATERAL, account_of(peer), amount)
+            reason = "collateral" if sign > 0 else "released"
+            self._post(contract, reason, account_of(peer), COLLATERAL, sign * amount)
 
     def _post(
         self, contract: Contract, reason: str, debit: str, credit: str, amount_ueur: int
     ) -> None:
         tick, number = int(self.env.now), contract.contract_id
         self.ledger.post(Posting(tick, contract.period, number, reason, debit, credit, amount_ueur))
-
-    def _call(
-        self,
-        now: int,
-        book: _Book,
-        direction: Direction,
-        lives: Sequence[_Life],
-        deficit_wh: float,
-        because: str,
-        delivering_kw: float | None,
-    ) -> Call:
-        """Work out what will be missing from now to the end of the period."""
-        clock = self.clock
-        start, end = now + self._response_ticks, clock.end(book.period)
-        path_kw = sum(life.contract.energy_wh for life in lives) / clock.period_h / 1000
-        if delivering_kw is not None:
-            given_kw = delivering_kw if direction == "cover" else -delivering_kw
-        elif because == "trip":
-            given_kw = 0.0
-        else:
-            elapsed_h = (now + 1 - clock.start(book.period)) * clock.dt_s / 3600
-            given_kw = path_kw - deficit_wh / 1000 / elapsed_h
-        missing_kw = min(path_kw, path_kw - given_kw)
-        left_h = (end - start) * clock.dt_s / 3600
-        if deficit_wh < 0 and left_h > 0:
-            missing_kw += deficit_wh / 1000 / left_h
-        return Call(direction, now, start, end, max(0.0, missing_kw))
 
     def _start_cover(self, call: Call, book: _Book, contracts: Sequence[Contract]) -> None:
         spares = [s for s in book.spares if s.peer not in book.called]
@@ -497,23 +454,8 @@ class TransactionLoop:
         book.covers.append(cover)
         book.segments[cover.party] += plan.segments
 
-    def _note_own(
-        self, call: Call, book: _Book, contract: Contract, peer: str, own_wh: float
-    ) -> None:
-        book.covers.append(
-            Cover(
-                cover_id=self._next_cover,
-                contract_id=contract.contract_id,
-                period=book.period,
-                direction=call.direction,
-                kind="own",
-                party=peer,
-                called_tick=call.called_tick,
-                start_tick=call.called_tick,
-                end_tick=call.end_tick,
-                energy_milliwh=round(1000 * own_wh),
-            )
-        )
+    def _note_own(self, call: Call, book: _Book, contract: Contract, own_wh: float) -> None:
+        book.covers.append(own_cover(self._next_cover, call, contract, own_wh))
         self._next_cover += 1
 
     def _tell(self, peer: str, book: _Book) -> None:
@@ -529,21 +471,3 @@ class TransactionLoop:
                 from_peers = row.kind == "lpd"
                 terms = self.terms
                 self._lpd_cost_ticks = terms.lpd_buy_ticks if from_peers else terms.retail_ticks
-
-
-def _contracts_of(book: _Book, peer: str) -> list[_Life]:
-    return [life for life in book.lives if peer in (life.contract.seller, life.contract.buyer)]
-
-
-def _left_over(book: _Book) -> list[UnsoldOffer]:
-    """What offers keep when each peer's cheapest are sold first."""
-    sold_wh: dict[str, int] = defaultdict(int)
-    for life in book.lives:
-        sold_wh[life.contract.seller] += life.contract.energy_wh
-    unsold: list[UnsoldOffer] = []
-    for offer in sorted(book.offers, key=lambda o: o.price_ticks):
-        gone = min(offer.energy_wh, sold_wh[offer.peer])
-        sold_wh[offer.peer] -= gone
-        if offer.energy_wh > gone:
-            unsold.append(replace(offer, energy_wh=offer.energy_wh - gone))
-    return unsold

@@ -180,7 +180,7 @@ class _Settling:
         self._close_covers(contract, metered, energy, lpd_out, lpd_in)
         self._write_rows(contract, metered, energy, replacements)
         self._burn(contract, metered, replacements)
-        self._till.pay_price(contract, metered, energy, price, fee)
+        self._till.pay_price(contract, metered, price, fee)
         owed_seller, by_seller = self._till.seller_dues(
             contract, metered, energy, price, replacements
         )
