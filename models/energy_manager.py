@@ -7,7 +7,6 @@ consumes what its own roof gives.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,33 +14,10 @@ import numpy.typing as npt
 from .battery import BatteryParams
 from .draws import Floats, keys, uniform
 from .forecast import Forecaster
+from .promises import Promises, ScheduleLike
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
-
-
-class SegmentLike(Protocol):
-    """Injection on top of the contract, over [start_tick, end_tick); absorbing is negative."""
-
-    @property
-    def start_tick(self) -> int: ...
-    @property
-    def end_tick(self) -> int: ...
-    @property
-    def p_kw(self) -> float: ...
-
-
-class ScheduleLike(Protocol):
-    """All that a peer has to do in one period; a later sequence replaces an earlier one."""
-
-    @property
-    def sequence(self) -> int: ...
-    @property
-    def period(self) -> int: ...
-    @property
-    def net_wh(self) -> int: ...
-    @property
-    def cover(self) -> Sequence[SegmentLike]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +143,7 @@ class EnergyManagers:
         self._export_kw = np.broadcast_to(np.asarray(export_limit_kw, dtype=np.float64), self.n)
         self._price_keys = keys(price_rngs)
         self._dt_s, self._ticks_per_period = dt_s, ticks_per_period
-        self._ticks_per_second = max(1, round(1.0 / dt_s))
+        self._promises = Promises(self.n, dt_s=dt_s, ticks_per_period=ticks_per_period)
         self._bids = np.ones(self.n, dtype=np.bool_)
         if lpd is not None:
             self._bids[lpd] = False
@@ -176,11 +152,8 @@ class EnergyManagers:
         self._deliverable_kwh = np.array([b.capacity_kwh * b.efficiency_discharge for b in stores])
         self._soc = np.array([b.soc_initial for b in stores])
         self._tripped = np.zeros(self.n, dtype=np.bool_)
-        self._schedules: dict[int, dict[int, ScheduleLike]] = {}
         self._tick: int | None = None
-        self._period = -1
         self._begin_wh = np.zeros(self.n)
-        self._arrange()
 
     def adopt(self, peer: int, schedule: ScheduleLike) -> bool:
         """Take a peer's schedule, unless it is stale, doubled or for a period that is over.
@@ -190,14 +163,7 @@ class EnergyManagers:
         bool
             Whether it was taken.
         """
-        known = self._schedules.setdefault(schedule.period, {})
-        last = known.get(peer)
-        if schedule.period < self._period or (last and schedule.sequence <= last.sequence):
-            return False
-        known[peer] = schedule
-        if schedule.period == self._period:
-            self._arrange()
-        return True
+        return self._promises.adopt(peer, schedule)
 
     def plan(
         self,
@@ -233,15 +199,14 @@ class EnergyManagers:
         """
         pv_kw = np.where(tripped, 0.0, pv_available_kw)
         self._remember(tick, load_kw, pv_kw, soc, tripped)
-        period, within = divmod(tick, self._ticks_per_period)
-        if period != self._period:
-            self._begin(period, metered_wh)
-        path_kw = self._path_kw(tick)
-        target_kw = path_kw + self._catch_up_kw(tick, within, metered_wh)
+        if self._promises.enter(tick // self._ticks_per_period):
+            self._begin_wh[:] = metered_wh
+        path_kw = self._promises.path_kw(tick)
+        target_kw = path_kw + self._catch_up_kw(tick, metered_wh)
         target_kw = np.where(path_kw > 0.0, np.maximum(target_kw, 0.0), target_kw)
         target_kw = np.where(path_kw < 0.0, np.minimum(target_kw, 0.0), target_kw)
         wanted_kw = target_kw + load_kw - pv_kw
-        second_h = self._ticks_per_second * self._dt_s / 3600.0
+        second_h = self._promises.ticks_per_second * self._dt_s / 3600.0
         spare_kwh = np.maximum(soc - self._options.soc_reserve, 0.0) * self._deliverable_kwh
         most_kw = np.where(path_kw > 0.0, self._p_max_kw, spare_kwh / second_h)
         setpoint_kw = np.minimum(wanted_kw, np.minimum(most_kw, self._p_max_kw))
@@ -282,49 +247,11 @@ class EnergyManagers:
         self._soc[:] = soc
         self._tripped[:] = tripped
 
-    def _begin(self, period: int, metered_wh: Floats) -> None:
-        """Open a period: note the meters, forget what is over."""
-        self._period = period
-        self._begin_wh[:] = metered_wh
-        for over in [p for p in self._schedules if p < period]:
-            del self._schedules[over]
-        self._arrange()
-
-    def _arrange(self) -> None:
-        """Lay the present period's schedules out as arrays."""
-        schedules = self._schedules.get(self._period, {})
-        self._net_wh = np.zeros(self.n)
-        self._bound = np.zeros(self.n, dtype=np.bool_)
-        rows = []
-        for peer, schedule in sorted(schedules.items()):
-            self._net_wh[peer] = schedule.net_wh
-            self._bound[peer] = bool(schedule.net_wh or schedule.cover)
-            rows += [(peer, s.start_tick, s.end_tick, s.p_kw) for s in schedule.cover]
-        table = np.array(rows, dtype=np.float64).reshape(-1, 4)
-        self._cover_peer = table[:, 0].astype(np.int64)
-        self._cover_from, self._cover_to, self._cover_kw = table[:, 1], table[:, 2], table[:, 3]
-
-    def _cover_ticks_kw(self, from_tick: int, to_tick: int) -> Floats:
-        """Give cover power times ticks over an interval. [kW · tick]"""
-        if not self._cover_peer.size:
-            return np.zeros(self.n)
-        ticks = np.minimum(self._cover_to, to_tick) - np.maximum(self._cover_from, from_tick)
-        work = self._cover_kw * np.maximum(ticks, 0.0)
-        total = np.bincount(self._cover_peer, weights=work, minlength=self.n)
-        return total.astype(np.float64)
-
-    def _path_kw(self, tick: int) -> Floats:
-        """Give the mean power that is due until the next whole second. [kW]"""
-        ahead = self._ticks_per_second - tick % self._ticks_per_second
-        contract_kw = self._net_wh * 3.6 / (self._ticks_per_period * self._dt_s)
-        path_kw: Floats = contract_kw + self._cover_ticks_kw(tick, tick + ahead) / ahead
-        return path_kw
-
-    def _catch_up_kw(self, tick: int, within: int, metered_wh: Floats) -> Floats:
+    def _catch_up_kw(self, tick: int, metered_wh: Floats) -> Floats:
         """Give the power that makes up for the energy missed so far. [kW]"""
-        cover_wh = self._cover_ticks_kw(tick - within, tick) * self._dt_s / 3.6
-        due_wh = self._net_wh * (within / self._ticks_per_period) + cover_wh
-        behind_wh = np.where(self._bound, due_wh - (metered_wh - self._begin_wh), 0.0)
+        due_wh = self._promises.due_wh(tick) - (metered_wh - self._begin_wh)
+        behind_wh = np.where(self._promises.bound, due_wh, 0.0)
+        within = tick % self._ticks_per_period
         left_s = (self._ticks_per_period - within) * self._dt_s
         within_s = max(min(self._options.catch_up_s, left_s), 1.0)
         most_kw = self._options.catch_up_kw
@@ -339,7 +266,7 @@ class EnergyManagers:
             return free_kwh
         until_h = max(0, period * self._ticks_per_period - self._tick) * self._dt_s / 3600.0
         load_kw, pv_kw = self._forecaster.recent_kw
-        needed_kw = np.maximum(self._path_kw(self._tick) + load_kw - pv_kw, 0.0)
+        needed_kw = np.maximum(self._promises.path_kw(self._tick) + load_kw - pv_kw, 0.0)
         left_kwh: Floats = np.maximum(free_kwh - needed_kw * until_h, 0.0)
         return left_kwh
 

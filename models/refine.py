@@ -12,7 +12,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from ._kernels_der import fill_pv, shade, switch_load
+from ._kernels_refine import fill_pv, shade, switch_load
 from .draws import Floats, keys, scatter, uniform
 from .weather import cloud_shadow, haurwitz_w_per_m2, solar_elevation_deg
 
