@@ -27,7 +27,8 @@ from models.grid import Grid
 from models.grid_sources import made_net
 from models.inverter import InverterParams
 from models.refine import QUARTER_S, RefinedProfiles
-from scenarios.resolve import Peer, ResolvedScenario
+from scenarios.peers import Peer
+from scenarios.resolve import ResolvedScenario
 from scenarios.schema_island import IslandSpec
 from scenarios.schema_market import to_ticks
 from scenarios.seeds import generator

@@ -71,12 +71,13 @@ def run(
     if portable:
         _make_portable()
     from scenarios.faults import ScenarioError
+    from scenarios.gallery import tick_s
 
     from .progress import showing
-    from .run import run_scenario
+    from .run import RunBroken, run_scenario
 
     try:
-        with showing(quiet=quiet) as progress:
+        with showing(quiet=quiet, dt_s=tick_s(scenario)) as progress:
             outcome = run_scenario(
                 scenario,
                 out=out,
@@ -88,12 +89,13 @@ def run(
     except ScenarioError as error:
         _refuse(error)
     except KeyboardInterrupt:
-        typer.echo("interrupted before the run began; nothing was written", err=True)
+        typer.echo("stopped at once; whatever a run had recorded is kept in its folder", err=True)
         raise SystemExit(INTERRUPTED) from None
     except Exception as error:
         if debug:
             raise
-        typer.echo(f"the run broke: {_sentence(error)}", err=True)
+        kept = f"; what was recorded is in {error.folder}" if isinstance(error, RunBroken) else ""
+        typer.echo(f"the run broke: {_sentence(error)}{kept}", err=True)
         raise SystemExit(BROKE) from None
     _tell(outcome)
 
@@ -184,18 +186,17 @@ def _refuse(error: Exception) -> NoReturn:
     raise SystemExit(WRONG_INPUT)
 
 
-def _tell(outcome: "RunOutcome") -> None:
+def _tell(outcome: "RunOutcome") -> NoReturn:
     """Print the verdict and leave with its exit code."""
-    for line in outcome.lines:
-        typer.echo(line)
     if outcome.status == "interrupted":
-        kept = f"interrupted; tables up to there are readable in {outcome.folder}"
+        kept = f"interrupted; devices are safe, tables up to there are in {outcome.folder}"
         typer.echo(kept, err=True)
         raise SystemExit(INTERRUPTED)
+    for verdict in outcome.verdicts:
+        typer.echo(f"{'holds ' if verdict.passed else 'FAILED'}  {verdict.name}: {verdict.worst}")
+    typer.echo("passed" if outcome.passed else "failed")
     report = outcome.folder / "report.html"
     typer.echo(str(report if report.is_file() else outcome.folder))
-    if outcome.status == "broken":
-        raise SystemExit(BROKE)
     raise SystemExit(0 if outcome.passed else CHECK_FAILED)
 
 

@@ -93,7 +93,6 @@ def _trade() -> list[Wire]:
         "attrs": {"schedule": "schedule"},
         "source_eid": "contracts",
         "delayed": True,
-        "initial": {"schedule": None},
     }
     return [
         _wire("manager", "market", "orders"),

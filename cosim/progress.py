@@ -10,7 +10,7 @@ Report = Callable[[int, int, float, Mapping[str, float]], None]
 """Takes ticks done, ticks in all, wall time [s], and wall time by simulator [s]."""
 
 
-def speed(done_ticks: int, elapsed_s: float, dt_s: float) -> str:
+def speed(done_ticks: int, elapsed_s: float, dt_s: float | None) -> str:
     """Say how much faster than real time a run is.
 
     Examples
@@ -18,7 +18,7 @@ def speed(done_ticks: int, elapsed_s: float, dt_s: float) -> str:
     >>> speed(3000, 2.0, 0.1)
     '150 × real time'
     """
-    if elapsed_s <= 0:
+    if dt_s is None or elapsed_s <= 0:
         return ""
     return f"{done_ticks * dt_s / elapsed_s:.3g} × real time"
 
@@ -33,8 +33,16 @@ def slowest(by_simulator: Mapping[str, float]) -> str:
 
 
 @contextmanager
-def showing(*, quiet: bool, dt_s: float = 0.1) -> Iterator[Report | None]:
-    """Show a bar while the block runs, and give what feeds it; None when nobody watches."""
+def showing(*, quiet: bool, dt_s: float | None) -> Iterator[Report | None]:
+    """Show a bar while the block runs, and give what feeds it; None when nobody watches.
+
+    Parameters
+    ----------
+    quiet : bool
+        Nobody wants to see it.
+    dt_s : float or None
+        Length of a tick; None when it is not known. [s]
+    """
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
         yield None

@@ -24,7 +24,7 @@ from results.reading import Record
 from results.recording import TickRecorder
 from results.tables import SCHEMAS, write_table
 from results.verdict import Verdict, write_verdict
-from scenarios.load import load
+from scenarios.load import load_scenario
 from scenarios.resolve import ResolvedScenario
 
 from . import build, provenance
@@ -122,7 +122,7 @@ def run_scenario(
     RunBroken
         Physics, a device or an invariant stopped it; the folder holds what was recorded.
     """
-    resolved = load(path, seed=seed)
+    resolved = load_scenario(path, seed=seed)
     folder = _new_folder(out or RUNS, resolved.scenario.scenario)
     manifest = Manifest(folder, _described(resolved))
     began = wall.perf_counter()
@@ -137,6 +137,7 @@ def run_scenario(
         raise
     manifest.end(status, **run.ending())
     timing = {"set_up_s": run.set_up_s, "physics_s": run.physics_s, "by_simulator_s": run.seconds}
+    write_json(folder / "timing.json", timing)
     outcome = _judged(resolved, folder, status)
     if report:
         from results.report import write_report

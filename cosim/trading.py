@@ -125,8 +125,8 @@ def terms(resolved: ResolvedScenario) -> Terms:
         lpd_buy_ticks=to_ticks(spec.lpd_buy_eur_per_kwh),
         stability_fee_ticks=to_ticks(spec.stability_fee_eur_per_kwh),
         compensation_ticks=to_ticks(spec.compensation_eur_per_kwh),
-        collateral_percent=round(100 * spec.collateral_share),
-        dead_band_permille=round(1000 * spec.dead_band_share),
+        collateral_percent=spec.collateral_percent,
+        dead_band_permille=spec.dead_band_permille,
         dead_band_milliwh=1000 * spec.dead_band_wh,
         guarantee_fund_ueur=round(1e6 * spec.guarantee_fund_eur),
     )

@@ -22,7 +22,7 @@ class Wire:
     delayed : bool
         The target sees the value one tick later, which closes a loop.
     initial : mapping
-        Values of a delayed wire's source attributes before the first step.
+        Values of a delayed wire's source attributes before the first step; events have none.
     """
 
     source: str
@@ -49,7 +49,7 @@ def connect(world: Any, entities: Mapping[str, Mapping[str, Any]], wires: Iterab
     for wire in wires:
         shift: dict[str, Any] = {}
         if wire.delayed:
-            shift = {"time_shifted": True, "initial_data": dict(wire.initial)}
+            shift = {"time_shifted": 1, "initial_data": dict(wire.initial)}
         world.connect(
             entities[wire.source][wire.source_eid],
             entities[wire.target][wire.target_eid],
