@@ -16,6 +16,7 @@ import simpy
 from numpy.typing import NDArray
 
 from .agreement import agree, check_sides, left_over
+from .clearing_house import ClearingHouse
 from .contract import (
     Clock,
     Contract,
@@ -30,23 +31,15 @@ from .contract import (
     follow,
 )
 from .cover import Call, Cover, Direction, LpdStorage, Plan, Spare, call_for, own_cover
-from .ledger import Ledger, Posting
+from .ledger import Ledger
 from .planner import CoverPlanner
-from .records import LifeRecord, Records
+from .records import LifeRecord
 from .rules import Rules, Terms
 from .settlement import (
-    COLLATERAL,
-    DSO,
-    ENDOWMENT,
     GUARANTEE_FUND,
     LPD,
-    OPERATOR,
-    SUPPLIER,
     Outcome,
     Period,
-    Settlement,
-    account_of,
-    settle_period,
 )
 from .tokens import TokenBook
 
@@ -146,31 +139,42 @@ class TransactionLoop:
     ) -> None:
         self.env = simpy.Environment(initial_time=now)
         self.peers, self.clock, self.islanded = tuple(peers), clock, islanded
-        self.terms, self.rules = terms or Terms(), rules or Rules()
-        self.ledger, self.tokens = ledger or Ledger(), TokenBook()
-        self._storage, self._response_ticks = lpd or LpdStorage(), response_ticks
-        self._planner = CoverPlanner(clock, self.terms, self._storage, self._fees(fee_ticks))
-        self._records = Records()
+        self._response_ticks = response_ticks
+        storage = lpd or LpdStorage()
+        self._house = ClearingHouse(
+            self.peers,
+            terms or Terms(),
+            rules or Rules(),
+            ledger or Ledger(),
+            efficiency=storage.efficiency,
+            now=now,
+        )
+        self._planner = CoverPlanner(clock, self.terms, storage, self._fees(fee_ticks))
         self._books: dict[int, _Book] = {}
         self._sequence: dict[str, int] = defaultdict(int)
         self._messages: list[Schedule] = []
-        self._next_contract = self._next_cover = 1
-        self._lpd_cost_ticks = self.terms.feed_in_ticks
-        self._open_accounts(now)
+        self._next_contract = 1
+
+    @property
+    def terms(self) -> Terms:
+        """Tariffs and parameters of settlement."""
+        return self._house.terms
+
+    @property
+    def ledger(self) -> Ledger:
+        """The money's book."""
+        return self._house.ledger
+
+    @property
+    def tokens(self) -> TokenBook:
+        """All tokens of the run."""
+        return self._house.tokens
 
     def _fees(self, fee_ticks: Ints | None) -> Callable[[str, str], int]:
         position = {peer: i for i, peer in enumerate(self.peers)}
         if fee_ticks is None:
             return lambda seller, buyer: 0
         return lambda seller, buyer: int(fee_ticks[position[seller], position[buyer]])
-
-    def _open_accounts(self, now: int) -> None:
-        accounts = [account_of(peer) for peer in self.peers]
-        market = [LPD, DSO, SUPPLIER, OPERATOR, GUARANTEE_FUND, COLLATERAL, ENDOWMENT]
-        for account in accounts + market:
-            self.ledger.open_account(account)
-        capital = self.terms.guarantee_fund_ueur
-        self.ledger.post(Posting(now, -1, 0, "opening", ENDOWMENT, GUARANTEE_FUND, capital))
 
     # What the world tells
 
@@ -306,7 +310,7 @@ class TransactionLoop:
             )
         net = dict(zip(self.peers, map(int, reading.net_milliwh), strict=True))
         shed = dict(zip(self.peers, map(int, reading.shed_milliwh), strict=True))
-        self._records.meters(period, net, shed)
+        self._house.records.meters(period, net, shed)
         book.reading.succeed((net, shed, losses_milliwh))
         self.advance(now)
 
@@ -349,7 +353,7 @@ class TransactionLoop:
     @property
     def lpd_stock_ticks(self) -> int:
         """Value of the LPD's stock: its last charging cost over efficiency. [µ€/Wh]"""
-        return round(self._lpd_cost_ticks / self._storage.efficiency)
+        return self._house.lpd_stock_ticks
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         """Everything to record, as plain rows."""
@@ -359,7 +363,7 @@ class TransactionLoop:
             for life in book.lives
         ]
         pending = [c for b in self._books.values() if not b.settled.triggered for c in b.covers]
-        return self._records.tables(lives, pending, self.tokens, self.ledger)
+        return self._house.tables(lives, pending)
 
     # The stories
 
@@ -367,7 +371,7 @@ class TransactionLoop:
         """One contract, from match to settlement."""
         contract = life.contract
         try:
-            self._hold_collateral(contract)
+            self._house.hold_collateral(contract, int(self.env.now))
             life.to(State.SECURED)
             self.tokens.lock(book.period, contract.seller, contract.energy_milliwh)
             life.to(State.IN_FORCE)
@@ -383,7 +387,7 @@ class TransactionLoop:
             life.outcome = settlement[contract.contract_id]
             life.to(State.SETTLED)
         except simpy.Interrupt:
-            self._hold_collateral(contract, -1)
+            self._house.release_collateral(contract, int(self.env.now))
             life.to(State.CANCELLED)
 
     def _settle(self, book: _Book) -> Story:
@@ -401,15 +405,7 @@ class TransactionLoop:
             losses_milliwh=losses_milliwh,
             fund_ueur=self.ledger.balance(GUARANTEE_FUND),
         )
-        settlement = settle_period(period, self.terms, self.rules, first_cover_id=self._next_cover)
-        self._next_cover += sum(c.kind in ("supplier", "shed") for c in settlement.covers)
-        self.ledger.post_all(settlement.postings)
-        for peer, milliwh in settlement.burned:
-            self.tokens.burn(book.period, peer, milliwh)
-        self.tokens.expire(book.period)
-        self._value_stock(settlement)
-        self._records.settled(period, self.terms, settlement, self.lpd_stock_ticks)
-        book.settled.succeed({o.contract.contract_id: o for o in settlement.outcomes})
+        book.settled.succeed(self._house.settle(period))
 
     # Steps of the stories
 
@@ -420,24 +416,10 @@ class TransactionLoop:
             self.env.process(self._settle(book))
         return self._books[period]
 
-    def _hold_collateral(self, contract: Contract, sign: int = 1) -> None:
-        for peer, amount in (
-            (contract.seller, contract.collateral_seller_ueur),
-            (contract.buyer, contract.collateral_buyer_ueur),
-        ):
-            reason = "collateral" if sign > 0 else "released"
-            self._post(contract, reason, account_of(peer), COLLATERAL, sign * amount)
-
-    def _post(
-        self, contract: Contract, reason: str, debit: str, credit: str, amount_ueur: int
-    ) -> None:
-        tick, number = int(self.env.now), contract.contract_id
-        self.ledger.post(Posting(tick, contract.period, number, reason, debit, credit, amount_ueur))
-
     def _start_cover(self, call: Call, book: _Book, contracts: Sequence[Contract]) -> None:
         spares = [s for s in book.spares if s.peer not in book.called]
-        for plan in self._planner.plan(call, contracts, spares, self._next_cover):
-            self._next_cover += 1
+        for plan in self._planner.plan(call, contracts, spares, self._house.next_cover_id):
+            self._house.next_cover_id += 1
             self._promise(plan, book)
         for party in dict.fromkeys(
             c.party for c in book.covers if c.called_tick == call.called_tick
@@ -455,19 +437,11 @@ class TransactionLoop:
         book.segments[cover.party] += plan.segments
 
     def _note_own(self, call: Call, book: _Book, contract: Contract, own_wh: float) -> None:
-        book.covers.append(own_cover(self._next_cover, call, contract, own_wh))
-        self._next_cover += 1
+        book.covers.append(own_cover(self._house.next_cover_id, call, contract, own_wh))
+        self._house.next_cover_id += 1
 
     def _tell(self, peer: str, book: _Book) -> None:
         self._sequence[peer] += 1
         cover = add_segments(book.segments[peer])
         net_wh = book.net_wh[peer]
         self._messages.append(Schedule(peer, self._sequence[peer], book.period, net_wh, cover))
-
-    def _value_stock(self, settlement: Settlement) -> None:
-        """Value the LPD's stock at what its last charging cost."""
-        for row in settlement.rows:
-            if row.peer == LPD and row.energy_milliwh < 0 and not self.islanded:
-                from_peers = row.kind == "lpd"
-                terms = self.terms
-                self._lpd_cost_ticks = terms.lpd_buy_ticks if from_peers else terms.retail_ticks
