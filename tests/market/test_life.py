@@ -163,6 +163,29 @@ def test_a_second_call_finds_only_what_the_storage_has_not_promised():
     ] == [4, 2]
 
 
+def test_the_replacement_with_the_least_ask_and_longer_path_is_taken_first():
+    # Paths to bert: from anna 10, carl 60, dora 15. Carl asks 120 + 50 more, dora 150 + 5 more.
+    peers = ("anna", "bert", "carl", "dora", "lpd")
+    fee_ticks = np.zeros((5, 5), dtype=np.int64)
+    fee_ticks[:, 1] = [10, 0, 60, 15, 0]
+    loop = TransactionLoop(peers, Clock(9000, 0.1), now=GATE, fee_ticks=fee_ticks)
+    loop.offers(GATE, 0, [*OFFERS, Order(4, "dora", "sell", 150, 1000, 0, 3)])
+    loop.conclude(GATE, 0, [TRADE])
+    loop.shortfall(4499, "anna", 0.3, "trip")
+    (cover,) = loop.tables()["covers"]
+    assert (cover["party"], cover["price_ticks"], cover["fee_ticks"]) == ("dora", 150, 15)
+    assert cover["planned_milliwh"] == 500_000
+
+
+def test_who_is_short_itself_replaces_nobody():
+    loop = loop_at_gate()
+    loop.conclude(GATE, 0, [TRADE, Trade("carl", "bert", 100, 200, 10, 2, 3)])
+    loop.take_messages()
+    loop.shortfall(100, "carl", 20.1, "deficit")
+    loop.shortfall(200, "anna", 0.3, "trip")
+    assert loop.take_messages() == []
+
+
 def test_an_idle_buyer_is_replaced_by_charging_the_storage():
     loop = concluded()
     loop.lpd_state(0.0, 10.0, room_kwh=5.0)
@@ -275,6 +298,16 @@ def test_the_storages_stock_is_valued_at_its_last_charging_cost_over_efficiency(
     assert loop.lpd_stock_ticks == 74
     loop.close_period(18_000, 1, read(0, 0, 0, -100))
     assert loop.lpd_stock_ticks == 368
+
+
+def test_the_same_story_ends_with_the_same_hash():
+    heads = set()
+    for _ in range(2):
+        loop = concluded()
+        loop.shortfall(4499, "anna", 0.3, "trip")
+        loop.close_period(9000, 0, read(500, -1000, 200, 0))
+        heads.add(loop.ledger.head)
+    assert len(heads) == 1
 
 
 @dataclass(frozen=True)
