@@ -25,3 +25,15 @@ def schema_text() -> str:
     schema = Scenario.model_json_schema()
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Peerwatt scenario"}
     return json.dumps({**schema, **head}, indent=2, ensure_ascii=False) + "\n"
+
+
+def tick_s(file: Path) -> float | None:
+    """Peek at the length of a scenario's tick; None when the file does not say. [s]"""
+    from .document import read
+    from .faults import ScenarioError
+    from .times import Duration
+
+    try:
+        return Duration.parse(read(file)[0].find(("time", "tick")).value).seconds
+    except (ScenarioError, ValueError):
+        return None

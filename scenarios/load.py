@@ -234,7 +234,7 @@ class _Checking:
     ) -> None:
         """Check that a load has one size: factors need a rating, powers must not have one."""
         units = {profile.unit for profile in found}
-        given = [k for k in ("annual_kwh", "p_peak_kw") if k in peer.model_fields_set]
+        given = [k for k in ("annual_kwh", "p_peak_kw") if getattr(peer, k) is not None]
         if units == {"kw"} and given:
             self.note((*path[:2], given[0]), f"scales {peer.profile!r}, which is in kW already")
         elif "pu" in units and peer.annual_kwh is None and peer.p_peak_kw is None:

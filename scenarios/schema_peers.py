@@ -8,6 +8,8 @@ from .spec import POSITIVE, Problem, Range, Spec, refuse
 
 LPD_NAME = "lpd"
 SHORTEST_EMPTYING_MIN = 10.0
+HOUSEHOLD_KWH = (2500.0, 5000.0)
+"""What households draw their consumption in a year from, unless a group says otherwise. [kWh]"""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Efficiency = Annotated[float, Field(gt=0, le=1)]
@@ -78,7 +80,8 @@ class _Equipment(Spec):
 
     annual_kwh: PositiveRange | None = Field(
         default=None,
-        description="Consumption in a year: a number, or [low, high] to draw from. [kWh]",
+        description="Consumption in a year: a number, or [low, high] to draw from. Groups on "
+        "SimBench's profiles draw from 2500 to 5000 unless told otherwise. [kWh]",
     )
     p_peak_kw: PositiveRange | None = Field(
         default=None, description="Peak of the load in a year, instead of annual_kwh. [kW]"
@@ -96,7 +99,7 @@ class _Equipment(Spec):
 
     def _size_problems(self) -> list[Problem]:
         problems = []
-        if self.p_peak_kw is not None and "annual_kwh" in self.model_fields_set:
+        if self.p_peak_kw is not None and self.annual_kwh is not None:
             message = "given beside annual_kwh; expected one of the two"
             problems.append(Problem(("p_peak_kw",), message))
         if self.margin is not None and self.margin.high > 1:
@@ -117,13 +120,18 @@ class PeerGroup(_Equipment):
         default="simbench:H0-*",
         description="Profile of the consumption: source:name; each peer draws among matches.",
     )
-    annual_kwh: PositiveRange | None = Field(
-        default=Range(2500.0, 5000.0),
-        description="Consumption in a year: a number, or [low, high] to draw from. [kWh]",
-    )
     critical_share: Share = Field(
         default=0.0, description="Part of the peers that load shedding spares. [1]"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_households_unless_told_otherwise(cls, given: Any) -> Any:
+        sizes = ("annual_kwh", "p_peak_kw")
+        if not isinstance(given, dict) or any(given.get(size) is not None for size in sizes):
+            return given
+        shipped = str(given.get("profile", "simbench:")).startswith("simbench:")
+        return {**given, "annual_kwh": HOUSEHOLD_KWH} if shipped else given
 
     @model_validator(mode="after")
     def _is_plausible(self) -> Self:
