@@ -1,8 +1,9 @@
 """The grid of one feeder, solved as an AC power flow in every tick.
 
 pandapower describes the network and builds its admittance matrix; between changes
-of topology only that matrix, the injections and the last voltages are touched, by
-lightsim2grid's Newton–Raphson with KLU.
+of topology only that matrix, the injections and the last voltages are touched. A few
+sweeps through the matrix's fixed factors solve a feeder's ordinary tick; what they
+cannot, lightsim2grid's Newton–Raphson with KLU does.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pandapower.auxiliary import LoadflowNotConverged
 from ._kernels_grid import gather_injection, node_powers, read_network
 from .grid_branches import electrical_distance_ohm, line_loading_percent, trafo_loading_percent
 from .grid_case import Case, build_case, bus_names, load_net, own_net
+from .grid_sweep import Sweeper
 from .grid_topology import index_of, isolate_upstream
 
 Floats = NDArray[np.float64]
@@ -70,6 +72,7 @@ class GridState:
     mismatch_pu: float = 0.0
     """Largest |V·conj(YV) − S| away from the reference. [p.u.]"""
     iterations: int = 0
+    """Sweeps, or steps of Newton's method."""
 
 
 @dataclass(slots=True)
@@ -91,6 +94,8 @@ class Grid:
     keep_elements : bool
         False: loads, generators and storage of the network are dropped, since peers
         own them. True: they stay and inject what the network says.
+    quick : bool
+        False: Newton alone, without the sweeps before it.
     tolerance_pu : float
         Largest nodal mismatch that counts as solved. [p.u.]
 
@@ -108,13 +113,20 @@ class Grid:
     _matrix: tuple[NDArray[np.int32], NDArray[np.int32], Complexes]
     _slack_weights: Floats
     _solver: Any
+    _sweeper: Sweeper | None
 
     def __init__(
-        self, net: Any, *, keep_elements: bool = False, tolerance_pu: float = 1e-10
+        self,
+        net: Any,
+        *,
+        keep_elements: bool = False,
+        quick: bool = True,
+        tolerance_pu: float = 1e-10,
     ) -> None:
         self.bus_names = bus_names(net)
         self.n_bus = len(self.bus_names)
         self.load_buses = tuple(int(net.bus.index.get_loc(bus)) for bus in net.load["bus"])
+        self.quick = quick
         self.tolerance_pu = tolerance_pu
         self._positions = {name: position for position, name in enumerate(self.bus_names)}
         self._net = own_net(net, keep_elements=keep_elements)
@@ -124,14 +136,16 @@ class Grid:
         self._adopt(self._build(self._net))
 
     @classmethod
-    def from_json(cls, path: str | Path, *, keep_elements: bool = False) -> Self:
+    def from_json(
+        cls, path: str | Path, *, keep_elements: bool = False, quick: bool = True
+    ) -> Self:
         """Read a network from pandapower JSON."""
-        return cls(load_net(path), keep_elements=keep_elements)
+        return cls(load_net(path), keep_elements=keep_elements, quick=quick)
 
     @classmethod
-    def from_net(cls, net: Any, *, keep_elements: bool = False) -> Self:
+    def from_net(cls, net: Any, *, keep_elements: bool = False, quick: bool = True) -> Self:
         """Take a pandapower network, which is copied."""
-        return cls(net, keep_elements=keep_elements)
+        return cls(net, keep_elements=keep_elements, quick=quick)
 
     # -- what is where
 
@@ -206,7 +220,7 @@ class Grid:
                 f"{q_mvar[bad]} Mvar; expected finite numbers"
             )
         if case.zip_loads is None:
-            self._v = self._newton(self._v)
+            self._v = self._voltages(self._v)
             static = case.s_static
         else:
             static = self._solve_voltage_dependent(case.zip_loads)
@@ -222,10 +236,19 @@ class Grid:
             state.mismatch_pu,
             worst,
         ) = work.totals.tolist()
-        state.iterations = self._solver.get_nb_iter()
         if not state.mismatch_pu <= 1e-8:
             raise self._diverged(int(worst), state.mismatch_pu, "the solution does not balance")
         return state
+
+    def _voltages(self, v: Complexes) -> Complexes:
+        """Solve from these voltages, by sweeps where they settle and Newton elsewhere."""
+        if self._sweeper is not None:
+            swept = v.copy()
+            sweeps = self._sweeper.solve(swept, self._work.s)
+            if sweeps > 0:
+                self._state.iterations = sweeps
+                return swept
+        return self._newton(v)
 
     def _newton(self, v: Complexes) -> Complexes:
         """Solve from these voltages; failing that, once more from pandapower's."""
@@ -237,6 +260,7 @@ class Grid:
                 MAX_ITERATIONS, self.tolerance_pu,
             )  # fmt: skip
             if solved:
+                self._state.iterations = self._solver.get_nb_iter()
                 # A copy: get_V shows the solver's own memory, which the next call changes.
                 result: Complexes = self._solver.get_V().copy()
                 return result
@@ -252,7 +276,7 @@ class Grid:
         for _ in range(MAX_ZIP_ROUNDS):
             change = zip_loads.injection_change(np.abs(v))
             self._work.s[:] = given + self._case.s_static + change
-            v = self._newton(v)
+            v = self._voltages(v)
             if np.abs(change - before).max() <= ZIP_TOLERANCE_PU:
                 self._v = v
                 static: Complexes = self._case.s_static + change
@@ -384,6 +408,8 @@ class Grid:
         self._slack_weights[case.ref] = 1 / case.ref.size
         self._matrix = (case.ybus.indptr, case.ybus.indices, case.ybus.data)
         self._solver = NRSing_KLU()
+        swept = self.quick and case.pq.size > 0 and case.pv.size == 0
+        self._sweeper = Sweeper(case, tolerance_pu=self.tolerance_pu) if swept else None
 
     def _worst_node(self, v: Complexes) -> tuple[int, float]:
         """Node of largest mismatch at these voltages, references aside."""

@@ -71,8 +71,18 @@ def _unique(names: Any, kind: str) -> list[str]:
 
 
 def to_text(net: Any) -> str:
-    """Pandapower JSON with sorted keys, so that the same network is the same bytes."""
-    return json.dumps(json.loads(pp.to_json(net)), indent=1, sort_keys=True) + "\n"
+    """Pandapower JSON, sorted, so that the same network is the same bytes.
+
+    Tables without rows are left out; pandapower makes them again.
+    """
+    document = json.loads(pp.to_json(net))
+    tables = document["_object"]
+    document["_object"] = {
+        key: value
+        for key, value in tables.items()
+        if not (isinstance(value, dict) and '"data":[]' in str(value.get("_object")))
+    }
+    return json.dumps(document, indent=1, sort_keys=True) + "\n"
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from models.grid import Grid, PowerFlowDiverged
 
 VILLAGE = Path(__file__).parents[2] / "scenarios" / "grids" / "kerber-village.json"
+ORIGINAL = pp.from_json(VILLAGE)
 N_BUS = 116
 WIRE = {"r_ohm_per_km": 0.1, "x_ohm_per_km": 0.05, "c_nf_per_km": 0, "max_i_ka": 0.1}
 
@@ -23,7 +24,7 @@ def grid():
 @pytest.fixture
 def own_grid():
     """A grid that the test may change."""
-    return Grid.from_json(VILLAGE)
+    return Grid.from_net(ORIGINAL)
 
 
 def two_bus_net():
@@ -105,7 +106,7 @@ _SHARED = []
 def shared_grid():
     """One grid for all examples; hypothesis does not mix with pytest's fixtures."""
     if not _SHARED:
-        _SHARED.append(Grid.from_json(VILLAGE))
+        _SHARED.append(Grid.from_net(ORIGINAL))
     return _SHARED[0]
 
 
@@ -117,6 +118,27 @@ def test_thousands_of_ticks_leave_the_reference_where_it_is(own_grid):
         state = own_grid.solve(p_mw, q_mvar)
 
     assert abs(state.vm_pu[0] - 1) < 1e-13
+
+
+def test_sweeps_and_newton_agree_where_both_work(grid):
+    newton = Grid.from_net(ORIGINAL, quick=False)
+    rng = np.random.default_rng(8)
+    for scale_mw in (1e-4, 1e-3, 1e-2):
+        p_mw, q_mvar = rng.normal(0, scale_mw, (2, N_BUS))
+        swept = grid.solve(p_mw, q_mvar)
+        np.testing.assert_allclose(swept.vm_pu, newton.solve(p_mw, q_mvar).vm_pu, atol=1e-8)
+
+
+def test_newton_takes_over_where_sweeps_do_not_settle(own_grid):
+    # 450 kW at one house: twelve sweeps are too few, as 300 kW just takes all of them.
+    p_mw, q_mvar = np.zeros(N_BUS), np.zeros(N_BUS)
+    p_mw[own_grid.bus_position("loadbus_1_5")] = -0.45
+    newton = Grid.from_net(ORIGINAL, quick=False)
+
+    state = own_grid.solve(p_mw, q_mvar)
+
+    np.testing.assert_allclose(state.vm_pu, newton.solve(p_mw, q_mvar).vm_pu, rtol=0, atol=1e-8)
+    assert 0.75 < state.vm_pu.min() < 0.83
 
 
 def test_the_path_taken_does_not_matter(own_grid):
@@ -202,12 +224,14 @@ def test_opening_the_last_line_is_refused_and_changes_nothing():
     assert grid.solve(np.array([0, -0.01]), np.zeros(2)).vm_pu[1] > 0.9
 
 
-def test_an_event_keeps_the_present_voltages_as_its_start(own_grid):
+def test_an_event_keeps_the_present_voltages_as_its_start():
+    grid = Grid.from_net(ORIGINAL, quick=False)
     p_mw = np.random.default_rng(6).uniform(-5e-3, 5e-3, N_BUS)
-    own_grid.solve(p_mw, 0 * p_mw)
-    own_grid.open_line("branchout_line_6_1")
+    p_mw[grid.bus_position("loadbus_6_1")] = 0
+    grid.solve(p_mw, 0 * p_mw)
+    grid.open_line("branchout_line_6_1")
 
-    assert own_grid.solve(p_mw, 0 * p_mw).iterations <= 3
+    assert grid.solve(p_mw, 0 * p_mw).iterations <= 1
 
 
 def test_an_element_that_is_not_there_is_said_to_be_missing(own_grid):
@@ -242,8 +266,7 @@ def test_a_reference_voltage_out_of_reason_is_refused(own_grid):
 
 def test_distance_along_a_radial_feeder_is_the_impedance_of_the_path(grid):
     # By hand: busbar to MUF_1_1 is 0.021 km... of NAYY 4x150, whose length the table tells.
-    net = pp.from_json(VILLAGE)
-    wire = net.line.set_index("name").loc["line_1_1"]
+    wire = ORIGINAL.line.set_index("name").loc["line_1_1"]
     z_ohm = abs(complex(wire["r_ohm_per_km"], wire["x_ohm_per_km"])) * wire["length_km"]
 
     distance = grid.electrical_distance_ohm()

@@ -1,5 +1,6 @@
 """Sensitivities agree with pandapower's finite differences; the gain says when devices hunt."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from models.grid import Grid
 from models.grid_gain import loop_gain, voltage_sensitivity
 
 VILLAGE = Path(__file__).parents[2] / "scenarios" / "grids" / "kerber-village.json"
+ORIGINAL = pp.from_json(VILLAGE)
 BUSES = ("loadbus_1_1", "loadbus_1_5", "loadbus_6_3")
 # A weak feeder: 0.5 + j0.3 ohm at 0.4 kV.
 WEAK = {"r_ohm_per_km": 0.5, "x_ohm_per_km": 0.3, "c_nf_per_km": 0, "max_i_ka": 0.1}
@@ -17,7 +19,7 @@ WEAK = {"r_ohm_per_km": 0.5, "x_ohm_per_km": 0.3, "c_nf_per_km": 0, "max_i_ka": 
 
 @pytest.fixture(scope="module")
 def village():
-    grid = Grid.from_json(VILLAGE)
+    grid = Grid.from_net(ORIGINAL)
     p_mw = np.zeros(grid.n_bus)
     p_mw[list(grid.load_buses)] = -0.004
     grid.solve(p_mw, 0.3 * p_mw)
@@ -25,7 +27,7 @@ def village():
 
 
 def runpp_vm(p_mw, q_mvar):
-    net = pp.from_json(VILLAGE)
+    net = copy.deepcopy(ORIGINAL)
     net.load = net.load.iloc[:0]
     pp.create_loads(net, net.bus.index, p_mw=-p_mw, q_mvar=-q_mvar)
     pp.runpp(net, tolerance_mva=1e-11, numba=False)

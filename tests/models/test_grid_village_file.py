@@ -17,14 +17,17 @@ def script():
 
 
 @pytest.fixture(scope="module")
+def made(script):
+    return script["village"]()
+
+
+@pytest.fixture(scope="module")
 def shipped():
     return pp.from_json(SHIPPED)
 
 
 @pytest.mark.parametrize("table", ["bus", "line", "load", "trafo", "ext_grid", "switch"])
-def test_the_script_makes_the_same_feeder_again(script, shipped, table):
-    made = script["village"]()
-
+def test_the_script_makes_the_same_feeder_again(made, shipped, table):
     pd.testing.assert_frame_equal(made[table], shipped[table], check_dtype=False)
 
 
