@@ -12,8 +12,6 @@ from .verdict import Verdict
 
 __all__ = ["all_contracts_settled", "delivered_share", "ledger_verifies", "tokens_balance"]
 
-OPEN_FATES = frozenset({"", "matched", "secured", "in force", "delivering", "metered"})
-
 
 def all_contracts_settled(record: Record) -> Verdict:
     """Every contract has a fate, and every delivery period with contracts has its meters read."""
@@ -23,15 +21,15 @@ def all_contracts_settled(record: Record) -> Verdict:
     left = [
         row
         for row in contracts
-        if row["fate"] in OPEN_FATES
-        or row["paid_ueur"] is None
+        if row["fate"] is None
+        or row["state"] not in (None, "settled", "cancelled")
         or (row["period"] not in metered and row["fate"] != "cancelled")
     ]
     if left:
         first = left[0]
         worst = (
             f"contract {first['contract_id']} of period {first['period']} "
-            f"({first['seller']} to {first['buyer']}) is {first['fate'] or 'without a fate'}"
+            f"({first['seller']} to {first['buyer']}) is {first['state'] or 'without a fate'}"
         )
     else:
         worst = f"none open of {len(contracts)} contracts"

@@ -50,8 +50,8 @@ def key_figures(record: Record) -> list[Metric]:
 
 
 def _digits(value: float, unit: str) -> int:
-    if unit in ("p.u.", "Hz"):
-        return 3
+    if unit in ("p.u.", "Hz", "s"):
+        return {"p.u.": 3, "Hz": 2, "s": 1}[unit]
     if unit in ("", "contracts", "%"):
         return 0 if float(value).is_integer() else 1
     return 2 if unit == "€" or abs(value) < 100 else 1

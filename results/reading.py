@@ -135,8 +135,8 @@ class Record:
     def clock(self, tick: int) -> str:
         """Time of day at the start of a tick, as in 12:24:03.1."""
         at = self.moment(tick)
-        digits = "" if float(self.dt_s).is_integer() else f".{at.microsecond // 100_000}"
-        return f"{at:%H:%M:%S}{digits}"
+        tenths = round(at.microsecond / 1e5)
+        return f"{at:%H:%M:%S}.{tenths}" if 0 < tenths < 10 else f"{at:%H:%M:%S}"
 
     def _metadata(self, key: str, otherwise: str) -> str:
         given: bytes | None = (self.ticks.schema.metadata or {}).get(key.encode())

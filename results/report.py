@@ -198,7 +198,8 @@ def _contracts(record: Record) -> tuple[list[dict[str, Any]], int]:
         time = str(row["period"]) if tick is None else f"{record.moment(tick):%H:%M}"
         parts = covered.get(row["contract_id"], {})
         told = ", ".join(f"{who} {milliwh / 1000:.0f} Wh" for who, milliwh in parts.items())
-        shown.append({**row, "time": time, "by": told})
+        fate = row["fate"] or row["state"] or "open"
+        shown.append({**row, "time": time, "by": told, "fate": fate})
     return shown, len(rows) - len(kept)
 
 

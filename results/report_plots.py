@@ -80,14 +80,16 @@ class _Canvas:
             x_axis_type="datetime",
             y_axis_label=unit,
             tools="xbox_zoom,xpan,xwheel_zoom,reset,hover",
+            active_drag="xbox_zoom",
             toolbar_location="above",
+            toolbar_inner=True,
             background_fill_color=None,
             border_fill_color=None,
             outline_line_color=None,
-            min_border_left=62,
+            min_border_left=74,
             min_border_right=12,
         )
-        made.toolbar.logo = None
+        made.toolbar.logo, made.toolbar.autohide = None, True
         made.hover.tooltips = [("", "$name"), ("time", "@x{%H:%M:%S}"), (unit, "@y{0.000}")]
         made.hover.formatters = {"@x": "datetime"}
         made.xgrid.grid_line_color = None
@@ -165,6 +167,7 @@ class _Canvas:
 
 
 def _clock_labels(formatter: Any) -> None:
+    formatter.context = None
     for unit in ("hours", "hourmin", "minutes"):
         setattr(formatter, unit, "%H:%M")
     for unit in ("minsec", "seconds"):
@@ -192,8 +195,9 @@ def _power(canvas: _Canvas) -> Plot | None:
             if column == "battery_kw" and lpd is not None:
                 canvas.line(figure, values[:, lpd], "LPD's storage", PINK)
                 values = np.delete(values, lpd, axis=1)
-            canvas.line(figure, values.sum(axis=1), label, colour)
-            drawn = True
+            if values.any():
+                canvas.line(figure, values.sum(axis=1), label, colour)
+                drawn = True
     above = "Grid-former" if record.islanded else "Grid above"
     for column, label, colour in (
         ("p_boundary_kw", above, GREY),

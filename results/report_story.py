@@ -10,6 +10,15 @@ from .reading import Record
 
 __all__ = ["failing_seller", "marks", "story"]
 
+MARKED = {
+    "trip": "trips",
+    "generator_lost": "is lost",
+    "load_changed": "changes its load",
+    "load_shed": "load is shed",
+    "black": "the feeder goes dark",
+}
+"""Kinds of events that every plot marks, and what is said of them."""
+
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -29,12 +38,12 @@ def failing_seller(record: Record) -> str | None:
 
 def marks(record: Record) -> list[tuple[int, str]]:
     """Instants worth a mark in every plot: trips, losses of generators, blackouts."""
-    names = {"trip": "trips", "loss": "is lost", "black": "goes dark"}
-    return [
-        (event["tick"], f"{_who(event)} {names[event['kind']]}".strip())
+    found = [
+        (event["tick"], f"{_who(event)} {MARKED[event['kind']]}".strip())
         for event in record.events
-        if event["kind"] in names
+        if event["kind"] in MARKED
     ]
+    return [mark for i, mark in enumerate(found) if mark not in found[:i]]
 
 
 def story(record: Record) -> list[str]:
@@ -160,8 +169,13 @@ def _paid(record: Record, mine: Sequence[dict[str, Any]], seller: str | None) ->
     borne = sum((row["borne_fund_ueur"] or 0) + (row["borne_lpd_ueur"] or 0) for row in mine)
     told = f"For that {seller} owed {_eur(owed)} beyond what its buyers paid anyway"
     if borne:
-        return f"{told}; {_eur(owed - borne)} came from its collateral, {_eur(borne)} from others."
-    return f"{told}, all of it from its collateral."
+        told += f"; {_eur(owed - borne)} came from its collateral, {_eur(borne)} from others"
+    else:
+        told += ", all of it from its collateral"
+    checks = (record.verdict or {}).get("checks", ())
+    if any(check["name"] == "compliant_party_whole" and check["passed"] for check in checks):
+        told += ". Those who kept their word paid what they had agreed to, to the micro-euro"
+    return f"{told}."
 
 
 def _shortfall(record: Record) -> str:
@@ -172,8 +186,10 @@ def _shortfall(record: Record) -> str:
 def _island(record: Record) -> list[str]:
     told = []
     for event in record.events:
-        if event["kind"] == "loss":
+        if event["kind"] == "generator_lost":
             told.append(f"At {record.clock(event['tick'])} {_who(event)} was lost.")
+        if event["kind"] == "black":
+            told.append(f"At {record.clock(event['tick'])} the feeder went dark.")
     low = int(record.scalar("f_min_hz").argmin())
     high = int(record.scalar("f_max_hz").argmax())
     told.append(

@@ -39,11 +39,11 @@ SCHEMAS: Mapping[str, Any] = {
     "orders": _schema("order_id period price_ticks energy_wh arrival filled_wh", text="peer side"),
     "contracts": _schema(
         "contract_id period energy_wh price_ticks fee_ticks",
-        text="seller buyer fate",
+        text="seller buyer",
         maybe="collateral_seller_ueur collateral_buyer_ueur delivered_milliwh accepted_milliwh "
-        "shed_milliwh paid_ueur received_ueur fee_ueur owed_seller_ueur owed_buyer_ueur "
-        "borne_fund_ueur borne_lpd_ueur called_at_tick",
-        maybe_text="covered_by state",
+        "shed_milliwh served_milliwh paid_ueur received_ueur fee_ueur owed_seller_ueur "
+        "owed_buyer_ueur borne_fund_ueur borne_lpd_ueur called_at_tick",
+        maybe_text="fate covered_by state",
     ),
     "covers": _schema(
         "period energy_milliwh",
@@ -52,7 +52,9 @@ SCHEMAS: Mapping[str, Any] = {
         "fee_ticks cost_ueur",
         maybe_text="direction",
     ),
-    "settlement": _schema("period", maybe="tick losses_milliwh", maybe_text="residual"),
+    "settlement": _schema(
+        "period", maybe="closed_tick losses_milliwh lpd_stock_ticks", maybe_text="residual"
+    ),
     "claims": _schema("period contract_id amount_ueur", text="debtor bearer of"),
     "meters": _schema("period net_milliwh shed_milliwh", text="peer"),
     "rows": _schema(

@@ -44,10 +44,17 @@ if (window.Bokeh) {
       if (model.type === "Legend") model.setv({label_text_color: text, inactive_fill_color: null});
     }
   };
+  const narrow = () => {
+    for (const doc of Bokeh.documents) for (const model of doc._all_models.values()) {
+      if (model.type === "Legend") model.setv({ncols: 2, nrows: "auto"});
+      if (model.type === "Figure") model.setv({min_border_left: 58});
+    }
+  };
   const ready = () => {
     const drawn = Bokeh.documents.length && document.querySelector("#plots figure [data-root-id]")?.childElementCount !== 0;
     if (!drawn) return setTimeout(ready, 50);
     ink();
+    if (window.innerWidth < 600) narrow();
     dark.addEventListener("change", ink);
     if (window.matchMedia("(pointer: coarse)").matches)
       for (const doc of Bokeh.documents) for (const model of doc._all_models.values())

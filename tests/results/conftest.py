@@ -262,7 +262,13 @@ def _settle(
     tables["covers"] += [dataclasses.asdict(cover) for cover in settled.covers]
     terms = dataclasses.asdict(TERMS)
     tables["settlement"].append(
-        {"period": period, "tick": tick, "residual": "supplier", "losses_milliwh": 0, **terms}
+        {
+            "period": period,
+            "closed_tick": tick,
+            "residual": "supplier",
+            "losses_milliwh": 0,
+            **terms,
+        }
     )
     tables["periods"].append(
         {
