@@ -127,7 +127,16 @@ def _array(table: str, field: Any, values: Sequence[Any] | None, size: int) -> A
         raise TableError(
             f"{table}, row {column.index(None)}: {field.name} is missing; expected {field.type}"
         )
+    if pa.types.is_integer(field.type):
+        _refuse_fractions(table, field, column)
     try:
         return pa.array(column, type=field.type)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise TableError(f"{table}.{field.name}: {error}; expected {field.type}") from None
+
+
+def _refuse_fractions(table: str, field: Any, column: list[Any]) -> None:
+    """Refuse what Arrow would cut off without a word."""
+    for i, value in enumerate(column):
+        if isinstance(value, float) and not value.is_integer():
+            raise TableError(f"{table}, row {i}: {field.name} is {value}; expected {field.type}")

@@ -54,7 +54,7 @@ def test_a_missing_value_is_named_with_its_row(tmp_path):
 
 
 def test_half_a_milliwatt_hour_is_refused(tmp_path):
-    with pytest.raises(TableError, match=r"meters.net_milliwh"):
+    with pytest.raises(TableError, match=r"meters, row 0: net_milliwh is 0\.5; expected int64"):
         write_table(tmp_path, "meters", [{**METER, "net_milliwh": 0.5}])
 
 
