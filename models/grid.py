@@ -130,6 +130,7 @@ class Grid:
         self.tolerance_pu = tolerance_pu
         self._positions = {name: position for position, name in enumerate(self.bus_names)}
         self._net = own_net(net, keep_elements=keep_elements)
+        self._vm_reference_pu: float | None = None
         self._p_mw = np.zeros(self.n_bus)
         self._q_mvar = np.zeros(self.n_bus)
         self._state = GridState(np.zeros(self.n_bus), np.zeros(self.n_bus), np.zeros(self.n_bus))
@@ -300,8 +301,7 @@ class Grid:
         else:
             self._v *= ratio[0]
         case.v_start[case.ref] = self._v[case.ref]
-        self._net.ext_grid["vm_pu"] = vm_pu
-        self._net.gen.loc[self._net.gen["slack"].astype(bool), "vm_pu"] = vm_pu
+        self._vm_reference_pu = vm_pu
 
     def open_island(self, reference_bus: str, *, vm_pu: float = 1.0) -> None:
         """Part from the upstream grid; this bus holds the voltage from now on.
@@ -309,10 +309,11 @@ class Grid:
         External grids and slack generators go, and the transformers towards them
         open, so that the upstream side is dead rather than fed backwards.
         """
-        net = copy.deepcopy(self._net)
+        net = self._copy_net()
         bus = int(net.bus.index[self.bus_position(reference_bus)])
         isolate_upstream(net, bus)
         pp.create_ext_grid(net, bus, vm_pu=vm_pu, name="grid-former")
+        self._vm_reference_pu = None
         self._replace(net)
 
     def open_line(self, line: str | int) -> None:
@@ -333,12 +334,12 @@ class Grid:
 
     def set_switch(self, switch: str | int, *, closed: bool) -> None:
         """Open or close one of the network's switches, given by name or index."""
-        net = copy.deepcopy(self._net)
+        net = self._copy_net()
         net.switch.loc[index_of(net, "switch", switch), "closed"] = closed
         self._replace(net)
 
     def _switch(self, table: str, element: str | int, *, in_service: bool) -> None:
-        net = copy.deepcopy(self._net)
+        net = self._copy_net()
         net[table].loc[index_of(net, table, element), "in_service"] = in_service
         self._replace(net)
 
@@ -369,12 +370,20 @@ class Grid:
         The injections of the peers are its last static generators, named "peer at
         <bus>"; what is not finite is written as zero and named so.
         """
-        Path(path).write_text(pp.to_json(self._with_injections(self._net)), encoding="utf-8")
+        Path(path).write_text(pp.to_json(self._with_injections()), encoding="utf-8")
 
     # -- inside
 
-    def _with_injections(self, net: Any) -> Any:
-        net = copy.deepcopy(net)
+    def _copy_net(self) -> Any:
+        """The network with the reference voltage of this moment."""
+        net = copy.deepcopy(self._net)
+        if self._vm_reference_pu is not None:
+            net.ext_grid["vm_pu"] = self._vm_reference_pu
+            net.gen.loc[net.gen["slack"].astype(bool), "vm_pu"] = self._vm_reference_pu
+        return net
+
+    def _with_injections(self) -> Any:
+        net = self._copy_net()
         for position in np.flatnonzero((self._p_mw != 0) | (self._q_mvar != 0)).tolist():
             p_mw, q_mvar = float(self._p_mw[position]), float(self._q_mvar[position])
             name = f"peer at {self.bus_names[position]}"

@@ -203,6 +203,7 @@ def test_the_island_is_the_village_with_its_slack_at_the_busbar(vm_pu):
 
     expected, net = village_with(p_mw, q_mvar, change)
     assert state.vm_pu[grid.bus_position("Trafostation_OS")] == 0
+    assert state.p_bus_mw[grid.bus_position("Trafostation_OS")] == 0
     np.testing.assert_allclose(state.vm_pu, expected, rtol=0, atol=1e-8)
     assert state.p_boundary_mw == pytest.approx(net.res_ext_grid["p_mw"].sum(), abs=1e-8)
 
@@ -217,6 +218,17 @@ def test_an_island_whose_voltage_follows_a_droop_keeps_following_runpp():
         state = grid.solve(p_mw, q_mvar)
         assert state.vm_pu[grid.bus_position("main_busbar")] == pytest.approx(vm_pu, abs=1e-12)
         assert state.mismatch_pu < 1e-8
+
+
+def test_a_line_opened_in_the_island_keeps_the_reference_voltage():
+    grid = Grid.from_net(ORIGINAL)
+    grid.open_island("main_busbar")
+    grid.set_reference_voltage(0.97)
+    grid.open_line("branchout_line_1_1")
+
+    state = grid.solve(np.zeros(116), np.zeros(116))
+
+    assert state.vm_pu[grid.bus_position("main_busbar")] == pytest.approx(0.97, abs=1e-12)
 
 
 def test_two_references_hold_two_islands():
