@@ -47,7 +47,7 @@ def main() -> None:
 def run(
     scenario: ScenarioFile,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the results, instead of one in results/runs.")
+        Path | None, typer.Option(help="Where the run folder is made, instead of results/runs.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed, instead of the file's.")] = None,
     model_devices: Annotated[
