@@ -53,6 +53,8 @@ class Auditor:
         Length of a tick. [s]
     books : callable
         The boxes' own energy integrals at the beginning of the present tick.
+    islanded : bool
+        What crosses the boundary comes out of a store that the books hold already.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Auditor:
         references: Sequence[int],
         dt_s: float,
         books: Callable[[], EnergyBooks],
+        islanded: bool = False,
     ) -> None:
         n_bus, n_peers = len(bus_names), len(peers)
         self._compared = np.setdiff1d(np.arange(n_bus), np.asarray(references))
@@ -72,7 +75,7 @@ class Auditor:
         self._at_bus = np.zeros((n_peers, n_bus))
         self._at_bus[np.arange(n_peers), np.asarray(peer_bus)] = 1.0
         self._dt_h = dt_s / 3600
-        self._books = books
+        self._books, self._islanded = books, islanded
         self._tick = np.zeros(CHUNK_TICKS, dtype=np.int64)
         self._bus_p, self._bus_q, self._vm = np.zeros((3, CHUNK_TICKS, n_bus))
         self._net_q, self._soc = np.zeros((2, CHUNK_TICKS, n_peers))
@@ -120,9 +123,10 @@ class Auditor:
         mismatch_is_small(tick, self._mismatch[held])
         soc_is_a_share(tick, self._soc[held], places=self._peers)
         self._line_loss_kwh += 1e3 * self._dt_h * float(self._losses[held].sum())
-        boundary_kwh = 1e3 * self._dt_h * self._boundary[held]
-        self._imported_kwh += float(np.maximum(boundary_kwh, 0.0).sum())
-        self._exported_kwh += float(np.maximum(-boundary_kwh, 0.0).sum())
+        if not self._islanded:
+            boundary_kwh = 1e3 * self._dt_h * self._boundary[held]
+            self._imported_kwh += float(np.maximum(boundary_kwh, 0.0).sum())
+            self._exported_kwh += float(np.maximum(-boundary_kwh, 0.0).sum())
         self._registers[0] = self._registers[self._held]
         self.ticks += self._held
         self._held = 0

@@ -57,15 +57,7 @@ class ContractsSim(Box):
             self._log(time, "period_settled", period=closing.period)
         for alarms in happened(inputs, "contracts", "alarm"):
             for alarm in alarms:
-                self._stores(alarm)
-                self._log(
-                    time,
-                    "shortfall_called",
-                    peer=alarm.peer,
-                    deficit_wh=round(alarm.deficit_wh, 3),
-                    because=alarm.because,
-                )
-                loop.shortfall(tick, alarm.peer, alarm.deficit_wh, alarm.because)
+                self._call(time, alarm)
         for period, orders, clearing in happened(inputs, "contracts", "cleared"):
             self._conclude(tick, period, orders, clearing)
         loop.advance(tick)
@@ -73,3 +65,21 @@ class ContractsSim(Box):
         self.values["contracts"] = {"schedule": tuple(messages)} if messages else {}
         upcoming = loop.next_event()
         return None if upcoming is None else upcoming + self._clock.preroll
+
+    def _call(self, time: int, alarm: Alarm) -> None:
+        """Have a peer's shortfall covered; after a trip, what it still gives is what counts."""
+        self._stores(alarm)
+        self._log(
+            time,
+            "shortfall_called",
+            peer=alarm.peer,
+            deficit_wh=round(alarm.deficit_wh, 3),
+            because=alarm.because,
+        )
+        self._loop.shortfall(
+            self._clock.tick(time),
+            alarm.peer,
+            alarm.deficit_wh,
+            alarm.because,
+            delivering_kw=alarm.p_kw if alarm.because == "trip" else None,
+        )

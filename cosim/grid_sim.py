@@ -87,7 +87,9 @@ class GridSim(Box):
 
     def _per_bus(self, sources: dict[str, FloatArray], per_peer: FloatArray) -> FloatArray:
         total(sources, per_peer)
-        return np.bincount(self._peer_bus, weights=per_peer, minlength=self._grid.n_bus)
+        # Without peers, bincount would count in whole numbers.
+        summed = np.bincount(self._peer_bus, weights=per_peer, minlength=self._grid.n_bus)
+        return summed.astype(np.float64, copy=False)
 
     def _add_children(self, inputs: Inputs, p_mw: FloatArray, q_mvar: FloatArray) -> None:
         for eid, attrs in inputs.items():

@@ -20,6 +20,7 @@ class Alarm:
 
     peer: str
     deficit_wh: float
+    p_kw: float
     because: str
     soc: FloatArray
 
@@ -127,6 +128,7 @@ class MetersSim(Box):
         return Alarm(
             peer=self._peers[peer],
             deficit_wh=float(self._meters.deficit_wh[peer]),
+            p_kw=1e3 * float(self._p_mw[peer]),
             because=self._meters.because(peer),
             soc=np.array(only(given["soc[1]"])),
         )

@@ -351,6 +351,7 @@ def _auditor(made: Plant, books: Callable[[], Any]) -> Auditor:
         references=made.references(),
         dt_s=made.resolved.dt_s,
         books=books,
+        islanded=made.island is not None,
     )
 
 

@@ -12,6 +12,7 @@ from market.cover import LpdStorage
 from market.ledger import Ledger
 from market.life import TransactionLoop
 from market.pairing import pair_trades
+from market.promises import check_clearing
 from market.rules import Terms
 from scenarios.plugins import build_mechanism
 from scenarios.resolve import ResolvedScenario
@@ -57,6 +58,7 @@ class Trading:
 
     def conclude(self, tick: int, period: int, orders: Orders, clearing: Clearing) -> None:
         """Make contracts of a clearing: tokens for offers, pairs by least total fee."""
+        check_clearing(orders, clearing)
         trades = pair_trades(clearing, orders, self._fee_ticks)
         self.loop.offers(tick, period, orders)
         self.loop.conclude(tick, period, trades)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import mosaik
-from loguru import logger
 
 from .box import Box
 from .bundle import Bundle
@@ -36,10 +36,11 @@ def prepared(
         Boxes that step on every tick share one slot of mosaik's scheduler; the result is the
         same to the last bit, in a fraction of the time.
     """
-    logger.disable("mosaik")
     inside = [name for name in TICK_BOXES if name in boxes] if bundled else []
     within, across = split(wires, inside)
-    with mosaik.World(STARTERS, cache=False, skip_greetings=True) as world:
+    with mosaik.World(
+        STARTERS, cache=False, skip_greetings=True, configure_logging=False
+    ) as world:
         entities: dict[str, dict[str, Any]] = {}
         if inside:
             sharing = {"boxes": {name: boxes[name] for name in inside}, "wires": within}
@@ -49,7 +50,19 @@ def prepared(
             started = world.start("Hosted", box=box, options=options) if alone else bundle
             entities[name] = _entities(started, box)
         connect(world, entities, across)
-        yield lambda: world.run(until=clock.until, print_progress=False, lazy_stepping=False)
+        yield lambda: _play(world, clock)
+
+
+def _play(world: Any, clock: Clock) -> None:
+    """Play to the end; when a box raises, the others' waiting tasks go too, without a word."""
+    try:
+        world.run(until=clock.until, print_progress=False, lazy_stepping=False)
+    except BaseException:
+        waiting = asyncio.all_tasks(world.loop)
+        for task in waiting:
+            task.cancel()
+        world.loop.run_until_complete(asyncio.gather(*waiting, return_exceptions=True))
+        raise
 
 
 def _entities(started: Any, box: Box) -> dict[str, Any]:
