@@ -83,9 +83,12 @@ class DerSim(Box):
         available_kw = _first(given, "available[kW]", self._off)
         if "measured[kW]" in given:
             available_kw = np.where(self._measured, only(given["measured[kW]"]), available_kw)
+        limit_kw = _first(given, "limit[kW]", self._unlimited_kw)
+        if time == clock.preroll:
+            fleet.settle(available_kw, limit_kw)
         tick = fleet.step(
             available_kw,
-            _first(given, "limit[kW]", self._unlimited_kw),
+            limit_kw,
             _first(given, "setpoint[kW]", self._off),
             _first(given, "Vm[pu]", self._nominal_pu),
             response_kw,

@@ -11,6 +11,10 @@ from .box import Box, Inputs, Log, model, only, silent
 from .clock import NEVER, Clock
 
 
+SETTLING_S = 3.0
+"""What devices live through before the first tick, so that they do not begin at zero. [s]"""
+
+
 class Reading(Protocol):
     """What a device says of one tick."""
 
@@ -73,6 +77,7 @@ class DevicesSim(Box):
         self._pv_kw, self._q_kvar = np.zeros((2, len(peers)))
         self._tripped = np.zeros(len(peers), dtype=np.bool_)
         self._names = peers
+        self._settling = round(SETTLING_S / clock.dt_s)
         self._faults: dict[int, list[tuple[int, str]]] = {}
         for at, peer, kind in faults:
             self._faults.setdefault(at, []).append((peer, kind))
@@ -87,6 +92,22 @@ class DevicesSim(Box):
             device.inject(kind)
             self._log(time, kind, device=device.name, peer=self._names[peer])
         given = inputs["devices"]
+        ticks = 1 if time > self._clock.preroll else 1 + self._settling
+        for _ in range(ticks):
+            self._exchange(given)
+        self.values["devices"].update(
+            {
+                "P[MW]": self._pv_kw * 1e-3,
+                "Q[MVar]": self._q_kvar * 1e-3,
+                "pv[kW]": self._pv_kw,
+                "q[kvar]": self._q_kvar,
+                "tripped": self._tripped,
+            }
+        )
+        return time + 1 if time + 1 < self._clock.end else NEVER
+
+    def _exchange(self, given: Mapping[str, Mapping[str, Any]]) -> None:
+        """Let every device live one tick under what its peer sees."""
         available_kw, limit_kw = only(given["available[kW]"]), only(given["limit[kW]"])
         vm_pu, f_hz = only(given["Vm[pu]"]), float(only(given["f[Hz]"]))
         for peer, device in self._devices.items():
@@ -98,13 +119,3 @@ class DevicesSim(Box):
             )
             self._pv_kw[peer], self._q_kvar[peer] = reading.p_kw, reading.q_kvar
             self._tripped[peer] = reading.tripped
-        self.values["devices"].update(
-            {
-                "P[MW]": self._pv_kw * 1e-3,
-                "Q[MVar]": self._q_kvar * 1e-3,
-                "pv[kW]": self._pv_kw,
-                "q[kvar]": self._q_kvar,
-                "tripped": self._tripped,
-            }
-        )
-        return time + 1 if time + 1 < self._clock.end else NEVER

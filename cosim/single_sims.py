@@ -28,9 +28,7 @@ class _Single(mosaik_api_v3.Simulator):  # type: ignore[misc]  # mosaik's API is
         self._entities: dict[str, Any] = {}
         self._values: dict[str, Values] = {}
 
-    def init(
-        self, sid: str, time_resolution: float = 1.0, *, step_size: int = 1
-    ) -> dict[str, Any]:
+    def init(self, sid: str, time_resolution: float = 1.0, *, step_size: int = 1) -> dict[str, Any]:
         """Take the length of a step in units of mosaik's time."""
         self._dt_s, self._step_size = step_size * time_resolution, step_size
         meta: dict[str, Any] = self.meta

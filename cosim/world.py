@@ -38,9 +38,7 @@ def prepared(
     """
     inside = [name for name in TICK_BOXES if name in boxes] if bundled else []
     within, across = split(wires, inside)
-    with mosaik.World(
-        STARTERS, cache=False, skip_greetings=True, configure_logging=False
-    ) as world:
+    with mosaik.World(STARTERS, cache=False, skip_greetings=True, configure_logging=False) as world:
         entities: dict[str, dict[str, Any]] = {}
         if inside:
             sharing = {"boxes": {name: boxes[name] for name in inside}, "wires": within}

@@ -161,6 +161,13 @@ class DerFleet:
         k.step_der(self._params, self._state, inputs, f_hz, self.dt_s, self._out)
         return self._tick
 
+    def settle(self, pv_available_kw: Floats, pv_limit_kw: Floats) -> None:
+        """Begin with every PV inverter at its target, as if it had run for a while. [kW]"""
+        pv_kw = np.minimum(np.minimum(pv_available_kw, pv_limit_kw), self._params[k.P_MAX])
+        self._state[k.PV] = np.where(self.tripped, 0.0, pv_kw)
+        # The first step books the tick before it, which is not part of the run.
+        self._state[k.PV_ENERGY] -= self._state[k.PV] * (self.dt_s / 3600.0)
+
     def close(self, response_kw: Floats) -> DerTick:
         """Book the last tick of a run, and stop."""
         k.integrate_der(self._params, self._state, response_kw, self.dt_s / 3600.0, self._out)

@@ -77,9 +77,10 @@ class FeeSpec(Spec):
 class BidSpec(Spec):
     """How peers forecast and bid."""
 
-    forecast: Literal["persistence", "profile"] = Field(
-        default="profile",
-        description="What the next period is expected to be: as the last one, or the profile's.",
+    forecast: Literal["persistence", "profile", "blend"] = Field(
+        default="blend",
+        description="What the next period is expected to be: as the last minutes, as the profile "
+        "says, or half of each.",
     )
     load_error: NonNegativeFloat = Field(
         default=0.10, description="Standard deviation of the load forecast, relative. [1]"
@@ -87,7 +88,7 @@ class BidSpec(Spec):
     pv_error: NonNegativeFloat = Field(
         default=0.10, description="Standard deviation of the PV forecast, relative. [1]"
     )
-    share: Share = Field(default=1.0, description="Part of the forecast that a peer offers. [1]")
+    share: Share = Field(default=0.8, description="Part of the forecast that a peer offers. [1]")
     margin: Range = Field(
         default=Range(0.1, 0.4),
         description="Distance of a limit price from the own tariff, as part of the span between "
