@@ -16,7 +16,8 @@ from .emulator import identity_of, options_of
 from .inverter import ScpiInverter
 from .link import open_link
 
-_EMULATOR = (sys.executable, "-m", "hil.emulator", "--stop-at-eof")
+# -P: a folder called hil or models where the user stands must not be taken for ours.
+_EMULATOR = (sys.executable, "-P", "-m", "hil.emulator", "--stop-at-eof")
 
 
 class EmulatorProcess:

@@ -4,9 +4,11 @@ Lines are bounded: an overlong one is thrown away as it arrives, never collected
 """
 
 import asyncio
+import os
 import socket
 import struct
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -169,18 +171,23 @@ class InstrumentServer:
         self._heard_s = self._armed_s = 0.0
         self._watch: asyncio.TimerHandle | None = None
 
+    async def listen(self, port: int = 0) -> asyncio.Server:
+        """Accept clients on 127.0.0.1; port 0 takes any free one."""
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(lambda: Connection(self), "127.0.0.1", port)
+
     async def serve(self, port: int = 0, *, stop_at_eof: bool = False) -> None:
         """Print the port and serve until cancelled, or until standard input ends."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Connection(self), "127.0.0.1", port)
+        server = await self.listen(port)
         print(server.sockets[0].getsockname()[1], flush=True)
         async with server:
             if not stop_at_eof:
                 await server.serve_forever()
-            ended = loop.create_future()
-            pipe, _ = await loop.connect_read_pipe(lambda: _UntilEof(ended), sys.stdin)
-            await ended
-            pipe.close()
+            ended = asyncio.Event()
+            # A thread, because not everything that can be standard input can be polled.
+            threading.Thread(target=_until_eof, args=(loop, ended), daemon=True).start()
+            await ended.wait()
         for connection in list(self.connections):
             connection.transport.abort()
 
@@ -208,13 +215,8 @@ class InstrumentServer:
             self.instrument.revert()
 
 
-class _UntilEof(asyncio.Protocol):
-    """Waits for the end of a pipe: the parent closed it, or is dead."""
-
-    def __init__(self, ended: "asyncio.Future[None]") -> None:
-        self._ended = ended
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Tell who waits."""
-        if not self._ended.done():
-            self._ended.set_result(None)
+def _until_eof(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
+    """Wait for the end of standard input: the parent closed it, or is dead."""
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    loop.call_soon_threadsafe(ended.set)
