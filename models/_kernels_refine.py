@@ -62,7 +62,9 @@ def switch_load(mean_kw: Floats, keys: Keys, out_kw: Floats) -> None:
     Notes
     -----
     Appliances are drawn until none fits what is left of the energy, shortened where that makes
-    them fit; the remainder belongs to the base. No second is above
+    them fit; the remainder belongs to the base. A run that would pass the end of the quarter goes
+    on at its beginning: kept inside, appliances would shun the edges and the village would sag
+    every fifteen minutes. No second is above
     mean + 6 kW · max(1, √(mean / 2 kW)).
     """
     seconds = out_kw.shape[1]
@@ -83,14 +85,14 @@ def switch_load(mean_kw: Floats, keys: Keys, out_kw: Floats) -> None:
             run_s = int(min(shortest_s + length * (longest_s - shortest_s), left_kws / p_kw))
             if run_s < 0.5 * shortest_s:
                 continue
-            start = int(place * (seconds - run_s + 1))
+            start = int(place * seconds)
             highest_kw = 0.0
             for second in range(start, start + run_s):
-                highest_kw = max(highest_kw, out_kw[column, second])
+                highest_kw = max(highest_kw, out_kw[column, second % seconds])
             if highest_kw + p_kw > _PEAK_KW * scale:
                 continue
             for second in range(start, start + run_s):
-                out_kw[column, second] += p_kw
+                out_kw[column, second % seconds] += p_kw
             left_kws -= p_kw * run_s
         total_kws = 0.0
         for second in range(seconds):

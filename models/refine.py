@@ -21,6 +21,7 @@ QUARTER_S = 900
 _LARGEST_DELAY_S = 45
 _SMALLEST_SKY = 0.002  # kW/m²; twilight, and profiles whose clock is not quite the sun's
 _DEEPEST_CLOUD = 0.75
+_CLEAR_YIELD = 0.65  # of the rating at 1 kW/m²; SimBench's PV never passes 0.63 in its year
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,8 @@ class RefinedProfiles:
         Little in a bright quarter (few clouds) and in a dark one (one even cover); most between.
         """
         k = min(max(k, 0), self.n_quarters - 1)
-        possible_kw = np.maximum(self.pv_rated_kw, 1e-9) * self._clear_sky(k).mean()
+        clear_kw = np.maximum(self.pv_rated_kw, 1e-9) * self._clear_sky(k).mean()
+        possible_kw = _CLEAR_YIELD * clear_kw
         clearness = np.minimum(self.pv_kw[k] / possible_kw, 1.0)
         depth: Floats = _DEEPEST_CLOUD * 4.0 * clearness * (1.0 - clearness) * self._haze
         return depth

@@ -47,11 +47,32 @@ def test_every_quarter_keeps_its_energy():
 
 def test_loads_switch_and_pv_moves_with_the_clouds():
     load_kw, pv_kw = profiles()
-    quarter = refined(load_kw, np.full_like(pv_kw, 0.5) * RATED_KW).quarter(5)
+    quarter = refined(load_kw, np.full_like(pv_kw, 0.3) * RATED_KW).quarter(5)
     assert (np.abs(np.diff(quarter.load_kw)) > 0.05).any(axis=1).all()
     assert (quarter.pv_kw[1:].std(axis=1) > 0.05 * RATED_KW[1:]).all()
     assert np.corrcoef(quarter.pv_kw[1], quarter.pv_kw[2])[0, 1] > 0.5
     assert not np.array_equal(quarter.pv_kw[1] / 5.0, quarter.pv_kw[2] / 8.0)
+
+
+def test_a_village_does_not_sag_where_quarters_meet():
+    # 400 peers of one load: every part of the quarter has the same mean, within chance.
+    peers = 400
+    rngs = [np.random.default_rng([7, peer]) for peer in range(peers)]
+    flat = np.full((1, peers), 0.4)
+    by_second = RefinedProfiles(
+        start=datetime(2016, 6, 14, 10, tzinfo=UTC),
+        load_kw=flat,
+        load_kvar=0.0 * flat,
+        pv_kw=0.0 * flat,
+        pv_rated_kw=np.zeros(peers),
+        latitude_deg=51.0,
+        longitude_deg=10.0,
+        load_rngs=rngs,
+        pv_rngs=rngs,
+        sky_rng=np.random.default_rng(1),
+    )
+    by_minute_kw = by_second.quarter(0).load_kw.sum(axis=0).reshape(15, 60).mean(axis=1)
+    assert np.abs(by_minute_kw / (0.4 * peers) - 1.0).max() < 0.25
 
 
 def test_power_does_not_jump_where_quarters_meet():
