@@ -67,6 +67,10 @@ class Plant:
         """Names of the peers, in the order of all arrays."""
         return tuple(peer.name for peer in self.resolved.peers)
 
+    def live_buses(self) -> list[int]:
+        """Buses that are energised when the run begins: all but those above an island."""
+        return np.flatnonzero(self.grid.case.node_of_bus >= 0).tolist()
+
     def references(self) -> list[int]:
         """Buses that something beside the peers feeds: the boundary and generators."""
         case = self.grid.case
@@ -160,6 +164,7 @@ def boxes(
     recording = {
         "recorder": recorder,
         "clock": clock,
+        "buses": made.live_buses(),
         "islanded": made.island is not None,
         "watch": watch,
     }

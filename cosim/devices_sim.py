@@ -10,7 +10,6 @@ import numpy as np
 from .box import Box, Inputs, Log, model, only, silent
 from .clock import NEVER, Clock
 
-
 SETTLING_S = 3.0
 """What devices live through before the first tick, so that they do not begin at zero. [s]"""
 

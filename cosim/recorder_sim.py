@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,17 +72,19 @@ class RecorderSim(Box):
         *,
         recorder: TickRecorder,
         clock: Clock,
+        buses: Sequence[int],
         islanded: bool = False,
         watch: Watch = lambda *_: None,
     ) -> dict[str, Any]:
-        """Take the recorder, and who else is shown (tick, inputs)."""
+        """Take the recorder, the buses to record, and who else is shown (tick, inputs)."""
+        self._buses = np.asarray(buses)
         self._recorder, self._clock, self._watch = recorder, clock, watch
         scalars = {**SCALARS, **(ISLAND_SCALARS if islanded else {})}
         lists = {**LISTS, **(ISLAND_LISTS if islanded else {})}
         self._scalars = [
             (place, *scalars[name]) for place, name in enumerate(recorder.scalar_names)
         ]
-        self._lists = [(name, *lists[name]) for name in recorder.list_names]
+        self._lists = [(name, *lists[name]) for name in recorder.list_names if name != "vm_pu"]
         meta: dict[str, Any] = self.meta
         return meta
 
@@ -97,6 +99,8 @@ class RecorderSim(Box):
                 row.scalars[place] = factor * value
         for name, attr, factor in self._lists:
             _copy(given[attr], row.lists[name], factor)
+        for vm_pu in given["bus Vm[pu]"].values():
+            vm_pu.take(self._buses, out=row.lists["vm_pu"])
         self._recorder.commit()
         self._watch(clock.tick(time), given)
         self.values["recorder"]["tick"] = clock.tick(time)

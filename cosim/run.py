@@ -328,14 +328,14 @@ def _bench(made: Plant) -> Iterator[Mapping[str, LockstepInverter]]:
 def _recorder(made: Plant, folder: Path) -> TickRecorder:
     """Open the record of every tick."""
     islanded = made.island is not None
-    n_peers = len(made.names)
+    n_peers, live = len(made.names), made.live_buses()
     lists = {**LISTS, **(ISLAND_LISTS if islanded else {})}
     return TickRecorder(
         folder,
         scalars=[*SCALARS, *(ISLAND_SCALARS if islanded else ())],
-        lists={name: made.grid.n_bus if name == "vm_pu" else n_peers for name in lists},
+        lists={name: len(live) if name == "vm_pu" else n_peers for name in lists},
         metadata={
-            "buses": json.dumps(made.grid.bus_names),
+            "buses": json.dumps([made.grid.bus_names[bus] for bus in live]),
             "peers": json.dumps(made.names),
             "dt_s": json.dumps(made.resolved.dt_s),
             "start": made.resolved.scenario.time.start.isoformat(),
@@ -356,12 +356,13 @@ def _auditor(made: Plant, books: Callable[[], Any]) -> Auditor:
 
 
 def _drawing(made: Plant) -> dict[str, Any]:
-    """Describe the feeder for whoever draws it."""
-    names = made.grid.bus_names
+    """Describe the live part of the feeder for whoever draws it."""
+    names, live = made.grid.bus_names, set(made.live_buses())
     return {
-        "buses": [{"name": name} for name in names],
+        "buses": [{"name": names[bus]} for bus in sorted(live)],
         "lines": [
             {"from": names[start], "to": names[end], "name": f"{names[start]}–{names[end]}"}
             for start, end in made.grid.edges.tolist()
+            if {start, end} <= live
         ],
     }

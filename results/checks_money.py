@@ -33,6 +33,8 @@ def compliant_party_whole(record: Record) -> Verdict:
     The ledger's entries of a contract, collateral and its release included, must leave a
     seller with the contract price of all that it delivered when the buyer fell short, and
     cost a buyer the contract price and transport of what it was served when the seller did.
+    A party for whose sake cover was activated on the way has not kept its word: that energy
+    stays billed to it, even if it caught up before the period's end.
     """
     name = "compliant_party_whole"
     contracts = [row for row in record.rows("contracts") if row["fate"] != "cancelled"]
@@ -43,23 +45,40 @@ def compliant_party_whole(record: Record) -> Verdict:
     flows = _flows(record)
     if flows is None:
         return Verdict(name, False, "no ledger was recorded", unit="µ€")
-    losses = [loss for row in contracts for loss in _losses(row, flows)]
+    called = {
+        (row["contract_id"], SIDE_CALLED[row["direction"]])
+        for row in record.rows("covers")
+        if row["called_tick"] is not None and row["direction"] in SIDE_CALLED
+    }
+    losses = [
+        loss
+        for row in contracts
+        for loss in _losses(
+            row, flows, {side for number, side in called if number == row["contract_id"]}
+        )
+    ]
     if not losses:
         return Verdict(name, True, "there was no contract", 0.0, 0.0, "µ€")
     lost, _, told = max(losses, key=lambda loss: loss[:2])
     return Verdict(name, lost <= 0, told, float(max(0, lost)), 0.0, "µ€")
 
 
-def _losses(row: dict[str, Any], flows: dict[tuple[int, str], int]) -> list[tuple[int, int, str]]:
+SIDE_CALLED = {"cover": "seller", "absorb": "buyer"}
+"""Whose shortfall a cover of each direction stands for."""
+
+
+def _losses(
+    row: dict[str, Any], flows: dict[tuple[int, str], int], called: set[str]
+) -> list[tuple[int, int, str]]:
     """What each party without fault lost by a contract, what the other failed by, and both told."""
     given, taken = row["delivered_milliwh"], row["accepted_milliwh"]
     served = taken - (row["shed_milliwh"] or 0)
     number = row["contract_id"]
     found = []
-    if given <= taken:
+    if given <= taken and "buyer" not in called:
         due = -_money(row["price_ticks"], served) - _money(row["fee_ticks"], served)
         found.append(("buyer", due, served - given, "served", served))
-    if given >= served:
+    if given >= served and "seller" not in called:
         due = _money(row["price_ticks"], given)
         found.append(("seller", due, given - taken, "delivered", given))
     told = []
