@@ -23,8 +23,15 @@ class ManagerSim(Box):
 
     models = {
         "Manager": model(
-            ["load[kW]", "available[kW]", "soc[1]", "metered[Wh]", "tripped"]
-            + ["setpoint[kW]", "limit[kW]"],
+            [
+                "load[kW]",
+                "available[kW]",
+                "soc[1]",
+                "metered[Wh]",
+                "tripped",
+                "setpoint[kW]",
+                "limit[kW]",
+            ],
             events_in=["schedule"],
             events_out=["orders"],
         )

@@ -42,8 +42,18 @@ class MetersSim(Box):
 
     models = {
         "Meters": model(
-            ["P[MW]", "Q[MVar]", "shed[kW]", "tripped", "soc[1]", "losses[MW]"]
-            + ["P_net[MW]", "Q_net[MVar]", "metered[Wh]", "deficit[Wh]"],
+            [
+                "P[MW]",
+                "Q[MVar]",
+                "shed[kW]",
+                "tripped",
+                "soc[1]",
+                "losses[MW]",
+                "P_net[MW]",
+                "Q_net[MVar]",
+                "metered[Wh]",
+                "deficit[Wh]",
+            ],
             events_in=["schedule"],
             events_out=["alarm", "reading"],
         )

@@ -89,18 +89,25 @@ def _tick(before: Mapping[str, Any]) -> list[Wire]:
 
 def _trade() -> list[Wire]:
     """From orders to contracts, and what contracts tell everybody."""
-    told = {
-        "attrs": {"schedule": "schedule"},
-        "source_eid": "contracts",
-        "delayed": True,
-    }
     return [
         _wire("manager", "market", "orders"),
         _wire("market", "contracts", "cleared"),
         _wire("meters", "contracts", "alarm", "reading"),
-        Wire(source="contracts", target="manager", target_eid="manager", **told),
-        Wire(source="contracts", target="meters", target_eid="meters", **told),
+        _told("manager"),
+        _told("meters"),
     ]
+
+
+def _told(target: str) -> Wire:
+    """Lay the wire on which contracts tell a box what everybody has to do, one tick later."""
+    return Wire(
+        source="contracts",
+        target=target,
+        attrs={"schedule": "schedule"},
+        source_eid="contracts",
+        target_eid=target,
+        delayed=True,
+    )
 
 
 def _devices(before: Mapping[str, Any]) -> list[Wire]:

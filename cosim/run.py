@@ -17,7 +17,7 @@ from hil.device import BenchError
 from market.ledger import Ledger
 from models.grid import PowerFlowDiverged
 from results.checks import run_checks
-from results.folder import EventLog, Manifest, write_json
+from results.folder import EventLog, Manifest, Status, write_json
 from results.invariants import InvariantViolated
 from results.metrics import Metric, key_figures
 from results.reading import Record
@@ -183,7 +183,7 @@ def _described(resolved: ResolvedScenario) -> dict[str, Any]:
     }
 
 
-def _judged(resolved: ResolvedScenario, folder: Path, status: str) -> RunOutcome:
+def _judged(resolved: ResolvedScenario, folder: Path, status: Status) -> RunOutcome:
     """Check the tables of a run, and write verdict and JUnit."""
     verdicts: list[Verdict] = []
     if status == "finished":
@@ -222,7 +222,7 @@ class _Run:
         self.set_up_s = self.physics_s = self._physics_began = 0.0
         self.seconds: dict[str, float] = {}
 
-    def play(self) -> str:
+    def play(self) -> Status:
         """Play to the end, or to where somebody stopped it; say which."""
         began = wall.perf_counter()
         with ExitStack() as open_:
@@ -246,7 +246,7 @@ class _Run:
         self._write_tables()
         return status
 
-    def _play(self, made: Plant) -> str:
+    def _play(self, made: Plant) -> Status:
         self._physics_began = wall.perf_counter()
         try:
             with prepared(self._boxes, laid(made), made.clock, bundled=self._bundled) as go:

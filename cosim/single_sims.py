@@ -83,8 +83,8 @@ class PvSim(_Single):
         "Q[MVar]",
     )
 
-    def make(self, *, p_kwp: float, performance_ratio: float = 0.85) -> PvSystem:
-        return PvSystem(p_kwp, performance_ratio=performance_ratio)
+    def make(self, **params: Any) -> PvSystem:
+        return PvSystem(**params)
 
     def advance(self, model: PvSystem, given: Callable[[str, float], float]) -> Values:
         under_sky_mw = model.available_kw(given("Irradiance[W/m2]", 0.0)) * 1e-3

@@ -60,44 +60,42 @@ class Listener(Box):
         return
 
 
+def wire(source, target, attr, **more):
+    """Lay a wire between two boxes of one entity each."""
+    return Wire(
+        source=source,
+        target=target,
+        attrs={attr: attr},
+        source_eid=source,
+        target_eid=target,
+        **more,
+    )
+
+
 WIRES = [
-    Wire(source="source", target="adder", attrs={"count": "count"}, source_eid="source", target_eid="adder"),
-    Wire(source="adder", target="listener", attrs={"even": "even"}, source_eid="adder", target_eid="listener"),
-    Wire(
-        source="listener",
-        target="source",
-        attrs={"echo": "echo"},
-        source_eid="listener",
-        target_eid="source",
-        delayed=True,
-        initial={"echo": 0},
-    ),
-]  # fmt: skip
+    wire("source", "adder", "count"),
+    wire("adder", "listener", "even"),
+    wire("listener", "source", "echo", delayed=True, initial={"echo": 0}),
+]
 BOXES = {"source": Source, "adder": Adder, "listener": Listener}
-STARTERS = {
-    "Bundle": {"python": "cosim.bundle:Bundle"},
-    **{name: {"python": f"{__name__}:{cls.__name__}"} for name, cls in BOXES.items()},
-}
 
 
 def play(inside: list[str]) -> list[tuple]:
     """Run the three boxes with those inside a bundle, and return what each saw and when."""
     trace: list[tuple] = []
-    params = {
-        "Bundle": {"python": "cosim.bundle:Bundle"},
-        "Alone": {"python": "cosim.starting:Hosted"},
-    }
-    with mosaik.World(params, cache=False, skip_greetings=True) as world:
+    starters = {"Hosted": {"python": "cosim.starting:Hosted"}}
+    with mosaik.World(starters, cache=False, skip_greetings=True) as world:
         entities = {}
         within, across = split(WIRES, inside)
         if inside:
             boxes = {name: (BOXES[name](), {"trace": trace}) for name in inside}
-            bundle = world.start("Bundle", boxes=boxes, wires=within)
+            sharing = {"boxes": boxes, "wires": within}
+            bundle = world.start("Hosted", box=Bundle(), options=sharing)
             for name in inside:
                 entities[name] = {name: getattr(bundle, BOXES[name].__name__)()}
         for name, cls in BOXES.items():
             if name not in inside:
-                started = world.start("Alone", box=cls(), options={"trace": trace})
+                started = world.start("Hosted", box=cls(), options={"trace": trace})
                 entities[name] = {name: getattr(started, cls.__name__)()}
         connect(world, entities, across)
         world.run(until=TICKS, print_progress=False)
