@@ -17,7 +17,7 @@ from .device import (
     LockstepError,
     SetpointError,
 )
-from .scpi import is_number
+from .scpi import decimal
 
 _STATES = {"RUN": "running", "TRIP": "tripped", "WAIT": "waiting"}
 _BIGGEST = 9.9e37  # SCPI-99 vol. 1, 7.2.1: 9.91E37 is "not a number", 9.9E37 infinity
@@ -221,9 +221,9 @@ class ScpiInverter:
 
     def _number(self, text: str, reply: str) -> float:
         """Read one number; SCPI's not-a-number and infinity are none."""
-        if not is_number(text):
+        value = decimal(text)
+        if value is None:
             raise self._nonsense("a number", reply)
-        value = float(text)
         if abs(value) >= _BIGGEST:
             raise self._nonsense("a finite number", reply)
         return value

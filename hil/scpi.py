@@ -33,7 +33,7 @@ _OPERATION_COMPLETE, _QUERY, _DEVICE, _EXECUTION, _COMMAND, _POWER_ON = 1, 4, 8,
 _ERROR_QUEUE, _MESSAGE, _EVENT, _MASTER = 4, 16, 32, 64  # status byte, SCPI-99 vol. 1, 9
 
 _NODE = re.compile(r"(\[)?:?([*A-Z]+)([a-z]*)(?(1)\])")
-_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:\s?[eE]\s?[+-]?[0-9]+)?\s*")
+_NUMBER = re.compile(r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?: ?[eE] ?[+-]?[0-9]+)? *")
 
 
 class ScpiError(Exception):
@@ -57,9 +57,9 @@ def spellings(pattern: str) -> set[str]:
     return {":".join(filter(None, chosen)) + query for chosen in product(*nodes)}
 
 
-def is_number(text: str) -> bool:
-    """Whether it is a decimal number of IEEE 488.2: NR1, NR2 or NR3."""
-    return _NUMBER.fullmatch(text) is not None
+def decimal(text: str) -> float | None:
+    """Read a decimal number of IEEE 488.2: NR1, NR2 or NR3; None for anything else."""
+    return float(text.replace(" ", "")) if _NUMBER.fullmatch(text) else None
 
 
 def number(text: str, low: float, high: float, default: float | None = None) -> float:
@@ -70,8 +70,8 @@ def number(text: str, low: float, high: float, default: float | None = None) -> 
     ScpiError
         −104 for no number, −222 for one outside the bounds.
     """
-    if is_number(text):
-        value = float(text.replace(" ", ""))
+    value = decimal(text)
+    if value is not None:
         if low <= value <= high:
             return value
         raise ScpiError(-222, text)
