@@ -31,7 +31,7 @@ def compliant_party_whole(record: Record) -> Verdict:
     """In no contract does the party that kept its word pay for the other's failure.
 
     The ledger's entries of a contract, collateral and its release included, must leave a
-    seller with the contract price of all that it delivered when the buyer fell short, and
+    seller with its price for all that it delivered when the buyer fell short, and
     cost a buyer the contract price and transport of what it was served when the seller did.
     A party for whose sake cover was activated on the way has not kept its word: that energy
     stays billed to it, even if it caught up before the period's end.
@@ -79,7 +79,10 @@ def _losses(
         due = -_money(row["price_ticks"], served) - _money(row["fee_ticks"], served)
         found.append(("buyer", due, served - given, "served", served))
     if given >= served and "seller" not in called:
-        due = _money(row["price_ticks"], given)
+        margin_ticks = (
+            0 if row["receipt_ticks"] is None else row["receipt_ticks"] - row["price_ticks"]
+        )
+        due = _money(row["price_ticks"], given) + _money(margin_ticks, given)
         found.append(("seller", due, given - taken, "delivered", given))
     told = []
     for side, due, failed_by, what, energy in found:

@@ -220,11 +220,18 @@ def _roles(record: Record) -> list[dict[str, Any]]:
     ]
 
 
+def _plainly(value: object) -> str:
+    """Say a value of the manifest, a mapping as its entries."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {entry}" for key, entry in value.items())
+    return str(value)
+
+
 def _made(record: Record) -> list[tuple[str, str]]:
     """How the run came to be, as the reader of a paper wants it."""
     manifest = record.manifest
     given = ["command", "seed", "machine"]
-    rows = [(key, str(manifest[key])) for key in given if key in manifest]
+    rows = [(key, _plainly(manifest[key])) for key in given if key in manifest]
     if record.ticks.num_rows:
         recorded = f"{record.ticks.num_rows} ticks of {record.dt_s:g} s"
         rows.append(("recorded", recorded))

@@ -51,7 +51,7 @@ def feeder_map(record: Record, failed: str | None) -> FeederMap | None:
     ----------
     record : Record
     failed : str or None
-        The peer to mark, by its bus, where `network.json` says who lives where.
+        The peer to mark, by its bus, where `network.json` or the manifest says who lives where.
     """
     network = record.network
     if not network or not network.get("buses") or not record.ticks.num_rows:
@@ -59,7 +59,9 @@ def feeder_map(record: Record, failed: str | None) -> FeederMap | None:
     places, width, height = _fit(_places(network))
     voltages = _voltages(record)
     span = _span(voltages)
-    dots = [_dot(bus, places[bus["name"]], voltages, span, failed) for bus in network["buses"]]
+    living = _living(record)
+    buses = [{"peers": living.get(bus["name"], []), **bus} for bus in network["buses"]]
+    dots = [_dot(bus, places[bus["name"]], voltages, span, failed) for bus in buses]
     lines = [
         (*places[line["from"]], *places[line["to"]])
         for line in network.get("lines", ())
@@ -185,6 +187,16 @@ def _voltages(record: Record) -> dict[str, tuple[float, float]]:
     return dict(zip(record.names("vm_pu"), zip(low, high, strict=True), strict=True))
 
 
+def _living(record: Record) -> dict[str, list[str]]:
+    """Who has which bus, by the scenario in the manifest."""
+    peers = (record.manifest.get("resolved") or {}).get("peers") or ()
+    living: dict[str, list[str]] = {}
+    for peer in peers:
+        if isinstance(peer, dict) and peer.get("bus") is not None:
+            living.setdefault(str(peer["bus"]), []).append(str(peer["name"]))
+    return living
+
+
 def _span(voltages: Mapping[str, tuple[float, float]]) -> float:
     """Farthest voltage from 1 p.u., rounded up to a percent, at most 15 %."""
     off = max((max(1 - low, high - 1) for low, high in voltages.values()), default=0.0)
@@ -198,7 +210,7 @@ def _dot(
     span: float,
     failed: str | None,
 ) -> Dot:
-    name, peers = bus["name"], bus.get("peers", [])
+    name, peers = bus["name"], bus["peers"]
     told = ", ".join([name, *peers])
     if name not in voltages:
         return Dot(*place, "none", told, bool(peers), failed in peers)

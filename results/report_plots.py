@@ -8,19 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .reading import Record
-from .report_data import bucket_extremes, bucket_reduce, wall_ms
+from .report_canvas import BLUE, GREEN, GREY, ORANGE, PINK, RED, Canvas, short
+from .report_data import bucket_reduce, wall_ms
 
 __all__ = ["Plot", "plots"]
-
-ORANGE, BLUE, GREEN, PINK, GREY, RED = (
-    "#d98c00",
-    "#3b8fd6",
-    "#1a9e77",
-    "#c46fa0",
-    "#87919c",
-    "#d55e00",
-)
-"""After Okabe and Ito, darkened or lightened until they show on white and on near black."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +37,7 @@ def plots(record: Record, failed: str | None, marks: Sequence[tuple[int, str]]) 
     """
     if record.ticks.num_rows < 2:
         return []
-    canvas = _Canvas(record, marks)
+    canvas = Canvas(record, marks)
     drawn = [
         _power(canvas),
         _voltage(canvas),
@@ -57,130 +48,7 @@ def plots(record: Record, failed: str | None, marks: Sequence[tuple[int, str]]) 
     return [plot for plot in drawn if plot is not None]
 
 
-class _Canvas:
-    """Makes figures that share their time axis, and draws on them."""
-
-    def __init__(self, record: Record, marks: Sequence[tuple[int, str]]) -> None:
-        from bokeh.models.ranges import Range1d
-
-        self.record, self.marks = record, marks
-        tick = record.tick
-        edges = wall_ms(record, np.array([tick[0], tick[-1] + 1]))
-        begin, end = edges.tolist()
-        self.x_range = Range1d(start=begin, end=end, bounds=(begin, end))
-
-    def figure(self, unit: str, height: int = 240) -> Any:
-        from bokeh.models.annotations import Span
-        from bokeh.plotting import figure
-
-        made = figure(
-            height=height,
-            sizing_mode="stretch_width",
-            x_range=self.x_range,
-            x_axis_type="datetime",
-            y_axis_label=unit,
-            tools="xbox_zoom,xpan,xwheel_zoom,reset,hover",
-            active_drag="xbox_zoom",
-            toolbar_location="above",
-            toolbar_inner=True,
-            background_fill_color=None,
-            border_fill_color=None,
-            outline_line_color=None,
-            min_border_left=74,
-            min_border_right=12,
-        )
-        made.toolbar.logo, made.toolbar.autohide = None, True
-        made.hover.tooltips = [("", "$name"), ("time", "@x{%H:%M:%S}"), (unit, "@y{0.000}")]
-        made.hover.formatters = {"@x": "datetime"}
-        made.xgrid.grid_line_color = None
-        made.ygrid.grid_line_color = GREY
-        made.ygrid.grid_line_alpha = 0.25
-        for axis in (made.xaxis, made.yaxis):
-            axis.axis_line_color = GREY
-            axis.major_tick_line_color = GREY
-            axis.minor_tick_line_color = None
-            axis.major_label_text_font_size = "12px"
-            axis.axis_label_text_font_style = "normal"
-        _clock_labels(made.xaxis[0].formatter)
-        for at in wall_ms(self.record, np.array([tick for tick, _ in self.marks], dtype=np.int64)):
-            mark = Span(location=at, dimension="height", line_color=RED, line_dash="dashed")
-            mark.line_alpha = 0.8
-            made.add_layout(mark)
-        return made
-
-    def line(
-        self, figure: Any, values: npt.NDArray[np.floating], label: str, colour: str, **look: Any
-    ) -> None:
-        """Draw a signal through the extremes of every bucket."""
-        rows = bucket_extremes(values)
-        figure.line(
-            _short(wall_ms(self.record, self.record.tick[rows]), 0),
-            _short(values[rows], 4),
-            legend_label=label,
-            name=label,
-            color=colour,
-            line_width=look.pop("width", 1.6),
-            **look,
-        )
-
-    def steps(
-        self,
-        figure: Any,
-        levels: Sequence[tuple[int, int, float]],
-        label: str,
-        colour: str,
-        **look: Any,
-    ) -> None:
-        """Draw (first tick, end tick, value) levels, broken where one does not follow another."""
-        xs, ys, last = list[float](), list[float](), None
-        for first, end, value in levels:
-            if last is not None and last != first:
-                xs, ys = [*xs, xs[-1]], [*ys, float("nan")]
-            xs += wall_ms(self.record, np.array([first, end])).tolist()
-            ys += [value, value]
-            last = end
-        figure.line(
-            xs, ys, legend_label=label, name=label, color=colour, **{"line_width": 1.8, **look}
-        )
-
-    def limit(self, figure: Any, value: float, text: str, *, below: bool = False) -> None:
-        """Draw a limit across the plot, with its name on it."""
-        from bokeh.models.annotations import Label, Span
-
-        figure.add_layout(
-            Span(location=value, dimension="width", line_color=RED, line_dash="dotted")
-        )
-        told = Label(x=6, y=value, x_units="screen", text=text, text_font_size="11px")
-        told.text_color, told.y_offset = RED, -15 if below else 2
-        figure.add_layout(told)
-
-    def legend(self, figure: Any) -> None:
-        """Put the legend above the plot, where it hides nothing; a click hides a line."""
-        if not figure.legend:
-            return
-        legend = figure.legend[0]
-        legend.orientation, legend.location, legend.click_policy = "horizontal", "left", "mute"
-        legend.background_fill_alpha, legend.border_line_color = 0, None
-        legend.label_text_font_size, legend.padding, legend.margin = "12px", 2, 2
-        legend.glyph_width, legend.spacing, legend.nrows = 14, 10, "auto"
-        figure.add_layout(legend, "above")
-
-
-def _clock_labels(formatter: Any) -> None:
-    formatter.context = None
-    for unit in ("hours", "hourmin", "minutes"):
-        setattr(formatter, unit, "%H:%M")
-    for unit in ("minsec", "seconds"):
-        setattr(formatter, unit, "%H:%M:%S")
-
-
-def _short(values: npt.NDArray[np.floating], digits: int) -> npt.NDArray[np.float64]:
-    """Round: Bokeh ships the bytes, but hover text and file compress better."""
-    rounded: npt.NDArray[np.float64] = values.astype(np.float64).round(digits)
-    return rounded
-
-
-def _power(canvas: _Canvas) -> Plot | None:
+def _power(canvas: Canvas) -> Plot | None:
     record = canvas.record
     figure = canvas.figure("kW", 280)
     lpd = record.peers.index("lpd") if "lpd" in record.peers else None
@@ -213,7 +81,7 @@ def _power(canvas: _Canvas) -> Plot | None:
     return Plot("power", "Power", about, figure) if drawn else None
 
 
-def _voltage(canvas: _Canvas) -> Plot | None:
+def _voltage(canvas: Canvas) -> Plot | None:
     record = canvas.record
     if not record.has("vm_pu"):
         return None
@@ -223,9 +91,9 @@ def _voltage(canvas: _Canvas) -> Plot | None:
     rows, low = bucket_reduce(lowest, np.minimum)
     _, high = bucket_reduce(highest, np.maximum)
     x = wall_ms(record, record.tick[rows])
-    figure.varea(x, _short(low, 5), _short(high, 5), color=BLUE, alpha=0.18)
+    figure.varea(x, short(low, 5), short(high, 5), color=BLUE, alpha=0.18)
     for edge, label, colour in ((high, "Highest bus", ORANGE), (low, "Lowest bus", BLUE)):
-        y = _short(edge, 5)
+        y = short(edge, 5)
         figure.line(x, y, legend_label=label, name=label, color=colour, line_width=1.6)
     low_pu, high_pu = _band(record)
     spread = float(high.max() - low.min())
@@ -249,7 +117,7 @@ def _band(record: Record) -> tuple[float, float]:
     return 0.9, 1.1
 
 
-def _delivery(canvas: _Canvas, failed: str | None) -> Plot | None:
+def _delivery(canvas: Canvas, failed: str | None) -> Plot | None:
     """What one seller promised, what it delivered, and who stood in."""
     record, length = canvas.record, canvas.record.manifest.get("ticks_per_period")
     if failed is None or failed not in record.peers or not length or not record.has("p_kw"):
@@ -295,7 +163,7 @@ def _covered_kw(record: Record, contracts: set[int]) -> npt.NDArray[np.float64]:
     return power
 
 
-def _frequency(canvas: _Canvas) -> Plot | None:
+def _frequency(canvas: Canvas) -> Plot | None:
     record = canvas.record
     if not record.has("f_hz"):
         return None
@@ -305,7 +173,7 @@ def _frequency(canvas: _Canvas) -> Plot | None:
     rows, lowest = bucket_reduce(low, np.minimum)
     _, highest = bucket_reduce(high, np.maximum)
     x = wall_ms(record, record.tick[rows])
-    figure.varea(x, _short(lowest, 4), _short(highest, 4), color=GREEN, alpha=0.22)
+    figure.varea(x, short(lowest, 4), short(highest, 4), color=GREEN, alpha=0.22)
     canvas.line(figure, record.scalar("f_hz"), "Frequency", GREEN)
     canvas.legend(figure)
     about = "Mean of each tick; the shade has the extremes between ticks."
@@ -314,7 +182,7 @@ def _frequency(canvas: _Canvas) -> Plot | None:
     return Plot("frequency", "Frequency", about, figure)
 
 
-def _prices(canvas: _Canvas) -> Plot | None:
+def _prices(canvas: Canvas) -> Plot | None:
     record, length = canvas.record, canvas.record.manifest.get("ticks_per_period")
     periods = sorted(record.rows("periods"), key=lambda row: row["period"])
     if not periods or not length:

@@ -126,20 +126,20 @@ def _noticed(record: Record, covers: Sequence[dict[str, Any]], tick: int) -> str
 
 def _covered(covers: Sequence[dict[str, Any]]) -> str:
     names = {
-        "own": "its own storage",
-        "lpd": "the LPD's storage",
-        "supplier": "the supplier",
-        "shed": "nobody (load was shed)",
+        "own": "by its own storage",
+        "lpd": "by the LPD's storage",
+        "supplier": "by the supplier",
+        "shed": "by nobody (load was shed)",
     }
     energy: dict[str, int] = {}
+    replacing: set[str] = set()
     for row in covers:
         if row["direction"] != "absorb" and row["energy_milliwh"]:
-            name = names.get(row["kind"], f"{row['party']} (a replacement)")
-            energy[name] = energy.get(name, 0) + row["energy_milliwh"]
-    if not energy:
-        return ""
-    parts = [f"{_kwh(milliwh)} by {name}" for name, milliwh in energy.items()]
-    return f"What was missing was covered: {_join(parts)}."
+            energy[row["kind"]] = energy.get(row["kind"], 0) + row["energy_milliwh"]
+            replacing |= {row["party"]} if row["kind"] == "replacement" else set()
+    names["replacement"] = f"from unsold offers of {_count(len(replacing), 'other')}"
+    parts = [f"{_kwh(milliwh)} {names[kind]}" for kind, milliwh in energy.items()]
+    return f"What was missing was covered: {_join(parts)}." if parts else ""
 
 
 def _voltage(record: Record, tick: int) -> str:

@@ -42,7 +42,7 @@ SCHEMAS: Mapping[str, Any] = {
         text="seller buyer",
         maybe="collateral_seller_ueur collateral_buyer_ueur delivered_milliwh accepted_milliwh "
         "shed_milliwh served_milliwh paid_ueur received_ueur fee_ueur owed_seller_ueur "
-        "owed_buyer_ueur borne_fund_ueur borne_lpd_ueur called_at_tick",
+        "owed_buyer_ueur borne_fund_ueur borne_lpd_ueur called_at_tick receipt_ticks",
         maybe_text="fate covered_by state",
     ),
     "covers": _schema(

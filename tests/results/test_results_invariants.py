@@ -37,7 +37,7 @@ def test_a_meter_fed_the_last_ticks_power_is_named():
 @given(
     st.integers(0, 2),
     st.integers(0, 1),
-    st.floats(1e-6, 1e3),
+    st.floats(1e-5, 1e3),
     st.lists(st.floats(-1e3, 1e3), min_size=6, max_size=6),
 )
 def test_any_watt_that_went_astray_is_named(row, column, astray_kw, powers):
