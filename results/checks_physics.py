@@ -123,7 +123,7 @@ def energy_balance(record: Record, *, tolerance: float = 1e-6) -> Verdict:
     missing_kwh = np.cumsum(peers.sum(1) + others.sum(1) - record.scalar("losses_kw")) * hours
     moved_kwh = np.cumsum(np.abs(peers).sum(1) + np.abs(others).sum(1)) * hours
     bound = tolerance * moved_kwh
-    row = int((np.abs(missing_kwh) - bound).argmax())
+    row = int((np.abs(missing_kwh) / np.maximum(bound, 1e-300)).argmax())
     value = float(missing_kwh[row])
     worst = (
         f"{value:+.2e} kWh of {moved_kwh[row]:.3g} kWh moved "

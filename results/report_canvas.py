@@ -9,15 +9,16 @@ import numpy.typing as npt
 from .reading import Record
 from .report_data import bucket_extremes, wall_ms
 
-__all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PINK", "RED", "Canvas", "short"]
+__all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PINK", "PURPLE", "RED", "Canvas", "short"]
 
-ORANGE, BLUE, GREEN, PINK, GREY, RED = (
+ORANGE, BLUE, GREEN, PINK, GREY, RED, PURPLE = (
     "#d98c00",
     "#3b8fd6",
     "#1a9e77",
     "#c46fa0",
     "#87919c",
     "#d55e00",
+    "#8467c0",
 )
 """After Okabe and Ito, darkened or lightened until they show on white and on near black."""
 
@@ -52,7 +53,7 @@ class Canvas:
             border_fill_color=None,
             outline_line_color=None,
             min_border_left=74,
-            min_border_right=12,
+            min_border_right=26,
         )
         made.toolbar.logo, made.toolbar.autohide = None, True
         made.hover.tooltips = [("", "$name"), ("time", "@x{%H:%M:%S}"), (unit, "@y{0.000}")]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .reading import Record
-from .report_canvas import BLUE, GREEN, GREY, ORANGE, PINK, RED, Canvas, short
+from .report_canvas import BLUE, GREEN, GREY, ORANGE, PINK, PURPLE, RED, Canvas, short
 from .report_data import bucket_reduce, wall_ms
 
 __all__ = ["Plot", "plots"]
@@ -69,7 +69,7 @@ def _power(canvas: Canvas) -> Plot | None:
     above = "Grid-former" if record.islanded else "Grid above"
     for column, label, colour in (
         ("p_boundary_kw", above, GREY),
-        ("generator_kw", "Generator", RED),
+        ("generator_kw", "Generator", PURPLE),
     ):
         if record.has(column):
             canvas.line(figure, record.scalar(column), label, colour, line_dash="solid")

@@ -129,13 +129,16 @@ def _covered(covers: Sequence[dict[str, Any]]) -> str:
         "own": "by its own storage",
         "lpd": "by the LPD's storage",
         "supplier": "by the supplier",
+        "residual": "by the LPD in the supplier's place",
         "shed": "by nobody (load was shed)",
     }
     energy: dict[str, int] = {}
     replacing: set[str] = set()
     for row in covers:
         if row["direction"] != "absorb" and row["energy_milliwh"]:
-            energy[row["kind"]] = energy.get(row["kind"], 0) + row["energy_milliwh"]
+            residual = row["kind"] == "supplier" and row["party"] == "lpd"
+            kind = "residual" if residual else row["kind"]
+            energy[kind] = energy.get(kind, 0) + row["energy_milliwh"]
             replacing |= {row["party"]} if row["kind"] == "replacement" else set()
     names["replacement"] = f"from unsold offers of {_count(len(replacing), 'other')}"
     parts = [f"{_kwh(milliwh)} {names[kind]}" for kind, milliwh in energy.items()]
