@@ -13,6 +13,7 @@ Ints = NDArray[np.int64]
 NET_WH, SHED_WH, TOTAL_WH, DEFICIT_WH, SOLD_WH, BOUGHT_WH, BOUND_WH = range(7)
 # Rows of the counter array.
 TRIPPED_TICKS, ALARMED = range(2)
+FOR_DEFICIT, FOR_TRIP = 1, 2
 
 
 @njit(cache=True, nogil=True)
@@ -40,7 +41,7 @@ def meter_tick(
         injection since the beginning, deficit; read: sold and bought energy,
         deficit at which the peer is called. [Wh]
     counters : (2, n) int64 array
-        Ticks in a row with a trip; 1 once the peer was called in this period.
+        Ticks in a row with a trip; why the peer was called in this period, 0 if it was not.
     newly : (n,) int64 array
         Output: positions of the peers called in this tick.
     wh_per_kw : float
@@ -73,8 +74,9 @@ def meter_tick(
             deficit_wh = bought_wh * path_share - accepted_wh
         registers[DEFICIT_WH, i] = deficit_wh
         trip = sold_wh > 0.0 and counters[TRIPPED_TICKS, i] >= trip_ticks
-        if counters[ALARMED, i] == 0 and (trip or deficit_wh > registers[BOUND_WH, i]):
-            counters[ALARMED, i] = 1
+        reason = FOR_TRIP if trip else FOR_DEFICIT if deficit_wh > registers[BOUND_WH, i] else 0
+        if reason > counters[ALARMED, i]:
+            counters[ALARMED, i] = reason
             newly[count] = i
             count += 1
     return count

@@ -276,6 +276,7 @@ class TransactionLoop:
             tripped=because == "trip",
             delivering_kw=delivering_kw,
         )
+        call = call._replace(missing_kw=call.missing_kw - self._covered_kw(book, lives, call))
         if own_wh:
             self._note_own(call, book, lives[0].contract, own_wh)
         if call.missing_kw > 0 and call.end_tick > call.start_tick:
@@ -285,6 +286,20 @@ class TransactionLoop:
                 life.called_at_tick = now
                 life.called.succeed()
         self.advance(now)
+
+    def _covered_kw(self, book: _Book, lives: Sequence[_Life], call: Call) -> float:
+        """Power that an earlier call of the same contracts has ordered already. [kW]"""
+        numbers = {life.contract.contract_id for life in lives}
+        return sum(
+            cover.planned_milliwh * 3.6e-3 / ((cover.end_tick - cover.start_tick) * self.clock.dt_s)
+            for cover in book.covers
+            if cover.contract_id in numbers
+            and cover.direction == call.direction
+            and cover.start_tick is not None
+            and cover.end_tick is not None
+            and cover.end_tick > call.start_tick
+            and cover.kind != "own"
+        )
 
     def lpd_state(self, energy_kwh: float, p_max_kw: float, *, room_kwh: float = 0.0) -> None:
         """Note what the LPD's storage can give and take from now on. [kWh], [kW]"""

@@ -42,7 +42,8 @@ class Meters:
     period. A peer is called when its cumulative deficit passes the larger of
     `bound_wh` and `bound_share` of what it contracted, or when its device
     has reported a trip for `trip_ticks` ticks in a row (sellers only: a buyer
-    whose inverter trips withdraws more, not less); once per period. Only
+    whose inverter trips withdraws more, not less); once per period,
+    and once more if its device trips after that. Only
     peers with contracts are called. What the operator sheds at a buyer counts
     as accepted.
 

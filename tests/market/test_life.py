@@ -229,6 +229,20 @@ def test_own_storage_is_noted_and_not_settled():
     assert loop.ledger.balance("peer:anna") == 200_000
 
 
+def test_a_trip_after_a_call_orders_only_what_is_not_covered_yet():
+    # Anna owes 4 kW and gives 2: carl's 400 Wh stand in with 1.6 kW. Then she trips, and of the
+    # 2.4 kW that are missing now the storage gives all over the last quarter of the period.
+    loop = concluded()
+    loop.shortfall(4500, "anna", 250.0, "deficit", delivering_kw=2.0)
+    loop.lpd_state(10.0, 5.0)
+    loop.shortfall(6750, "anna", 400.0, "trip", delivering_kw=0.0)
+    covers = {cover["kind"]: cover for cover in loop.tables()["covers"]}
+    assert covers["replacement"]["planned_milliwh"] == pytest.approx(1.6e6 * 4499 / 36000, rel=1e-4)
+    full_milliwh = 2.4e6 * 2249 / 36000
+    ramp_milliwh = 2.4e6 * (2.4 / 5.0 / 2) / 3600
+    assert covers["lpd"]["planned_milliwh"] == pytest.approx(full_milliwh - ramp_milliwh, rel=1e-3)
+
+
 def test_a_call_for_a_peer_without_contracts_changes_nothing():
     loop = concluded()
     loop.shortfall(4499, "carl", 50.0, "trip")

@@ -76,6 +76,18 @@ def test_a_buyer_that_does_not_take_is_called_once_per_period():
         meters.close()
 
 
+def test_a_trip_calls_again_a_seller_that_was_called_for_its_deficit():
+    # Sold 900 Wh over 900 ticks, delivers nothing: 20 Wh are missed after 20 ticks.
+    meters = Meters(1, 0.1)
+    meters.expect(np.array([900]), np.array([0]), 900)
+    assert run(meters, [0.0], 400) == [(20, 0)]
+    off = np.ones(1, dtype=bool)
+    called = [meters.step(np.zeros(1), np.zeros(1), off).tolist() for _ in range(50)]
+    assert called.index([0]) == 2
+    assert sum(map(len, called)) == 1
+    assert meters.because(0) == "trip"
+
+
 def test_the_remainder_of_a_period_is_carried_to_the_next():
     # 1.44 W for a second are 0.4 mWh: 0, 1 (of 0.8), 0 (of 0.2), 1 (of 0.6), 0 (of 0.0).
     meters = Meters(2, 1.0)
