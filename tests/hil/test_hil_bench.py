@@ -1,0 +1,163 @@
+"""The emulated bench as a whole: real processes, real sockets, real pyvisa."""
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from hil.bench import EmulatedBench, EmulatorProcess
+from hil.device import DeviceError, InverterReading, LinkError
+from models.inverter import Inverter, InverterParams
+
+ROOF = InverterParams(p_rated_kw=5.0, s_kva=5.0)
+
+
+def play(ticks: int, *, trip_at: int, lose_at: tuple[int, ...] = ()) -> list[InverterReading]:
+    """Step an emulated inverter through seeded inputs."""
+    rng = random.Random(5)
+    readings = []
+    with EmulatedBench({"roof": ROOF}, timeout_s=0.3 if lose_at else 5.0) as bench:
+        roof = bench.inverters["roof"]
+        roof.begin_lockstep(0.1)
+        for k in range(ticks):
+            if k == trip_at:
+                roof.inject("trip")
+            if k in lose_at:
+                roof.inject(("drop", "close", "reset", "torn", "double")[lose_at.index(k)])
+            inputs = rng.uniform(0, 6), rng.uniform(0, 5), rng.uniform(0.9, 1.1), 50.0
+            readings.append(roof.tick(*inputs))
+    return readings
+
+
+def gone(port: int) -> bool:
+    """Whether nobody listens at a port of this machine any more."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def port_of(bench: EmulatedBench) -> int:
+    return int(bench.addresses["roof"].split("::")[2])
+
+
+def test_a_run_in_lockstep_repeats_bit_for_bit_also_when_answers_are_lost():
+    readings = play(120, trip_at=100)
+    assert play(120, trip_at=100) == readings
+    assert play(120, trip_at=100, lose_at=(10, 11, 50, 99, 110)) == readings
+
+
+def test_a_trip_is_seen_at_its_tick_and_power_is_the_models():
+    # The model, stepped beside it, is the reference.
+    readings, model, rng = play(60, trip_at=40), Inverter(ROOF), random.Random(5)
+    for k, reading in enumerate(readings):
+        if k == 40:
+            model.trip()
+        model.step(0.1, rng.uniform(0, 6), rng.uniform(0, 5), rng.uniform(0.9, 1.1), 50.0)
+        assert reading.p_kw == pytest.approx(model.p_kw, rel=1e-12, abs=1e-12)
+        assert (reading.tick, reading.tripped) == (k, k >= 40)
+
+
+def test_garbage_within_a_tick_is_an_error_and_the_tick_can_be_asked_for_again():
+    with EmulatedBench({"roof": ROOF}) as bench:
+        roof = bench.inverters["roof"]
+        roof.begin_lockstep(0.1)
+        roof.inject("garbage")
+        with pytest.raises(DeviceError, match="was answered with"):
+            roof.tick(4.0, 5.0, 1.0, 50.0)
+        assert roof.tick(4.0, 5.0, 1.0, 50.0).tick == 0
+
+
+def test_several_inverters_have_limits_of_their_own():
+    names = ("roof", "barn", "Süd, 1")
+    with EmulatedBench(dict.fromkeys(names, ROOF)) as bench:
+        for limit_kw, name in enumerate(names):
+            bench.inverters[name].limit_power(float(limit_kw))
+            bench.inverters[name].begin_lockstep(1000.0)
+        powers = [bench.inverters[name].tick(9.0, 2.0 - k, 1.0, 50.0).p_kw
+                  for k, name in enumerate(names)]  # fmt: skip
+    assert powers == pytest.approx([2.0, 1.0, 0.0])
+
+
+@pytest.mark.parametrize("end", [ValueError, KeyboardInterrupt, SystemExit])
+def test_the_processes_end_with_the_block_however_it_ends(end):
+    bench = EmulatedBench({"roof": ROOF})
+    ports = []
+
+    def run() -> None:
+        with bench:
+            ports.append(port_of(bench))
+            assert not gone(ports[0])
+            raise end
+
+    with pytest.raises(end):
+        run()
+    assert gone(ports[0])
+    assert (bench.inverters, bench.processes, bench.addresses) == ({}, {}, {})
+
+
+def test_a_bench_can_be_entered_again():
+    bench = EmulatedBench({"roof": ROOF})
+    for _ in range(2):
+        with bench:
+            bench.inverters["roof"].limit_power(1.0)
+
+
+def test_an_emulator_that_dies_is_noticed_at_the_next_tick():
+    def run() -> None:
+        with EmulatedBench({"roof": ROOF}) as bench:
+            roof = bench.inverters["roof"]
+            roof.begin_lockstep(0.1)
+            os.kill(bench.processes["roof"].pid, signal.SIGKILL)
+            os.waitid(os.P_PID, bench.processes["roof"].pid, os.WEXITED | os.WNOWAIT)
+            roof.tick(4.0, 5.0, 1.0, 50.0)
+
+    with pytest.raises(LinkError) as ended:
+        run()
+    assert "roof may not be in its safe state" in ended.value.__notes__[0]
+
+
+def test_an_emulator_that_does_not_start_says_why():
+    with EmulatorProcess(ROOF, name="--help") as process, pytest.raises(DeviceError) as failure:
+        process.port()
+    assert "emulator did not start" in str(failure.value)
+    assert "expected one argument" in str(failure.value)
+
+
+def test_an_emulator_that_says_nothing_is_given_up():
+    process = EmulatorProcess(ROOF, name="roof", start_timeout_s=0.0)
+    with process, pytest.raises(DeviceError, match=r"did not start within 0.0 s \(exit -9\)"):
+        process.port()
+
+
+PARENT = """
+import sys
+from hil.bench import EmulatedBench
+from models.inverter import InverterParams
+with EmulatedBench({"roof": InverterParams(p_rated_kw=5.0, s_kva=5.0)}) as bench:
+    bench.inverters["roof"].limit_power(5.0)
+    print(bench.addresses["roof"].split("::")[2], flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_the_emulator_ends_with_its_parent_however_that_dies(number):
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    with parent:
+        assert parent.stdout is not None
+        port = int(parent.stdout.readline())
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as witness:
+            parent.send_signal(number)
+            # The connection ends when the emulator does; the timeout fails the test.
+            with contextlib.suppress(ConnectionResetError):
+                assert witness.recv(1) == b""
+    assert gone(port)
