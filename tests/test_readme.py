@@ -1,0 +1,77 @@
+"""The README is a promise: what it shows is taken from it and run."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from results.reading import Record
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PEERWATT = Path(sys.executable).with_name("peerwatt")
+
+
+def block(language: str, opening: str) -> str:
+    """Find the code block of a language that begins with a line."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+    (found,) = [text for text in blocks if text.startswith(opening)]
+    return found
+
+
+def peerwatt(*words: str, cwd: Path) -> subprocess.CompletedProcess:
+    return subprocess.run([PEERWATT, *words], cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A newcomer's folder with the files that the README has them write."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    scenario = block("yaml", "# street.yaml")
+    (folder / "street.yaml").write_text(scenario, encoding="utf-8")
+    (folder / "night_auction.py").write_text(block("python", "# night_auction.py"), "utf-8")
+    of_night = re.search(r"`(market: \{mechanism: \"\./night_auction[^`]*)`", README)
+    night = re.sub(r"^market: .*$", of_night[1], scenario, flags=re.MULTILINE)
+    night = night.replace("duration: 30 min", "duration: 15 min")
+    (folder / "night.yaml").write_text(night, encoding="utf-8")
+    return folder
+
+
+def test_the_commands_of_its_own_scenario_work_as_typed(folder):
+    commands = re.findall(r"^\.venv/bin/peerwatt (.*)$", README, flags=re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["validate", "run"]
+    for command in commands:
+        done = peerwatt(*command.split(), cwd=folder)
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    (run,) = (folder / "results/runs").iterdir()
+    assert (run / "report.html").stat().st_size > 100_000
+    for name in re.findall(r"`(\w+\.(?:json|xml|html|parquet|sqlite|jsonl))`", README):
+        assert (run / name).exists(), f"the README promises {name}"
+
+
+def test_a_mechanism_in_one_file_clears_the_market_at_its_own_price(folder):
+    done = peerwatt("run", "night.yaml", "--no-report", "--out", "night", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    (run,) = (folder / "night").iterdir()
+    prices = {row["price_ticks"] for row in Record(run).rows("contracts")}
+    assert prices == {200}
+
+
+def test_every_command_of_the_table_exists():
+    helped = peerwatt("--help", cwd=ROOT).stdout
+    for command in re.findall(r"^\| `peerwatt (\w+)", README, flags=re.MULTILINE):
+        assert command in helped
+
+
+def test_every_folder_of_the_map_is_a_package():
+    for folder in re.findall(r"^\| `(\w+)` \| \w", README, flags=re.MULTILINE):
+        assert (ROOT / folder / "__init__.py").exists()
+
+
+def test_every_file_that_it_links_or_names_is_there():
+    named = re.findall(r"\]\(([\w./-]+)\)", README)
+    named += re.findall(r"`((?:cosim|models|scenarios|docs)/[\w./-]+)`", README)
+    for name in named:
+        assert (ROOT / name).exists(), name
