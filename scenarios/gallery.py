@@ -27,13 +27,16 @@ def schema_text() -> str:
     return json.dumps({**schema, **head}, indent=2, ensure_ascii=False) + "\n"
 
 
-def tick_s(file: Path) -> float | None:
-    """Peek at the length of a scenario's tick; None when the file does not say. [s]"""
+def tick_s(file: Path) -> float:
+    """Peek at the length of a scenario's tick; the schema's default unless the file says. [s]"""
     from .document import read
     from .faults import ScenarioError
+    from .schema import TimeSpec
     from .times import Duration
 
+    default: Duration = TimeSpec.model_fields["tick"].default
     try:
-        return Duration.parse(read(file)[0].find(("time", "tick")).value).seconds
+        said = read(file)[0].find(("time", "tick")).value
+        return Duration.parse(said).seconds if isinstance(said, str) else default.seconds
     except (ScenarioError, ValueError):
-        return None
+        return default.seconds
