@@ -23,6 +23,7 @@ class DerSim(Box):
     models = {
         "Der": model(
             [
+                "tick",
                 "available[kW]",
                 "measured[kW]",
                 "measured[kvar]",

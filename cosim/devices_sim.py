@@ -47,6 +47,7 @@ class DevicesSim(Box):
     models = {
         "Devices": model(
             [
+                "tick",
                 "available[kW]",
                 "limit[kW]",
                 "Vm[pu]",

@@ -12,7 +12,7 @@ from models.frequency import FrequencyTick, IslandFrequency
 from .box import Box, FloatArray, Inputs, Log, model, only, silent, total
 from .clock import NEVER, Clock
 
-_OUT = ["f[Hz]", "f_min[Hz]", "f_max[Hz]", "rocof[Hz/s]"]
+_BOTH = ["tick", "f[Hz]", "f_min[Hz]", "f_max[Hz]", "rocof[Hz/s]"]
 
 
 class FrequencySource(Protocol):
@@ -24,7 +24,7 @@ class FrequencySource(Protocol):
 class FrequencySim(Box):
     """Frequency of a grid that no village can move."""
 
-    models = {"Frequency": model(_OUT)}
+    models = {"Frequency": model(_BOTH)}
 
     def init(
         self,
@@ -67,7 +67,7 @@ class IslandSim(Box):
     models = {
         "Frequency": model(
             [
-                *_OUT,
+                *_BOTH,
                 "load[kW]",
                 "der P[MW]",
                 "down[kW]",

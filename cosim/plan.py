@@ -71,9 +71,17 @@ def _slow(before: Mapping[str, Any]) -> list[Wire]:
         _wire("manager", "der", "setpoint[kW]", "limit[kW]"),
         _later("der", "manager", {"soc[1]": before["zeros"], "tripped": before["no"]}),
         _later("meters", "manager", {"metered[Wh]": before["zeros"]}),
-        # The closed clock: profiles may not run ahead of the last box of the tick.
-        _later("recorder", "profiles", {"tick": -1}),
+        *_closed_clock("profiles"),
     ]
+
+
+def _closed_clock(*boxes: str) -> list[Wire]:
+    """Hold boxes that open a tick until its last box has seen the one before.
+
+    Else mosaik lets sources run to the end first, and a box overwrites the arrays that it gave
+    out before the recorder has read them.
+    """
+    return [_later("recorder", box, {"tick": -1}) for box in boxes]
 
 
 def _tick(before: Mapping[str, Any]) -> list[Wire]:
@@ -84,6 +92,7 @@ def _tick(before: Mapping[str, Any]) -> list[Wire]:
         _wire("der", "grid", "P[MW]", "Q[MVar]"),
         _wire("der", "meters", "P[MW]", "Q[MVar]", "tripped", "soc[1]"),
         _wire("grid", "meters", "losses[MW]"),
+        *_closed_clock("der", "frequency"),
     ]
 
 
@@ -120,6 +129,7 @@ def _devices(before: Mapping[str, Any]) -> list[Wire]:
         _wire("devices", "der", **{"pv[kW]": "measured[kW]", "q[kvar]": "measured[kvar]"}),
         _wire("devices", "meters", "tripped"),
         _later("devices", "manager", {"tripped": before["no"]}),
+        *_closed_clock("devices"),
     ]
 
 
