@@ -48,12 +48,15 @@ class Plant:
         Devices of this run, and the peer each of them plays.
     peer_bus : tuple of int
         Position of every peer's bus.
+    voltage_loop_gain : float
+        Of the loop from voltage to power and back, closed one tick late. [1]
     """
 
     resolved: ResolvedScenario
     clock: Clock
     grid: Grid
     peer_bus: tuple[int, ...]
+    voltage_loop_gain: float
     refined: RefinedProfiles
     devices: Mapping[str, int]
     fleet: DerFleet
@@ -98,6 +101,7 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
     """
     grid = build.grid(resolved)
     peer_bus = build.peer_buses(resolved, grid)
+    gain = build.voltage_loop_gain(resolved, grid, peer_bus)
     refined = build.profiles(resolved)
     devices = build.played_by_devices(resolved, model_devices=model_devices)
     fee_ticks = build.fees(resolved, grid, peer_bus)
@@ -107,6 +111,7 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
         clock=build.clock(resolved),
         grid=grid,
         peer_bus=peer_bus,
+        voltage_loop_gain=gain,
         refined=refined,
         devices=devices,
         fleet=build.fleet(resolved, devices),

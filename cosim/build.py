@@ -24,6 +24,7 @@ from models.frequency import (
     ShedStage,
 )
 from models.grid import Grid
+from models.grid_gain import loop_gain
 from models.grid_sources import made_net
 from models.inverter import InverterParams
 from models.refine import QUARTER_S, RefinedProfiles
@@ -249,6 +250,43 @@ def second_reader(resolved: ResolvedScenario, refined: RefinedProfiles) -> Secon
         return found.load_kw, found.load_kvar, found.pv_kw
 
     return read
+
+
+class VoltageLoopError(ValueError):
+    """Devices that see the voltage one tick late would hunt; weaken them or stiffen the feeder."""
+
+
+LARGEST_LOOP_GAIN = 0.5
+"""Half the stability bound of the voltage loop, closed one tick late."""
+
+
+def voltage_loop_gain(resolved: ResolvedScenario, network: Grid, buses: tuple[int, ...]) -> float:
+    """Estimate the gain of the loop from voltage to power and back, one tick late.
+
+    What follows the voltage in this fleet is the current limit of inverters and batteries: below
+    `vm_full_pu` their power falls in proportion. All are taken to be there at once.
+
+    Raises
+    ------
+    VoltageLoopError
+        The gain is above half the stability bound.
+    """
+    slope_kw = np.zeros(len(resolved.peers))
+    for position, peer in enumerate(resolved.peers):
+        for rating_kw, params in (
+            (peer.inverter_kva, inverter(peer)),
+            (peer.battery_kw, battery(peer)),
+        ):
+            slope_kw[position] += rating_kw / params.vm_full_pu if params else 0.0
+    gain = loop_gain(network, np.array(buses), slope_kw, np.zeros_like(slope_kw))
+    if gain > LARGEST_LOOP_GAIN:
+        largest = resolved.peers[int(slope_kw.argmax())]
+        raise VoltageLoopError(
+            f"the voltage loop has a gain of {gain:.2f}, expected at most {LARGEST_LOOP_GAIN:g}: "
+            f"inverters and batteries at their current limit would hunt from tick to tick; "
+            f"make the largest smaller ({largest.name} at {largest.bus}), or its feeder stronger"
+        )
+    return gain
 
 
 def fees(resolved: ResolvedScenario, network: Grid, buses: tuple[int, ...]) -> Any:

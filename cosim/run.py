@@ -267,7 +267,11 @@ class _Run:
     def ending(self) -> dict[str, Any]:
         """Say what is known of a run only at its end."""
         ledger = self._tables["ledger"][0]
-        return {"audited_ticks": self._auditor.ticks, "ledger": ledger}
+        return {
+            "audited_ticks": self._auditor.ticks,
+            "ledger": ledger,
+            "voltage_loop_gain": self._made.voltage_loop_gain,
+        }
 
     def _watch(self, tick: int, given: Mapping[str, Mapping[str, Any]]) -> None:
         self._auditor.see(tick, given)

@@ -82,12 +82,12 @@ def test_the_trip_is_39_minutes_after_the_start(village):
 
 
 def test_quarter_hours_are_the_profile_times_the_scale(village):
-    # From SimBench's table LoadProfile.csv, 14.06.2016 11:45, G1-A: 0.756071 of 15 kW.
+    # From SimBench's table LoadProfile.csv, 14.06.2016 11:45, G1-A: 0.756071 of 34 kW.
     start = village.scenario.time.start
     load_kw, pv_kw = village.quarter_hours(start, start + dt.timedelta(hours=1))
     assert load_kw.shape == pv_kw.shape == (4, len(village.peers))
     workshop = [peer.name for peer in village.peers].index("workshop")
-    assert load_kw[0, workshop] == pytest.approx(15 * 0.756071, abs=1e-5)
+    assert load_kw[0, workshop] == pytest.approx(34 * 0.756071, abs=1e-5)
     assert (load_kw >= 0).all()
     assert (pv_kw >= 0).all()
     assert not load_kw[:, -1].any()
