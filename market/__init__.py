@@ -13,14 +13,20 @@ if TYPE_CHECKING:
     from .charges import ChargeError, distance_fees, fee_cap_ticks, uniform_fees
     from .contract import Clock, Contract, ContractError, Schedule, Segment, UnsoldOffer
     from .cover import LpdStorage
+    from .huang import Huang
     from .ledger import Ledger, LedgerError, verify
     from .life import TransactionLoop
+    from .mcafee import McAfee
     from .meters import Meters, PeriodReading
+    from .muda import Muda
     from .pairing import PairingError, pair_trades
+    from .pay_as_bid import PayAsBid
     from .promises import ClearingError, check_clearing
     from .rules import Rules, Terms
     from .tokens import TokenBook, TokenError
+    from .trade_reduction import TradeReduction
     from .uniform_price import UniformPrice
+    from .vcg import VickreyClarkeGroves
 
 __all__ = [
     "MECHANISMS",
@@ -30,15 +36,19 @@ __all__ = [
     "Clock",
     "Contract",
     "ContractError",
+    "Huang",
     "Ledger",
     "LedgerError",
     "LpdStorage",
+    "McAfee",
     "Mechanism",
     "Meters",
+    "Muda",
     "Order",
     "OrderError",
     "Orders",
     "PairingError",
+    "PayAsBid",
     "PeriodReading",
     "Rules",
     "Schedule",
@@ -47,9 +57,11 @@ __all__ = [
     "TokenBook",
     "TokenError",
     "Trade",
+    "TradeReduction",
     "TransactionLoop",
     "UniformPrice",
     "UnsoldOffer",
+    "VickreyClarkeGroves",
     "check_clearing",
     "distance_fees",
     "fee_cap_ticks",
@@ -63,14 +75,20 @@ _HOMES = {
     "charges": "ChargeError distance_fees fee_cap_ticks uniform_fees",
     "contract": "Clock Contract ContractError Schedule Segment UnsoldOffer",
     "cover": "LpdStorage",
+    "huang": "Huang",
     "ledger": "Ledger LedgerError verify",
     "life": "TransactionLoop",
+    "mcafee": "McAfee",
     "meters": "Meters PeriodReading",
+    "muda": "Muda",
     "pairing": "PairingError pair_trades",
+    "pay_as_bid": "PayAsBid",
     "promises": "ClearingError check_clearing",
     "rules": "Rules Terms",
     "tokens": "TokenBook TokenError",
+    "trade_reduction": "TradeReduction",
     "uniform_price": "UniformPrice",
+    "vcg": "VickreyClarkeGroves",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 

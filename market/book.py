@@ -38,7 +38,15 @@ Side = Literal["buy", "sell"]
 
 #: Names a scenario may use for a mechanism, and where each is found.
 MECHANISMS: Mapping[str, str] = MappingProxyType(
-    {"uniform_price": "market.uniform_price:UniformPrice"}
+    {
+        "huang": "market.huang:Huang",
+        "mcafee": "market.mcafee:McAfee",
+        "muda": "market.muda:Muda",
+        "pay_as_bid": "market.pay_as_bid:PayAsBid",
+        "trade_reduction": "market.trade_reduction:TradeReduction",
+        "uniform_price": "market.uniform_price:UniformPrice",
+        "vcg": "market.vcg:VickreyClarkeGroves",
+    }
 )
 
 
