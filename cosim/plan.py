@@ -10,8 +10,21 @@ import numpy as np
 from .recorder_sim import ISLAND_LISTS, ISLAND_SCALARS, LISTS, SCALARS
 from .wiring import Wire
 
-TICK_BOXES = ("devices", "der", "frequency", "grid", "meters", "recorder")
-"""Boxes that step on every tick, in the order in which a tick passes them."""
+CLOCKED_BOXES = (
+    "profiles",
+    "manager",
+    "devices",
+    "der",
+    "frequency",
+    "grid",
+    "meters",
+    "recorder",
+)
+"""Boxes that live by the clock, in the order in which a tick passes them.
+
+Market and contracts live by events: nothing but events passes between them and these, so that
+mosaik carries no values on a tick in which nothing happened.
+"""
 
 
 def wires(peers: int, *, devices: bool, islanded: bool, f_hz: float) -> list[Wire]:

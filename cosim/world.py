@@ -1,4 +1,4 @@
-"""A run's boxes in a mosaik world: those of the tick in one bundle, or every one by itself."""
+"""A run's boxes in a mosaik world: those of the clock in one bundle, or every one by itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import mosaik
 from .box import Box
 from .bundle import Bundle
 from .clock import Clock
-from .plan import TICK_BOXES
+from .plan import CLOCKED_BOXES
 from .wiring import Wire, connect, split
 
 Boxes = Mapping[str, tuple[Box, Mapping[str, Any]]]
@@ -33,10 +33,10 @@ def prepared(
     wires : sequence of Wire
     clock : Clock
     bundled : bool
-        Boxes that step on every tick share one slot of mosaik's scheduler; the result is the
+        Boxes that live by the clock share one slot of mosaik's scheduler; the result is the
         same to the last bit, in a fraction of the time.
     """
-    inside = [name for name in TICK_BOXES if name in boxes] if bundled else []
+    inside = [name for name in CLOCKED_BOXES if name in boxes] if bundled else []
     within, across = split(wires, inside)
     with mosaik.World(STARTERS, cache=False, skip_greetings=True, configure_logging=False) as world:
         entities: dict[str, dict[str, Any]] = {}
