@@ -20,7 +20,7 @@ from scenarios.resolve import ResolvedScenario
 
 from . import build
 from .audit import EnergyBooks
-from .box import Log
+from .box import FloatArray, Log
 from .clock import Clock
 from .contracts_sim import ContractsSim
 from .der_sim import DerSim
@@ -79,6 +79,13 @@ class Plant:
         case = self.grid.case
         held = np.flatnonzero(np.isin(case.node_of_bus, case.ref)).tolist()
         return sorted({*held, *map(self.grid.bus_position, self.generators().values())})
+
+    def losses_kw(self, p_mw: FloatArray, q_mvar: FloatArray) -> float:
+        """What the lines lose when the peers inject this and the reference the rest. [kW]"""
+        at_bus = np.zeros((2, self.grid.n_bus))
+        for total, peers in zip(at_bus, (p_mw, q_mvar), strict=True):
+            np.add.at(total, np.asarray(self.peer_bus), peers)
+        return 1e3 * self.grid.solve(*at_bus).losses_mw
 
     def generators(self) -> dict[str, str]:
         """Generators of an island, and the bus of each, by name."""
@@ -210,6 +217,7 @@ def _frequency(made: Plant, happening: Mapping[str, Any], log: Log) -> Any:
             "island": made.island,
             "clock": made.clock,
             "losses": happening["generator_loss"],
+            "losses_at": made.losses_kw,
             "log": log,
         },
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +13,10 @@ from .box import Box, FloatArray, Inputs, Log, model, only, silent, total
 from .clock import NEVER, Clock
 
 _BOTH = ["tick", "f[Hz]", "f_min[Hz]", "f_max[Hz]", "rocof[Hz/s]"]
+
+
+LossesAt = Callable[[FloatArray, FloatArray], float]
+"""From all peers' injection [MW], [MVar] to what the lines lose [kW]."""
 
 
 class FrequencySource(Protocol):
@@ -99,10 +103,15 @@ class IslandSim(Box):
         island: IslandFrequency,
         clock: Clock,
         losses: Sequence[tuple[int, str]] = (),
+        losses_at: LossesAt = lambda *_: 0.0,
         log: Log = silent,
     ) -> dict[str, Any]:
-        """Take the island, and the generators to lose as (mosaik time, name)."""
+        """Take the island, and the generators to lose as (mosaik time, name).
+
+        `losses_at` foretells the first tick's line losses, so that it begins in equilibrium.
+        """
         self._island, self._clock, self._log = island, clock, log
+        self._losses_at = losses_at
         self._losses: dict[int, list[str]] = {}
         for at, generator in losses:
             self._losses.setdefault(at, []).append(generator)
@@ -131,6 +140,8 @@ class IslandSim(Box):
         der_kw *= 1e3
         losses_kw = 1e3 * only(given["losses[MW]"])
         if time == self._clock.preroll:
+            drawn_mvar = only(given["load Q[MVar]"])
+            losses_kw = self._losses_at((der_kw - load_kw) * 1e-3, drawn_mvar)
             self._island.equilibrate(float(load_kw.sum()), float(der_kw.sum()), losses_kw)
         for generator in self._losses.get(time, ()):
             self._island.trip_generator(generator)
