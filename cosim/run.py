@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import signal
 import time as wall
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hil.bench import EmulatedBench
 from hil.device import BenchError
 from market.ledger import Ledger
 from models.grid import PowerFlowDiverged
@@ -21,17 +18,13 @@ from results.folder import EventLog, Manifest, Status, write_json
 from results.invariants import InvariantViolated
 from results.metrics import Metric, key_figures
 from results.reading import Record
-from results.recording import TickRecorder
 from results.tables import SCHEMAS, write_table
 from results.verdict import Verdict, write_verdict
 from scenarios.load import load_scenario
 from scenarios.resolve import ResolvedScenario
 
-from . import build, provenance
+from . import provenance, resources
 from .assembly import Plant, boxes, energy_books, laid, plant
-from .audit import Auditor
-from .devices_sim import LockstepInverter
-from .recorder_sim import ISLAND_LISTS, ISLAND_SCALARS, LISTS, SCALARS
 from .world import Boxes, prepared
 
 RUNS = Path("results/runs")
@@ -226,17 +219,17 @@ class _Run:
         """Play to the end, or to where somebody stopped it; say which."""
         began = wall.perf_counter()
         with ExitStack() as open_:
-            open_.enter_context(_signals(self._stop))
+            open_.enter_context(resources.signals(self._stop))
             self._events = open_.enter_context(EventLog(self._folder))
             ledger = open_.enter_context(Ledger(self._folder / "ledger.sqlite"))
             made = plant(
                 self._resolved, ledger=ledger, log=self._log, model_devices=self._model_devices
             )
             self._made = made
-            drivers = open_.enter_context(_bench(made))
-            recorder = open_.enter_context(_recorder(made, self._folder))
-            write_json(self._folder / "network.json", _drawing(made))
-            self._auditor = _auditor(made, lambda: energy_books(made, self._boxes))
+            drivers = open_.enter_context(resources.bench(made))
+            recorder = open_.enter_context(resources.recorder(made, self._folder))
+            write_json(self._folder / "network.json", resources.drawing(made))
+            self._auditor = resources.auditor(made, lambda: energy_books(made, self._boxes))
             self._boxes = boxes(
                 made, drivers=drivers, recorder=recorder, watch=self._watch, log=self._log
             )
@@ -293,80 +286,3 @@ class _Run:
         for name, rows in self._tables.items():
             if name in SCHEMAS:
                 write_table(self._folder, name, rows)
-
-
-@contextmanager
-def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end a run at its next tick; a second one ends it at once."""
-
-    def handle(number: int, frame: Any) -> None:
-        stop()
-        signal.signal(number, signal.default_int_handler)
-
-    before = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            before[number] = signal.signal(number, handle)
-        except ValueError:  # not in the main thread, where nobody presses Ctrl-C
-            break
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _bench(made: Plant) -> Iterator[Mapping[str, LockstepInverter]]:
-    """Start the emulators of a run, on its clock; safe and gone at the end."""
-    if not made.devices:
-        yield {}
-        return
-    ratings = build.device_inverters(made.resolved, dict(made.devices))
-    with EmulatedBench(ratings) as bench:
-        for inverter in bench.inverters.values():
-            inverter.begin_lockstep(made.resolved.dt_s)
-        yield dict(bench.inverters)
-
-
-def _recorder(made: Plant, folder: Path) -> TickRecorder:
-    """Open the record of every tick."""
-    islanded = made.island is not None
-    n_peers, live = len(made.names), made.live_buses()
-    lists = {**LISTS, **(ISLAND_LISTS if islanded else {})}
-    return TickRecorder(
-        folder,
-        scalars=[*SCALARS, *(ISLAND_SCALARS if islanded else ())],
-        lists={name: len(live) if name == "vm_pu" else n_peers for name in lists},
-        metadata={
-            "buses": json.dumps([made.grid.bus_names[bus] for bus in live]),
-            "peers": json.dumps(made.names),
-            "dt_s": json.dumps(made.resolved.dt_s),
-            "start": made.resolved.scenario.time.start.isoformat(),
-        },
-    )
-
-
-def _auditor(made: Plant, books: Callable[[], Any]) -> Auditor:
-    return Auditor(
-        bus_names=made.grid.bus_names,
-        peers=made.names,
-        peer_bus=made.peer_bus,
-        references=made.references(),
-        dt_s=made.resolved.dt_s,
-        books=books,
-        islanded=made.island is not None,
-    )
-
-
-def _drawing(made: Plant) -> dict[str, Any]:
-    """Describe the live part of the feeder for whoever draws it."""
-    names, live = made.grid.bus_names, set(made.live_buses())
-    return {
-        "buses": [{"name": names[bus]} for bus in sorted(live)],
-        "lines": [
-            {"from": names[start], "to": names[end], "name": f"{names[start]}–{names[end]}"}
-            for start, end in made.grid.edges.tolist()
-            if {start, end} <= live
-        ],
-    }
