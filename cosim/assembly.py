@@ -193,7 +193,7 @@ def boxes(
             },
         ),
         "manager": (ManagerSim(), {"managers": made.managers, "peers": names, "clock": clock}),
-        "market": (MarketSim(), {"mechanism": mechanism(made.resolved)}),
+        "market": (MarketSim(), {"mechanism": mechanism(made.resolved), "clock": clock}),
         **tick,
         "contracts": (
             ContractsSim(),

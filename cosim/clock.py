@@ -90,6 +90,11 @@ class Clock:
         period = time // self.ticks_per_period + 1
         return period * self.ticks_per_period if period < self.periods else NEVER
 
+    def next_end(self, time: int) -> int:
+        """Mosaik time of the first end of a period after now, or NEVER."""
+        period = max(0, (time - self.preroll) // self.ticks_per_period)
+        return self.ends(period) if period < self.periods else NEVER
+
     def is_physics(self, time: int) -> bool:
         """Whether physics has a tick now."""
         return self.preroll <= time < self.end

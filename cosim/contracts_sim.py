@@ -9,7 +9,7 @@ from market.book import Clearing, Orders
 from market.life import TransactionLoop
 
 from .box import Box, Inputs, Log, happened, silent
-from .clock import Clock
+from .clock import NEVER, Clock
 from .meters_sim import Alarm
 
 Conclude = Callable[[int, int, Orders, Clearing], None]
@@ -63,8 +63,13 @@ class ContractsSim(Box):
         loop.advance(tick)
         messages = loop.take_messages()
         self.values["contracts"] = {"schedule": tuple(messages)} if messages else {}
-        upcoming = loop.next_event()
-        return None if upcoming is None else upcoming + self._clock.preroll
+        event = loop.next_event()
+        # A period's end brings a reading anyway. To wait for it keeps mosaik's list of those who
+        # wait short: one who waits for an event alone leaves an entry there at every event.
+        upcoming = self._clock.next_end(time)
+        if event is not None:
+            upcoming = min(upcoming, event + self._clock.preroll)
+        return upcoming if upcoming < NEVER else None
 
     def _call(self, time: int, alarm: Alarm) -> None:
         """Have a peer's shortfall covered; after a trip, what it still gives is what counts."""

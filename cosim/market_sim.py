@@ -8,6 +8,7 @@ from typing import Any
 from market.book import Clearing, Mechanism, Orders
 
 from .box import Box, Inputs, happened, model
+from .clock import NEVER, Clock
 
 
 class MarketSim(Box):
@@ -21,10 +22,15 @@ class MarketSim(Box):
         time_resolution: float = 1.0,
         *,
         mechanism: Mechanism,
+        clock: Clock | None = None,
         on_cleared: Callable[[int, int, Orders, Clearing], None] = lambda *_: None,
     ) -> dict[str, Any]:
-        """Take the mechanism, and who else is told of (time, period, orders, clearing)."""
-        self._mechanism, self._on_cleared = mechanism, on_cleared
+        """Take the mechanism, and who else is told of (time, period, orders, clearing).
+
+        With a clock, it waits for the next gate by itself: one who waits for an event alone
+        leaves an entry in mosaik's list of those who wait, at every event.
+        """
+        self._mechanism, self._clock, self._on_cleared = mechanism, clock, on_cleared
         meta: dict[str, Any] = self.meta
         return meta
 
@@ -35,4 +41,5 @@ class MarketSim(Box):
             clearing = self._mechanism.clear(orders)
             self._on_cleared(time, period, orders, clearing)
             values["cleared"] = (period, orders, clearing)
-        return None
+        upcoming = NEVER if self._clock is None else self._clock.next_gate(time)
+        return upcoming if upcoming < NEVER else None
