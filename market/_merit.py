@@ -16,7 +16,6 @@ __all__ = [
     "merit_of",
     "nothing",
     "refuse_unequal_lots",
-    "serve",
     "two_prices",
     "worth_of_place",
 ]
@@ -72,13 +71,6 @@ def merit_of(orders: Orders) -> Merit:
     )
 
 
-def serve(orders: Orders, rows: NDArray[np.bool_]) -> Ints:
-    """Fill only these orders of the book, as the uniform price does. [Wh]"""
-    filled_wh = np.zeros(len(orders), dtype=np.int64)
-    filled_wh[rows] = UniformPrice().clear(orders.take(rows)).filled_wh
-    return filled_wh
-
-
 def nothing(orders: Orders) -> Clearing:
     """Give the clearing in which nothing trades and there is no price."""
     return Clearing(price_ticks=None, filled_wh=np.zeros(len(orders), dtype=np.int64))
@@ -118,7 +110,8 @@ def worth_of_place(
     (n_peers,) int64 array
         [µ€]
     """
-    rank = np.argsort(price_ticks)
+    listed = np.flatnonzero(energy_wh)
+    rank = listed[np.argsort(price_ticks[listed])]
     rank = np.ascontiguousarray(rank[::-1] if highest_first else rank)
     worth_ueur = np.zeros_like(wanted_wh)
     price_replacement(wanted_wh, rank, price_ticks, energy_wh, peer, worth_ueur)

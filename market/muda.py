@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -94,9 +93,13 @@ def halves(peers: Sequence[str], seed: int, period: int) -> Bools:
     The lowest bit of a BLAKE2b hash of seed, period and name: a generator keyed by peer, without
     the cost of building one for each.
     """
-    named = [json.dumps([seed, period, peer]).encode() for peer in peers]
-    drawn = [hashlib.blake2b(name, digest_size=1).digest()[0] for name in named]
-    return np.array([one % 2 == 1 for one in drawn], dtype=np.bool_)
+    key = hashlib.blake2b(f"{seed} {period} ".encode(), digest_size=1)
+    drawn = np.empty(len(peers), dtype=np.bool_)
+    for i, peer in enumerate(peers):
+        one = key.copy()
+        one.update(peer.encode())
+        drawn[i] = one.digest()[0] % 2
+    return drawn
 
 
 def _own_price(orders: Orders) -> int | None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from ._merit import Merit, merit_of, nothing, refuse_unequal_lots, serve, two_prices
+from ._merit import Merit, merit_of, nothing, refuse_unequal_lots, two_prices
 from .book import Clearing, Orders
 
 __all__ = ["TradeReduction", "reduce_trade"]
+
+Ints = NDArray[np.int64]
 
 
 class TradeReduction:
@@ -72,6 +75,24 @@ def reduce_trade(orders: Orders, merit: Merit) -> Clearing:
         return nothing(orders)
     filled_wh = merit.filled_wh.copy()
     filled_wh[[bid, ask]] = 0
-    if merit.filled_wh[bid] != merit.filled_wh[ask]:
-        filled_wh = serve(orders, np.greater(filled_wh, 0))
+    buy = orders.is_buy
+    bought_wh, sold_wh = int(filled_wh[buy].sum()), int(filled_wh[~buy].sum())
+    if bought_wh != sold_wh:
+        longer = buy if bought_wh > sold_wh else ~buy
+        _cut(orders, longer & (filled_wh > 0), min(bought_wh, sold_wh), filled_wh)
     return two_prices(orders, filled_wh, int(orders.price_ticks[bid]), int(orders.price_ticks[ask]))
+
+
+def _cut(orders: Orders, side: NDArray[np.bool_], total_wh: int, filled_wh: Ints) -> None:
+    """Leave this much to the orders of one side, the best limits first, ties in turn."""
+    rows = np.flatnonzero(side)
+    cost_ticks = np.where(orders.is_buy[rows], -orders.price_ticks[rows], orders.price_ticks[rows])
+    rank = np.argsort(cost_ticks)
+    rows, cost_ticks = rows[rank], cost_ticks[rank]
+    # Only the limit at which the total is reached is shared, so only there turns matter.
+    last = int(np.searchsorted(np.cumsum(filled_wh[rows]), total_wh))
+    start, end = np.searchsorted(cost_ticks, cost_ticks[last] + np.arange(2)).tolist()
+    tied = rows[start:end]
+    rows[start:end] = tied[np.lexsort((orders.order_id[tied], orders.arrival[tied]))]
+    wanted_wh = filled_wh[rows]
+    filled_wh[rows] = np.clip(total_wh + wanted_wh - np.cumsum(wanted_wh), 0, wanted_wh)

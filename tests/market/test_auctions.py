@@ -290,17 +290,23 @@ def test_what_pairs_pay_and_get_adds_up_to_the_surplus(mechanism):
 
 PRICES = st.integers(-8, 8) | st.integers(-(10**9), 10**9)
 ENERGIES = st.integers(1, 12) | st.integers(1, 10**8)
-ORDERS = st.builds(
-    lambda rows, numbers: Orders.of(
-        Order(number, f"peer {number % 5}", side, price, energy, arrival=arrival)
-        for (side, price, energy, arrival), number in zip(rows, numbers, strict=False)
-    ),
-    st.lists(
-        st.tuples(st.sampled_from(["buy", "sell"]), PRICES, ENERGIES, st.integers(0, 3)),
-        max_size=14,
-    ),
-    st.permutations(range(14)),
-)
+
+
+def books(prices, energies):
+    """Books of up to 14 orders of five peers, on either side."""
+    row = st.tuples(st.sampled_from(["buy", "sell"]), prices, energies, st.integers(0, 3))
+    return st.builds(
+        lambda rows, numbers: Orders.of(
+            Order(number, f"peer {number % 5}", side, price, energy, arrival=arrival)
+            for (side, price, energy, arrival), number in zip(rows, numbers, strict=False)
+        ),
+        st.lists(row, max_size=14),
+        st.permutations(range(14)),
+    )
+
+
+ORDERS = books(PRICES, ENERGIES)
+SMALL = books(st.integers(-4, 8), st.integers(1, 9))
 
 
 @pytest.mark.parametrize("mechanism", AUCTIONS)
@@ -333,6 +339,48 @@ def test_the_order_of_rows_and_of_peers_makes_no_difference(mechanism, orders, d
 @given(orders=ORDERS)
 def test_efficient_auctions_trade_what_the_uniform_price_trades(mechanism, orders):
     assert (mechanism().clear(orders).filled_wh == UniformPrice().clear(orders).filled_wh).all()
+
+
+def single_wh(orders, side, best_first):
+    """Every Wh of one side as (order, number), the best limit first, ties in turn."""
+    turn = sorted(orders, key=lambda o: (best_first * o.price_ticks, o.arrival, o.order_id))
+    return [order for order in turn if order.side == side for _ in range(order.energy_wh)]
+
+
+def reduced_slowly(orders, *, rationed):
+    """Match Wh by Wh, strike out the orders of the last pair, and cut the longer side."""
+    bids, asks = single_wh(orders, "buy", -1), single_wh(orders, "sell", 1)
+    pairs = [(b, a) for b, a in zip(bids, asks, strict=False) if b.price_ticks >= a.price_ticks]
+    if not pairs:
+        return {}, None
+    struck = pairs[-1]
+    sides = [
+        [one for one in side if one is not last]
+        for side, last in zip(zip(*pairs, strict=True), struck, strict=True)
+    ]
+    total_wh = min(map(len, sides))
+    for side in sides:
+        while len(side) > total_wh and rationed:
+            held = sorted(
+                {o.order_id: o for o in side}.values(), key=lambda o: (o.arrival, o.order_id)
+            )
+            for order in held[::-1][: len(side) - total_wh]:
+                side.remove(order)
+        del side[total_wh:]
+    filled = {}
+    for order in (*sides[0], *sides[1]):
+        filled[order.order_id] = filled.get(order.order_id, 0) + 1
+    return filled, tuple(order.price_ticks for order in struck)
+
+
+@pytest.mark.parametrize("mechanism", [TradeReduction, Huang])
+@given(orders=SMALL)
+def test_reductions_are_those_of_a_slow_reference(mechanism, orders):
+    filled, prices = reduced_slowly(orders, rationed=mechanism is Huang)
+    clearing = mechanism().clear(orders)
+    for order, energy, price in zip(orders, clearing.filled_wh, clearing.prices(), strict=True):
+        assert energy == filled.get(order.order_id, 0)
+        assert energy == 0 or price == prices[order.side == "sell"]
 
 
 def gain_without(orders, peer):
