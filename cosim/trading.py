@@ -12,7 +12,7 @@ from market.cover import LpdStorage
 from market.ledger import Ledger
 from market.life import TransactionLoop
 from market.pairing import pair_trades
-from market.promises import check_clearing
+from market.promises import ClearingError, check_clearing
 from market.rules import Terms
 from scenarios.plugins import build_mechanism
 from scenarios.resolve import ResolvedScenario
@@ -58,7 +58,6 @@ class Trading:
 
     def conclude(self, tick: int, period: int, orders: Orders, clearing: Clearing) -> None:
         """Make contracts of a clearing: tokens for offers, pairs by least total fee."""
-        check_clearing(orders, clearing)
         trades = pair_trades(clearing, orders, self._fee_ticks)
         self.loop.offers(tick, period, orders)
         self.loop.conclude(tick, period, trades)
@@ -135,7 +134,31 @@ def terms(resolved: ResolvedScenario) -> Terms:
 
 
 def mechanism(resolved: ResolvedScenario) -> Mechanism:
-    """The market mechanism that the scenario names, with its options."""
+    """The market mechanism that the scenario names, with its options, held to its promises."""
     market = resolved.scenario.market
     made: Mechanism = build_mechanism(market.mechanism, market.options, resolved.file.parent)
-    return made
+    return _Held(made, market.mechanism)
+
+
+class MechanismFailed(ValueError):
+    """A market mechanism raised or broke a promise that every mechanism makes; mend it."""
+
+
+class _Held:
+    """Somebody's mechanism: its clearings are checked, and it is named when they are wrong."""
+
+    def __init__(self, of: Mechanism, name: str) -> None:
+        self._of, self._name, self.Options = of, name, of.Options
+
+    def clear(self, orders: Orders) -> Clearing:
+        try:
+            clearing = self._of.clear(orders)
+            check_clearing(orders, clearing)
+        except ClearingError as broken:
+            raise self._failed("; ".join(broken.faults)) from broken
+        except Exception as fault:  # whatever a user's own file raises
+            raise self._failed(f"{type(fault).__name__}: {fault}") from fault
+        return clearing
+
+    def _failed(self, why: str) -> MechanismFailed:
+        return MechanismFailed(f"market mechanism {self._name}: {why}")
