@@ -2,13 +2,15 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from cosim.cli import app
 from cosim.run import RunOutcome, run_scenario
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -63,15 +65,14 @@ def island(tmp_path_factory: pytest.TempPathFactory) -> RunOutcome:
     return run_scenario(file, out=out, model_devices=True, report=False)
 
 
-@pytest.fixture
-def start_peerwatt(tmp_path: Path) -> Any:
+@pytest.fixture(scope="session")
+def start_peerwatt() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start the command in a process and session of its own, as a terminal does."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*words: str, command: list[str] = PEERWATT, **more: Any) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [*command, *words],
-            cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -83,6 +84,15 @@ def start_peerwatt(tmp_path: Path) -> Any:
 
     yield start
     for process in started:
-        if process.poll() is None:
+        with process:
             process.kill()
-        process.communicate()
+
+
+@pytest.fixture(scope="session")
+def run_peerwatt() -> Callable[..., Any]:
+    """Call the command in this process."""
+
+    def run(*words: str) -> Any:
+        return CliRunner().invoke(app, list(words))
+
+    return run

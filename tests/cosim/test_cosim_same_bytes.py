@@ -32,7 +32,7 @@ def test_a_second_run_in_another_process_leaves_the_same_bytes(
 ):
     # Other hashes of strings would reorder sets and so betray anything that iterates over one.
     words = ["run", str(village_file), "--out", "runs", "--no-report"]
-    process = start_peerwatt(*words, env={**os.environ, "PYTHONHASHSEED": "4711"})
+    process = start_peerwatt(*words, cwd=tmp_path, env={**os.environ, "PYTHONHASHSEED": "4711"})
     told, complaints = process.communicate(timeout=60)
     assert (process.returncode, complaints) == (0, "")
     (folder,) = (tmp_path / "runs").iterdir()
