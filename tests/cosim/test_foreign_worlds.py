@@ -156,9 +156,7 @@ def test_fleet_profiles_and_grid_work_in_a_world_written_by_hand():
         world.connect(profiles, der, "available[kW]")
         world.connect(profiles, grid, "P[MW]", "Q[MVar]")
         world.connect(der, grid, "P[MW]", "Q[MVar]")
-        world.connect(
-            grid, der, "Vm[pu]", time_shifted=1, initial_data={"Vm[pu]": np.ones(2)}
-        )
+        world.connect(grid, der, "Vm[pu]", time_shifted=1, initial_data={"Vm[pu]": np.ones(2)})
         world.connect(grid, watch, "P_boundary[MW]", "losses[MW]")
         world.run(until=SECONDS, print_progress=False)
 
