@@ -14,7 +14,7 @@ from results.reading import Record
 from results.recording import read_ticks
 from results.tables import SCHEMAS
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 TELLING = """
 import sys, time
 from pathlib import Path
