@@ -9,8 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .book import MECHANISMS, Clearing, Mechanism, Order, OrderError, Orders, Trade
+    from .book import (
+        MECHANISMS,
+        ClearedTrades,
+        Clearing,
+        Mechanism,
+        Order,
+        OrderError,
+        Orders,
+        Trade,
+    )
     from .charges import ChargeError, distance_fees, fee_cap_ticks, uniform_fees
+    from .continuous import ContinuousAuction
     from .contract import Clock, Contract, ContractError, Schedule, Segment, UnsoldOffer
     from .cover import LpdStorage
     from .huang import Huang
@@ -19,6 +29,8 @@ if TYPE_CHECKING:
     from .mcafee import McAfee
     from .meters import Meters, PeriodReading
     from .muda import Muda
+    from .order_book import BookTrades, Depth, OrderBook, OrderStatus, State
+    from .order_events import FOREVER, Events, Kind
     from .pairing import PairingError, pair_trades
     from .pay_as_bid import PayAsBid
     from .promises import ClearingError, check_clearing
@@ -29,14 +41,21 @@ if TYPE_CHECKING:
     from .vcg import VickreyClarkeGroves
 
 __all__ = [
+    "FOREVER",
     "MECHANISMS",
+    "BookTrades",
     "ChargeError",
+    "ClearedTrades",
     "Clearing",
     "ClearingError",
     "Clock",
+    "ContinuousAuction",
     "Contract",
     "ContractError",
+    "Depth",
+    "Events",
     "Huang",
+    "Kind",
     "Ledger",
     "LedgerError",
     "LpdStorage",
@@ -45,7 +64,9 @@ __all__ = [
     "Meters",
     "Muda",
     "Order",
+    "OrderBook",
     "OrderError",
+    "OrderStatus",
     "Orders",
     "PairingError",
     "PayAsBid",
@@ -53,6 +74,7 @@ __all__ = [
     "Rules",
     "Schedule",
     "Segment",
+    "State",
     "Terms",
     "TokenBook",
     "TokenError",
@@ -71,8 +93,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "book": "MECHANISMS Clearing Mechanism Order OrderError Orders Trade",
+    "book": "MECHANISMS ClearedTrades Clearing Mechanism Order OrderError Orders Trade",
     "charges": "ChargeError distance_fees fee_cap_ticks uniform_fees",
+    "continuous": "ContinuousAuction",
     "contract": "Clock Contract ContractError Schedule Segment UnsoldOffer",
     "cover": "LpdStorage",
     "huang": "Huang",
@@ -81,6 +104,8 @@ _HOMES = {
     "mcafee": "McAfee",
     "meters": "Meters PeriodReading",
     "muda": "Muda",
+    "order_book": "BookTrades Depth OrderBook OrderStatus State",
+    "order_events": "FOREVER Events Kind",
     "pairing": "PairingError pair_trades",
     "pay_as_bid": "PayAsBid",
     "promises": "ClearingError check_clearing",

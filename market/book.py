@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MECHANISMS",
+    "ClearedTrades",
     "Clearing",
     "Mechanism",
     "Order",
@@ -39,6 +40,7 @@ Side = Literal["buy", "sell"]
 #: Names a scenario may use for a mechanism, and where each is found.
 MECHANISMS: Mapping[str, str] = MappingProxyType(
     {
+        "continuous": "market.continuous:ContinuousAuction",
         "huang": "market.huang:Huang",
         "mcafee": "market.mcafee:McAfee",
         "muda": "market.muda:Muda",
@@ -281,6 +283,47 @@ _WHOLE = ("order_id", "peer_index", "price_ticks", "energy_wh", "period", "arriv
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ClearedTrades:
+    """Who trades with whom at what price, where a mechanism decides that itself; as columns.
+
+    Attributes
+    ----------
+    sell_row, buy_row : (m,) int64 array
+        Rows of the book.
+    energy_wh : (m,) int64 array
+        More than 0. [Wh]
+    price_ticks : (m,) int64 array
+        What the buyer pays and the seller gets. [µ€/Wh]
+    """
+
+    sell_row: Ints
+    buy_row: Ints
+    energy_wh: Ints
+    price_ticks: Ints
+
+    def __len__(self) -> int:
+        return self.energy_wh.size
+
+    def filled_wh(self, n_orders: int) -> Ints:
+        """Energy traded by each of the book's orders. [Wh]"""
+        return self._by_order(self.energy_wh, n_orders)
+
+    def money_ueur(self, n_orders: int) -> Ints:
+        """What each of the book's orders pays or gets, exactly. [µ€]"""
+        return self._by_order(self.energy_wh * self.price_ticks, n_orders)
+
+    def mean_price_ticks(self, n_orders: int) -> Ints:
+        """Mean price of each order, rounded down, so never beyond its limit; else 0. [µ€/Wh]"""
+        return self.money_ueur(n_orders) // np.maximum(self.filled_wh(n_orders), 1)
+
+    def _by_order(self, values: Ints, n_orders: int) -> Ints:
+        total = np.zeros(n_orders, dtype=np.int64)
+        np.add.at(total, self.sell_row, values)
+        np.add.at(total, self.buy_row, values)
+        return total
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Clearing:
     """What a mechanism decided about a book.
 
@@ -296,6 +339,9 @@ class Clearing:
         What buyers pay beyond what sellers get; the operator's, negative when it adds. [µ€]
     price_range_ticks : (int, int) or None
         The lowest and the highest price that clear the same trades, where defined. [µ€/Wh]
+    trades : ClearedTrades or None
+        Who trades with whom, where the mechanism decides it. Then an order may trade at several
+        prices: its `order_price_ticks` is the mean, rounded down, and `order_money_ueur` exact.
     """
 
     price_ticks: int | None
@@ -303,6 +349,13 @@ class Clearing:
     order_price_ticks: Ints | None = None
     surplus_ueur: int = 0
     price_range_ticks: tuple[int, int] | None = None
+    trades: ClearedTrades | None = None
+
+    def order_money_ueur(self) -> Ints:
+        """What each order pays or gets, exactly. [µ€]"""
+        if self.trades is not None:
+            return self.trades.money_ueur(self.filled_wh.size)
+        return self.prices() * self.filled_wh
 
     def prices(self) -> Ints:
         """Price of each order per Wh; meaningless for orders that trade nothing. [µ€/Wh]"""

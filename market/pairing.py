@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._kernels import transport
-from .book import Clearing, Orders, Trade
+from .book import ClearedTrades, Clearing, Orders, Trade
 
 __all__ = ["EXACT_CELLS", "PairingError", "least_fee_flow", "pair_trades"]
 
@@ -37,7 +37,8 @@ def pair_trades(clearing: Clearing, orders: Orders, fee_ticks: Ints) -> list[Tra
     -------
     list of Trade
         By seller's name, then buyer's, then the orders' turn. Every order's trades sum to what
-        it was filled, and no peer trades with itself.
+        it was filled, and no peer trades with itself. Where the clearing brings its own
+        trades: those, in their order.
 
     Raises
     ------
@@ -56,6 +57,8 @@ def pair_trades(clearing: Clearing, orders: Orders, fee_ticks: Ints) -> list[Tra
             f"the fees have shape {fee_ticks.shape}, expected one row and column for each of "
             f"{n_peers} peers"
         )
+    if clearing.trades is not None:
+        return _as_cleared(clearing.trades, orders, fee_ticks)
     turn = np.lexsort((orders.order_id, orders.arrival))
     turn = turn[clearing.filled_wh[turn] > 0]
     sells = _rows_by_peer(turn[~orders.is_buy[turn]], orders)
@@ -87,6 +90,24 @@ def pair_trades(clearing: Clearing, orders: Orders, fee_ticks: Ints) -> list[Tra
                 )
             )
     return trades
+
+
+def _as_cleared(trades: ClearedTrades, orders: Orders, fee_ticks: Ints) -> list[Trade]:
+    """Name the trades that a mechanism made itself, and add the fees of their paths."""
+    seller, buyer = orders.peer_index[trades.sell_row], orders.peer_index[trades.buy_row]
+    columns = (
+        seller,
+        buyer,
+        trades.energy_wh,
+        trades.price_ticks,
+        fee_ticks[seller, buyer],
+        orders.order_id[trades.sell_row],
+        orders.order_id[trades.buy_row],
+    )
+    return [
+        Trade(orders.peers[sells], orders.peers[buys], *numbers)
+        for sells, buys, *numbers in zip(*(column.tolist() for column in columns), strict=True)
+    ]
 
 
 def least_fee_flow(
