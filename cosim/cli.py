@@ -4,7 +4,10 @@ Nothing heavy is imported here: `--help` answers at once, and each command impor
 """
 
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -70,11 +73,12 @@ def run(
     """
     if portable:
         _make_portable()
-    from scenarios.faults import ScenarioError
-    from scenarios.gallery import tick_s
+    with _leaving_at_once():
+        from scenarios.faults import ScenarioError
+        from scenarios.gallery import tick_s
 
-    from .progress import showing
-    from .run import RunBroken, run_scenario
+        from .progress import showing
+        from .run import RunBroken, run_scenario
 
     try:
         with showing(quiet=quiet, dt_s=tick_s(scenario)) as progress:
@@ -179,6 +183,23 @@ def doctor() -> None:
         amiss |= not finding.good
     if amiss:
         raise SystemExit(BROKE)
+
+
+@contextmanager
+def _leaving_at_once() -> Iterator[None]:
+    """Let Ctrl-C leave while there is nothing to clean up yet.
+
+    Loading takes seconds, in packages that take a KeyboardInterrupt for a failed import.
+    """
+    try:
+        before = signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    except ValueError:  # not in the main thread, where nobody presses Ctrl-C
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _refuse(error: Exception) -> NoReturn:
