@@ -93,6 +93,19 @@ def test_a_run_that_is_asked_to_stop_ends_in_good_order(under_way, name):
     _is_whole(folder)
 
 
+def test_a_run_that_is_stopped_while_it_loads_leaves_nothing(
+    long_village, start_peerwatt, tmp_path
+):
+    process = start_peerwatt("run", str(long_village), "--out", str(tmp_path / "runs"))
+    loading = psutil.Process(process.pid)
+    wait_for(lambda: any("numpy" in part.path for part in loading.memory_maps()), process)
+    os.killpg(process.pid, signal.SIGINT)
+
+    assert process.communicate(timeout=PATIENCE_S) == ("", "")
+    assert process.returncode == 130
+    assert list(tmp_path.iterdir()) == []
+
+
 def _is_whole(folder):
     """An interrupted run has a closed record, all tables, and an unpassed verdict."""
     record = Record(folder)
