@@ -3,8 +3,10 @@
 mosaik's scheduler spends 100 µs and more on every step of a simulator, and looks at all others
 each time, so six boxes that step on each tick cost more than the physics in them. A bundle is
 a mosaik simulator that steps mosaik simulators: the same boxes, the same wires, the same
-order, the same bytes, and one slot in the schedule. Boxes stay ordinary mosaik simulators, and
-a world that wants a foreign one in the place of ours wires them one by one.
+order, the same bytes, and one slot in the schedule. mosaik says with every step how far a
+simulator may go before anybody can reach it; a bundle from which only events go out goes so
+far in one step, or to the first event. Boxes stay ordinary mosaik simulators, and a world that
+wants a foreign one in the place of ours wires them one by one.
 """
 
 from __future__ import annotations
@@ -48,6 +50,7 @@ class _Seat:
     delayed: list[_Link] = field(default_factory=list)
     wanted: dict[str, list[str]] = field(default_factory=dict)
     data: dict[str, dict[str, Any]] = field(default_factory=dict)
+    events: dict[str, list[str]] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -67,6 +70,7 @@ class Bundle(mosaik_api_v3.Simulator):  # type: ignore[misc]  # mosaik's API is 
         self._seats: dict[str, _Seat] = {}
         self._owner: dict[str, _Seat] = {}
         self._moved: list[_Seat] = []
+        self._now = 0
 
     def init(
         self,
@@ -75,8 +79,17 @@ class Bundle(mosaik_api_v3.Simulator):  # type: ignore[misc]  # mosaik's API is 
         *,
         boxes: Mapping[str, tuple[Box, Mapping[str, Any]]],
         wires: Sequence[Wire] = (),
+        leaping: bool = False,
     ) -> dict[str, Any]:
         """Start the boxes in their order and lay the wires between them.
+
+        Parameters
+        ----------
+        boxes : mapping of str to (Box, options)
+        wires : sequence of Wire
+        leaping : bool
+            Nothing but events passes between the bundle and the world, so that it may go on
+            within a step as far as mosaik lets it.
 
         Raises
         ------
@@ -90,7 +103,7 @@ class Bundle(mosaik_api_v3.Simulator):  # type: ignore[misc]  # mosaik's API is 
                     raise ValueError(f"box {name!r}: another box has a model {model_name!r} too")
                 self.meta["models"][model_name] = described
             self._seats[name] = _Seat(name, box)
-        self._wires = list(wires)
+        self._wires, self._leaping = list(wires), leaping
         meta: dict[str, Any] = self.meta
         return meta
 
@@ -100,6 +113,8 @@ class Bundle(mosaik_api_v3.Simulator):  # type: ignore[misc]  # mosaik's API is 
         for entity in entities:
             for one in [entity, *entity.get("children", [])]:
                 self._owner[one["eid"]] = seat
+                if events := _attributes(seat.box, one["eid"], "non-persistent"):
+                    seat.events[one["eid"]] = list(events)
         return entities
 
     def setup_done(self) -> None:
@@ -135,6 +150,23 @@ class Bundle(mosaik_api_v3.Simulator):  # type: ignore[misc]  # mosaik's API is 
 
     def step(self, time: int, inputs: Inputs, max_advance: int) -> int | None:
         self._receive(inputs)
+        upcoming = self._tick(time)
+        if self._leaping:
+            # The last of these instants may be the end of the world, which has no step.
+            while upcoming < max_advance and not self._called():
+                time = upcoming
+                upcoming = self._tick(time)
+        self._now = time
+        return None if upcoming >= NEVER else upcoming
+
+    def _called(self) -> bool:
+        """Whether a box that has just moved has an event to tell."""
+        return any(
+            seat.events and any(seat.box.get_data(seat.events).values()) for seat in self._moved
+        )
+
+    def _tick(self, time: int) -> int:
+        """Step those who are due at a time, and say when the next one is."""
         upcoming = NEVER
         moved: list[_Seat] = []
         for seat in self._seats.values():
@@ -148,7 +180,7 @@ class Bundle(mosaik_api_v3.Simulator):  # type: ignore[misc]  # mosaik's API is 
                 if link.consumer.woken:
                     upcoming = min(upcoming, time + 1)
         self._moved = moved
-        return None if upcoming >= NEVER else upcoming
+        return upcoming
 
     def _receive(self, inputs: Inputs) -> None:
         """Put what came from outside on the desks of those whom it concerns."""
@@ -178,8 +210,8 @@ class Bundle(mosaik_api_v3.Simulator):  # type: ignore[misc]  # mosaik's API is 
             _deliver(seat, link)
         seat.seconds += perf_counter() - began
 
-    def get_data(self, outputs: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
-        data: dict[str, dict[str, Any]] = {}
+    def get_data(self, outputs: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+        data: dict[str, Any] = {"time": self._now} if self._leaping else {}
         for eid, attrs in outputs.items():
             seat = self._owner[eid]
             if seat in self._moved:

@@ -41,7 +41,11 @@ def prepared(
     with mosaik.World(STARTERS, cache=False, skip_greetings=True, configure_logging=False) as world:
         entities: dict[str, dict[str, Any]] = {}
         if inside:
-            sharing = {"boxes": {name: boxes[name] for name in inside}, "wires": within}
+            sharing = {
+                "boxes": {name: boxes[name] for name in inside},
+                "wires": within,
+                "leaping": all(_events_alone(boxes, wire) for wire in across),
+            }
             bundle = world.start("Hosted", box=Bundle(), options=sharing)
         for name, (box, options) in boxes.items():
             alone = name not in inside
@@ -49,6 +53,20 @@ def prepared(
             entities[name] = _entities(started, box)
         connect(world, entities, across)
         yield lambda: _play(world, clock)
+
+
+def _events_alone(boxes: Boxes, wire: Wire) -> bool:
+    """Whether a wire carries nothing but events, from their source to whom they wake."""
+    ends = (
+        (wire.source, wire.source_eid, "non-persistent", wire.attrs.keys()),
+        (wire.target, wire.target_eid, "trigger", wire.attrs.values()),
+    )
+    for name, eid, kind, attrs in ends:
+        box, _ = boxes[name]
+        described = next((one for of, one in box.models.items() if of.lower() == eid), {})
+        if box.kind != "event-based" and not set(attrs) <= set(described.get(kind, ())):
+            return False
+    return True
 
 
 def _play(world: Any, clock: Clock) -> None:
