@@ -125,6 +125,9 @@ def run_scenario(
     except (PowerFlowDiverged, InvariantViolated, BenchError, ValueError) as fault:
         manifest.end("broken", because=str(fault))
         raise RunBroken(str(fault), folder) from fault
+    except KeyboardInterrupt:
+        manifest.end("interrupted", because="asked twice, so it stopped at once")
+        raise
     except BaseException as fault:
         manifest.end("broken", because=f"{type(fault).__name__}: {fault}")
         raise
