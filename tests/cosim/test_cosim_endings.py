@@ -40,7 +40,9 @@ def under_way(long_village, start_peerwatt):
     """Runs to be stopped, each with its folder; started together since they start slowly."""
     words = ["run", str(long_village), "--no-report", "--out"]
     outs = {name: long_village.parent / name for name in ("SIGINT", "SIGTERM", "SIGKILL")}
-    started = {name: start_peerwatt(*words, str(outs[name])) for name in ("SIGINT", "SIGTERM")}
+    started = {
+        name: start_peerwatt(*words, str(out)) for name, out in outs.items() if name != "SIGKILL"
+    }
     telling = [sys.executable, "-c", TELLING]
     started["SIGKILL"] = start_peerwatt(str(long_village), str(outs["SIGKILL"]), command=telling)
     return {name: (started[name], out) for name, out in outs.items()}
