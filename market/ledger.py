@@ -180,11 +180,16 @@ class Ledger:
         if not self._waiting:
             return
         self._db.execute("BEGIN")
-        self._db.executemany(
-            "INSERT INTO entries VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-            self._waiting,
-        )
-        self._db.execute("COMMIT")
+        try:
+            self._db.executemany(
+                "INSERT INTO entries VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                self._waiting,
+            )
+            self._db.execute("COMMIT")
+        except BaseException:  # Ctrl-C too: whoever closes the ledger commits once more
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
         self._waiting.clear()
 
     def verify(self) -> Verdict:

@@ -89,10 +89,14 @@ def ledger_verifies(record: Record) -> Verdict:
     if not path.exists():
         return Verdict(name, False, "no ledger was recorded", unit="faults")
     entries, balances = 0, dict[str, int]()
-    for entry in _entries(path):
-        entries += 1
-        if fault := _entry_fault(entry, entries, balances):
-            return Verdict(name, False, f"entry {entries}: {fault}", 1.0, 0.0, "faults")
+    try:
+        for entry in _entries(path):
+            entries += 1
+            if fault := _entry_fault(entry, entries, balances):
+                return Verdict(name, False, f"entry {entries}: {fault}", 1.0, 0.0, "faults")
+    except sqlite3.DatabaseError as error:
+        told = f"ledger.sqlite cannot be read after entry {entries}: {error}"
+        return Verdict(name, False, told, 1.0, 0.0, "faults")
     if fault := _account_fault(balances, record.rows("accounts")):
         return Verdict(name, False, fault, 1.0, 0.0, "faults")
     told = f"no fault in {entries} entries on {len(balances)} accounts"

@@ -42,7 +42,10 @@ def compliant_party_whole(record: Record) -> Verdict:
     if unread:
         told = f"contract {unread[0]['contract_id']} was not metered"
         return Verdict(name, False, told, unit="µ€")
-    flows = _flows(record)
+    try:
+        flows = _flows(record)
+    except sqlite3.DatabaseError as error:
+        return Verdict(name, False, f"ledger.sqlite cannot be read: {error}", unit="µ€")
     if flows is None:
         return Verdict(name, False, "no ledger was recorded", unit="µ€")
     called = {

@@ -248,6 +248,18 @@ def test_a_buyer_that_pays_for_its_sellers_failure_is_found(village_copy):
     assert verdict.worst.startswith(f"7 µ€ lost by buyer {buyer}, contract {number}")
 
 
+@pytest.mark.parametrize("name", ["ledger_verifies", "compliant_party_whole"])
+def test_a_ledger_that_is_no_database_any_more_fails_its_checks(village_copy, name):
+    folder = village_copy()
+    file = folder / "ledger.sqlite"
+    file.write_bytes(b"no database" + file.read_bytes()[11:])
+
+    verdict = check(folder, name)
+
+    assert not verdict.passed
+    assert "ledger.sqlite cannot be read" in verdict.worst
+
+
 def test_a_contract_in_limbo_is_named(village_copy):
     folder = village_copy()
 
