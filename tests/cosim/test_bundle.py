@@ -60,6 +60,21 @@ class Listener(Box):
         return
 
 
+class Ticker(Box):
+    """Steps on every tick, and calls out at every seventh."""
+
+    models = {"Ticker": model(["count"], events_out=["seventh"])}
+
+    def init(self, sid, time_resolution=1.0, *, trace):
+        self.trace = trace
+        return self.meta
+
+    def advance(self, time, inputs):
+        self.trace.append(time)
+        self.values["ticker"] = {"seventh": time} if time and time % 7 == 0 else {}
+        return time + 1
+
+
 def wire(source, target, attr, **more):
     """Lay a wire between two boxes of one entity each."""
     return Wire(
@@ -133,3 +148,18 @@ def test_a_wire_that_points_back_without_delay_is_refused():
 def test_two_boxes_with_one_model_name_are_refused():
     with pytest.raises(ValueError, match="another box has a model 'Source' too"):
         Bundle().init("b", boxes={n: (Source(), {"trace": []}) for n in ("first", "second")})
+
+
+def test_a_leaping_bundle_goes_on_to_its_first_event_and_no_further_than_it_may():
+    trace: list[int] = []
+    bundle = Bundle()
+    bundle.init("b", boxes={"ticker": (Ticker(), {"trace": trace})}, leaping=True)
+    bundle.create(1, "Ticker")
+    bundle.setup_done()
+
+    assert bundle.step(0, {}, 20) == 8
+    assert trace == list(range(8))
+    assert bundle.get_data({"ticker": ["seventh"]}) == {"time": 7, "ticker": {"seventh": 7}}
+    assert bundle.step(8, {}, 12) == 12
+    assert trace[-1] == 11
+    assert bundle.get_data({"ticker": ["seventh"]}) == {"time": 11, "ticker": {}}
