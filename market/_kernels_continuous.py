@@ -21,8 +21,8 @@ LIMIT, IMMEDIATE, MARKET, CANCEL, AMEND = range(5)
 KIND, ORDER_ID, PEER, SIDE, PRICE, ENERGY, TIME, EXPIRY = range(8)
 # Columns of an order's row; side is 1 for a buyer.
 ROW_PRICE, ROW_LEFT, ROW_GIVEN, ROW_PEER, ROW_SIDE, ROW_EXPIRY, ROW_TURN, ROW_STATE = range(8)
-# Columns of the log of trades; the first two are rows of orders.
-LOG_RESTING, LOG_INCOMING, LOG_ENERGY, LOG_PRICE, LOG_TIME = range(5)
+# Columns of the log of trades; what is the buyer's stands beside what is the seller's.
+LOG_SELL_ID, LOG_BUY_ID, LOG_SELLER, LOG_BUYER, LOG_ENERGY, LOG_PRICE, LOG_TIME, LOG_CAME = range(8)
 # What the book counts: rows, turns given out, trades, heap sizes of sellers and buyers, last time.
 N_ROWS, N_TURNS, N_TRADES, N_SELLS, N_BUYS, NOW = range(6)
 # States of an order, as in `order_book.State`.
@@ -57,16 +57,14 @@ def index_ids(ids: Ints, n: int, table: Ints) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _wrong(
-    event: Ints, row: int, rows: Ints, totals: Floats, n_peers: int, now: int, gate: int
-) -> int:
-    """Judge one event; `row` is the order of that number or −1. Sums grow in `totals`."""
-    kind, peer, side, energy = event[KIND], event[PEER], event[SIDE], event[ENERGY]
+def _wrong(events: Ints, i: int, row: int, rows: Ints, n_peers: int, now: int, gate: int) -> int:
+    """Judge event i by itself; `row` is the order of its number or −1."""
+    kind, peer, side, energy = events[i, KIND], events[i, PEER], events[i, SIDE], events[i, ENERGY]
     if kind < LIMIT or kind > AMEND:
         return NO_KIND
-    if event[TIME] < now:
+    if events[i, TIME] < now:
         return BACKWARDS
-    if event[TIME] >= gate:
+    if events[i, TIME] >= gate:
         return CLOSED
     if kind >= CANCEL:
         if row < 0:
@@ -85,13 +83,8 @@ def _wrong(
         return NO_SIDE
     if energy <= 0:
         return NO_ENERGY
-    if event[EXPIRY] <= event[TIME]:
+    if events[i, EXPIRY] <= events[i, TIME]:
         return STALE
-    price = 0.0 if kind == MARKET else abs(np.float64(event[PRICE]))
-    total_wh, total_ueur = totals[side, 0] + energy, totals[side, 1] + energy * price
-    if max(total_wh, total_ueur) >= _LARGEST_SUM:
-        return OVERFLOW
-    totals[side, 0], totals[side, 1] = total_wh, total_ueur
     return 0
 
 
@@ -116,7 +109,7 @@ def enter_events(
         In the order in which they happen.
     rows, ids, table, counts, totals : arrays
         The book: rows and numbers of orders, where to find a number, counters, and energy and
-        money given so far by side. [Wh], [µ€]
+        money that all orders add up to. [Wh], [µ€]
     n_peers, gate : int
         Peers are counted below the first; times must lie before the second.
     target, fault : (n,) int64 array, written
@@ -129,55 +122,79 @@ def enter_events(
         they were and fills `table` again; no order has been touched.
     """
     n_rows, now, wrong = counts[N_ROWS], counts[NOW], 0
+    wh, ueur = totals[0], totals[1]
     for i in range(events.shape[0]):
-        event = events[i]
-        at = place(event[ORDER_ID], ids, table)
+        at = place(events[i, ORDER_ID], ids, table)
         row = table[at]
-        fault[i] = _wrong(event, row, rows, totals, n_peers, now, gate)
-        wrong += fault[i] != 0
-        now = max(now, event[TIME])
-        if row < 0 and event[KIND] <= MARKET:
+        code = _wrong(events, i, row, rows, n_peers, now, gate)
+        if code == 0 and events[i, KIND] != CANCEL:
+            more_wh = np.float64(events[i, ENERGY])
+            more_ueur = more_wh * abs(np.float64(events[i, PRICE]))
+            if max(wh + more_wh, ueur + more_ueur) < _LARGEST_SUM:
+                wh, ueur = wh + more_wh, ueur + more_ueur
+            else:
+                code = OVERFLOW
+        fault[i] = code
+        wrong += code != 0
+        now = max(now, events[i, TIME])
+        if row < 0 and events[i, KIND] <= MARKET:
             row = n_rows
             n_rows += 1
-            table[at], ids[row] = row, event[ORDER_ID]
-            rows[row, ROW_PRICE] = event[PRICE]
-            rows[row, ROW_LEFT] = rows[row, ROW_GIVEN] = event[ENERGY]
-            rows[row, ROW_PEER], rows[row, ROW_SIDE] = event[PEER], event[SIDE]
-            rows[row, ROW_EXPIRY], rows[row, ROW_STATE] = event[EXPIRY], OPEN
+            table[at], ids[row] = row, events[i, ORDER_ID]
+            rows[row, ROW_PRICE] = events[i, PRICE]
+            rows[row, ROW_LEFT] = rows[row, ROW_GIVEN] = events[i, ENERGY]
+            rows[row, ROW_PEER], rows[row, ROW_SIDE] = events[i, PEER], events[i, SIDE]
+            rows[row, ROW_EXPIRY], rows[row, ROW_STATE] = events[i, EXPIRY], OPEN
         target[i] = row
     counts[N_ROWS], counts[NOW] = n_rows, now
+    totals[0], totals[1] = wh, ueur
     return wrong
 
 
 @njit(cache=True, nogil=True)
-def _push(heap: Ints, size: int, key: int, turn: int) -> None:
-    """Add what comes after everything of the same key."""
+def _push(heaps: Ints, side: int, size: int, key: int, turn: int) -> None:
+    """Add to a side's heap what comes after everything of the same key."""
     i = size
     while i > 0:
         parent = (i - 1) >> 1
-        if heap[parent, 0] <= key:
+        if heaps[side, parent, 0] <= key:
             break
-        heap[i, 0], heap[i, 1] = heap[parent, 0], heap[parent, 1]
+        heaps[side, i, 0], heaps[side, i, 1] = heaps[side, parent, 0], heaps[side, parent, 1]
         i = parent
-    heap[i, 0], heap[i, 1] = key, turn
+    heaps[side, i, 0], heaps[side, i, 1] = key, turn
 
 
 @njit(cache=True, nogil=True)
-def _pop(heap: Ints, size: int) -> None:
-    """Drop the top of a heap that has `size` entries left after it."""
-    key, turn = heap[size, 0], heap[size, 1]
+def _pop(heaps: Ints, side: int, size: int) -> None:
+    """Drop the top of a side's heap that has `size` entries left after it."""
+    key, turn = heaps[side, size, 0], heaps[side, size, 1]
     i, child = 0, 1
     while child < size:
+        first = heaps[side, child, 0]
         if child + 1 < size:
-            other = heap[child + 1, 0]
-            child += other < heap[child, 0] or (
-                other == heap[child, 0] and heap[child + 1, 1] < heap[child, 1]
-            )
-        if key < heap[child, 0] or (key == heap[child, 0] and turn < heap[child, 1]):
+            second = heaps[side, child + 1, 0]
+            sooner = heaps[side, child + 1, 1] < heaps[side, child, 1]
+            # Which child is better is a coin's throw: arithmetic, not a branch.
+            child += (second < first) | ((second == first) & sooner)
+            first = min(first, second)
+        if key < first or (key == first and turn < heaps[side, child, 1]):
             break
-        heap[i, 0], heap[i, 1] = heap[child, 0], heap[child, 1]
+        heaps[side, i, 0], heaps[side, i, 1] = first, heaps[side, child, 1]
         i, child = child, 2 * child + 1
-    heap[i, 0], heap[i, 1] = key, turn
+    heaps[side, i, 0], heaps[side, i, 1] = key, turn
+
+
+@njit(cache=True, nogil=True)
+def _note(
+    rows: Ints, ids: Ints, log: Ints, n: int, other: int, row: int, energy: int, now: int
+) -> None:
+    """Write down a trade of a resting order and the one that came."""
+    came = rows[row, ROW_SIDE]
+    log[n, LOG_SELL_ID + came], log[n, LOG_BUY_ID - came] = ids[row], ids[other]
+    log[n, LOG_SELLER + came] = rows[row, ROW_PEER]
+    log[n, LOG_BUYER - came] = rows[other, ROW_PEER]
+    log[n, LOG_ENERGY], log[n, LOG_PRICE] = energy, rows[other, ROW_PRICE]
+    log[n, LOG_TIME], log[n, LOG_CAME] = now, came
 
 
 @njit(cache=True, nogil=True)
@@ -186,64 +203,62 @@ def _take(
     limit_key: int,
     now: int,
     rows: Ints,
-    heap: Ints,
-    size: int,
+    ids: Ints,
+    heaps: Ints,
     row_of_turn: Ints,
     log: Ints,
+    size: int,
     n_trades: int,
 ) -> tuple[int, int]:
     """Trade an order against the other side, best first; give that side's size and the trades."""
-    left, peer = rows[row, ROW_LEFT], rows[row, ROW_PEER]
-    while left > 0 and size > 0 and heap[0, 0] <= limit_key:
-        turn = heap[0, 1]
+    left, peer, side = rows[row, ROW_LEFT], rows[row, ROW_PEER], 1 - rows[row, ROW_SIDE]
+    while left > 0 and size > 0 and heaps[side, 0, 0] <= limit_key:
+        turn = heaps[side, 0, 1]
         other = row_of_turn[turn]
-        resting = rows[other]
-        if resting[ROW_TURN] == turn and resting[ROW_STATE] == OPEN:
-            if resting[ROW_EXPIRY] <= now:
-                resting[ROW_STATE] = EXPIRED
-            elif resting[ROW_PEER] == peer:
-                resting[ROW_STATE] = SELF_TRADE
+        if rows[other, ROW_TURN] == turn and rows[other, ROW_STATE] == OPEN:
+            if rows[other, ROW_EXPIRY] <= now:
+                rows[other, ROW_STATE] = EXPIRED
+            elif rows[other, ROW_PEER] == peer:
+                rows[other, ROW_STATE] = SELF_TRADE
             else:
-                traded = min(left, resting[ROW_LEFT])
+                traded = min(left, rows[other, ROW_LEFT])
                 left -= traded
-                resting[ROW_LEFT] -= traded
-                log[n_trades, LOG_RESTING], log[n_trades, LOG_INCOMING] = other, row
-                log[n_trades, LOG_ENERGY], log[n_trades, LOG_TIME] = traded, now
-                log[n_trades, LOG_PRICE] = resting[ROW_PRICE]
+                rows[other, ROW_LEFT] -= traded
+                _note(rows, ids, log, n_trades, other, row, traded, now)
                 n_trades += 1
-                if resting[ROW_LEFT] > 0:
+                if rows[other, ROW_LEFT] > 0:
                     break
-                resting[ROW_STATE] = FILLED
+                rows[other, ROW_STATE] = FILLED
         size -= 1
-        _pop(heap, size)
+        _pop(heaps, side, size)
     rows[row, ROW_LEFT] = left
     return size, n_trades
 
 
 @njit(cache=True, nogil=True)
-def _amend(event: Ints, order: Ints) -> bool:
+def _amend(rows: Ints, row: int, price: int, energy: int, expiry: int) -> bool:
     """Change an open order; tell whether it has to queue again."""
-    filled = order[ROW_GIVEN] - order[ROW_LEFT]
-    again = event[PRICE] != order[ROW_PRICE] or event[ENERGY] > order[ROW_GIVEN]
-    order[ROW_PRICE], order[ROW_EXPIRY] = event[PRICE], event[EXPIRY]
-    order[ROW_GIVEN] = max(event[ENERGY], filled)
-    order[ROW_LEFT] = order[ROW_GIVEN] - filled
-    if order[ROW_LEFT] == 0:
-        order[ROW_STATE] = FILLED
-    return bool(again and order[ROW_LEFT] > 0)
+    filled = rows[row, ROW_GIVEN] - rows[row, ROW_LEFT]
+    again = price != rows[row, ROW_PRICE] or energy > rows[row, ROW_GIVEN]
+    rows[row, ROW_PRICE], rows[row, ROW_EXPIRY] = price, expiry
+    rows[row, ROW_GIVEN] = max(energy, filled)
+    rows[row, ROW_LEFT] = rows[row, ROW_GIVEN] - filled
+    if rows[row, ROW_LEFT] == 0:
+        rows[row, ROW_STATE] = FILLED
+    return bool(again and rows[row, ROW_LEFT] > 0)
 
 
 @njit(cache=True, nogil=True)
-def _change(event: Ints, order: Ints) -> bool:
+def _change(events: Ints, i: int, rows: Ints, row: int) -> bool:
     """Cancel or amend an order if it is still open; tell whether it has to queue again."""
-    if order[ROW_STATE] != OPEN:
+    if rows[row, ROW_STATE] != OPEN:
         return False
-    if order[ROW_EXPIRY] <= event[TIME]:
-        order[ROW_STATE] = EXPIRED
+    if rows[row, ROW_EXPIRY] <= events[i, TIME]:
+        rows[row, ROW_STATE] = EXPIRED
         return False
-    if event[KIND] == AMEND:
-        return _amend(event, order)
-    order[ROW_STATE] = CANCELLED
+    if events[i, KIND] == AMEND:
+        return _amend(rows, row, events[i, PRICE], events[i, ENERGY], events[i, EXPIRY])
+    rows[row, ROW_STATE] = CANCELLED
     return False
 
 
@@ -252,6 +267,7 @@ def match_events(
     events: Ints,
     target: Ints,
     rows: Ints,
+    ids: Ints,
     heaps: Ints,
     row_of_turn: Ints,
     log: Ints,
@@ -263,43 +279,42 @@ def match_events(
     ----------
     events, target : (n, 8), (n,) int64 array
         As in `enter_events`.
-    rows : (capacity, 8) int64 array
+    rows, ids : (capacity, 8), (capacity,) int64 array
     heaps : (2, capacity, 2) int64 array
         Sellers, then buyers: price (negative for buyers) and turn, the best first.
     row_of_turn : (capacity,) int64 array
         Whose turn it is: a new one whenever an order queues.
-    log : (capacity, 5) int64 array
+    log : (capacity, 8) int64 array
         Trades, appended.
     counts : (6,) int64 array
         The capacity must reach the turns given out so far plus n.
     """
     n_turns, n_trades = counts[N_TURNS], counts[N_TRADES]
     for i in range(events.shape[0]):
-        event, row = events[i], target[i]
-        kind, order = event[KIND], rows[row]
-        if kind >= CANCEL and not _change(event, order):
+        kind, row = events[i, KIND], target[i]
+        if kind >= CANCEL and not _change(events, i, rows, row):
             continue
-        side = order[ROW_SIDE]
-        key = order[ROW_PRICE] * (1 - 2 * side)
-        against = heaps[1 - side]
+        side = rows[row, ROW_SIDE]
+        key = rows[row, ROW_PRICE] * (1 - 2 * side)
         counts[N_BUYS - side], n_trades = _take(
             row,
             2**62 if kind == MARKET else -key,
-            event[TIME],
+            events[i, TIME],
             rows,
-            against,
-            counts[N_BUYS - side],
+            ids,
+            heaps,
             row_of_turn,
             log,
+            counts[N_BUYS - side],
             n_trades,
         )
-        if order[ROW_LEFT] == 0:
-            order[ROW_STATE] = FILLED
+        if rows[row, ROW_LEFT] == 0:
+            rows[row, ROW_STATE] = FILLED
         elif kind != LIMIT and kind != AMEND:
-            order[ROW_STATE] = DROPPED
+            rows[row, ROW_STATE] = DROPPED
         else:
-            order[ROW_TURN], row_of_turn[n_turns] = n_turns, row
-            _push(heaps[side], counts[N_SELLS + side], key, n_turns)
+            rows[row, ROW_TURN], row_of_turn[n_turns] = n_turns, row
+            _push(heaps, side, counts[N_SELLS + side], key, n_turns)
             counts[N_SELLS + side] += 1
             n_turns += 1
     counts[N_TURNS], counts[N_TRADES] = n_turns, n_trades

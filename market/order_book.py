@@ -128,11 +128,11 @@ class OrderBook:
             raise OrderError(["peers are named twice; give every peer its own name"])
         self._counts = np.zeros(6, dtype=np.int64)
         self._counts[k.NOW] = np.iinfo(np.int64).min
-        self._totals = np.zeros((2, 2))
+        self._totals = np.zeros(2)
         self._rows = np.empty((0, 8), dtype=np.int64)
         self._ids = self._row_of_turn = np.empty(0, dtype=np.int64)
         self._heaps = np.empty((2, 0, 2), dtype=np.int64)
-        self._log = np.empty((0, 5), dtype=np.int64)
+        self._log = np.empty((0, 8), dtype=np.int64)
         self._grow(max(capacity, 1))
 
     @property
@@ -154,15 +154,14 @@ class OrderBook:
             With every fault of every event; then nothing of the batch has happened.
         """
         n, before = len(events), self.n_trades
-        if self._counts[k.N_TURNS] + n > len(self._rows) or self._counts[k.N_ROWS] + n > len(
-            self._rows
-        ):
+        if max(self._counts[k.N_ROWS], self._counts[k.N_TURNS]) + n > len(self._rows):
             self._grow(2 * (len(self._rows) + n))
         target = self._enter(events)
         k.match_events(
             events.table,
             target,
             self._rows,
+            self._ids,
             self._heaps,
             self._row_of_turn,
             self._log,
@@ -241,20 +240,9 @@ class OrderBook:
     def trades(self, since: int = 0) -> BookTrades:
         """Give the trades from number `since` on, counted from 0."""
         log = self._log[since : self.n_trades]
-        resting, incoming = log[:, k.LOG_RESTING], log[:, k.LOG_INCOMING]
-        buyer_came = self._rows[incoming, k.ROW_SIDE] == 1
-        sell = np.where(buyer_came, resting, incoming)
-        buy = resting + incoming - sell
-        return BookTrades(
-            sell_order_id=self._ids[sell],
-            buy_order_id=self._ids[buy],
-            seller=self._rows[sell, k.ROW_PEER],
-            buyer=self._rows[buy, k.ROW_PEER],
-            energy_wh=log[:, k.LOG_ENERGY].copy(),
-            price_ticks=log[:, k.LOG_PRICE].copy(),
-            time=log[:, k.LOG_TIME].copy(),
-            buyer_came=buyer_came,
-        )
+        log.flags.writeable = False
+        *numbers, came = log.T
+        return BookTrades(*numbers, came == 1)
 
     def depth(self, *, now: int | None = None, levels: int | None = None) -> Depth:
         """Tell what stands in the book after the last event, or at a later time `now`.
@@ -330,7 +318,7 @@ class OrderBook:
         self._rows = _wider(self._rows, (capacity, 8))
         self._ids = _wider(self._ids, (capacity,))
         self._row_of_turn = _wider(self._row_of_turn, (capacity,))
-        self._log = _wider(self._log, (capacity, 5))
+        self._log = _wider(self._log, (capacity, 8))
         heaps = np.empty((2, capacity, 2), dtype=np.int64)
         heaps[:, : self._heaps.shape[1]] = self._heaps
         self._heaps = heaps

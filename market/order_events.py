@@ -133,7 +133,7 @@ _TEXTS = {
     k.BACKWARDS: "time {time} lies before an earlier event; sort events by time",
     k.CLOSED: "time {time} is not before the gate at {gate}; send it for a later period",
     k.STALE: "it expires at {expiry}, not after its time {time}; give a later expiry",
-    k.OVERFLOW: "with it one side adds up to more Wh or µ€ than int64 can sum ({largest:.3g}); "
+    k.OVERFLOW: "with it the book adds up to more Wh or µ€ than int64 can sum ({largest:.3g}); "
     "check its units",
 }
 

@@ -200,9 +200,9 @@ FAULTS = [
     (buy(5, BERT, 9, 1, kind=9), r"order 5: kind 9 is none of LIMIT \(0\), .*AMEND \(4\)"),
     (buy(5, BERT, 9, 1, time=-1), r"order 5: time -1 lies before an earlier event; sort"),
     (buy(5, BERT, 9, 1, expiry=0), r"order 5: it expires at 0, not after its time 0; give"),
-    (buy(5, BERT, 2**40, 2**30), r"order 5: with it one side adds up to more Wh or µ€ than int64"),
-    (buy(5, BERT, -(2**63), 1), r"order 5: with it one side adds up"),
-    (buy(5, BERT, 0, 2**62), r"order 5: with it one side adds up"),
+    (buy(5, BERT, 2**40, 2**30), r"order 5: with it the book adds up to more Wh or µ€ than int64"),
+    (buy(5, BERT, -(2**63), 1), r"order 5: with it the book adds up"),
+    (buy(5, BERT, 0, 2**62), r"order 5: with it the book adds up"),
 ]
 
 
