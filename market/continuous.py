@@ -99,8 +99,9 @@ def _meet(orders: Orders) -> ClearedTrades:
 
 def _turn(orders: Orders) -> NDArray[np.intp]:
     """Rows by arrival, then by number; mostly they stand so already."""
-    later, number = np.diff(orders.arrival), np.diff(orders.order_id)
-    if ((later > 0) | ((later == 0) & (number > 0))).all():
+    came, number = orders.arrival, orders.order_id
+    tied = came[1:] == came[:-1]
+    if ((came[1:] > came[:-1]) | (tied & (number[1:] > number[:-1]))).all():
         return np.arange(len(orders))
     return np.lexsort((orders.order_id, orders.arrival))
 

@@ -241,8 +241,16 @@ class OrderBook:
         """Give the trades from number `since` on, counted from 0."""
         log = self._log[since : self.n_trades]
         log.flags.writeable = False
-        *numbers, came = log.T
-        return BookTrades(*numbers, came == 1)
+        return BookTrades(
+            sell_order_id=log[:, k.LOG_SELL_ID],
+            buy_order_id=log[:, k.LOG_BUY_ID],
+            seller=log[:, k.LOG_SELLER],
+            buyer=log[:, k.LOG_BUYER],
+            energy_wh=log[:, k.LOG_ENERGY],
+            price_ticks=log[:, k.LOG_PRICE],
+            time=log[:, k.LOG_TIME],
+            buyer_came=log[:, k.LOG_CAME] == 1,
+        )
 
     def depth(self, *, now: int | None = None, levels: int | None = None) -> Depth:
         """Tell what stands in the book after the last event, or at a later time `now`.
