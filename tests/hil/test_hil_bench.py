@@ -134,7 +134,9 @@ def test_an_emulator_that_says_nothing_is_given_up():
 
 
 PARENT = """
-import sys
+import signal, sys
+# A shell that starts the tests in the background has them ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from hil.bench import EmulatedBench
 from models.inverter import InverterParams
 with EmulatedBench({"roof": InverterParams(p_rated_kw=5.0, s_kva=5.0)}) as bench:
