@@ -149,16 +149,7 @@ def boxes(
     trading = made.trading
     tick: dict[str, Any] = {}
     if made.devices:
-        tick["devices"] = (
-            DevicesSim(),
-            {
-                "devices": {peer: drivers[name] for name, peer in made.devices.items()},
-                "peers": names,
-                "clock": clock,
-                "faults": [(at, peer, "trip") for at, peer in happening["device_trip"]],
-                "log": log,
-            },
-        )
+        tick["devices"] = _devices(made, drivers, happening, log)
     tick["der"] = (
         DerSim(),
         {
@@ -206,6 +197,24 @@ def boxes(
             },
         ),
     }
+
+
+def _devices(
+    made: Plant,
+    drivers: Mapping[str, LockstepInverter],
+    happening: Mapping[str, Any],
+    log: Log,
+) -> Any:
+    return (
+        DevicesSim(),
+        {
+            "devices": {peer: drivers[name] for name, peer in made.devices.items()},
+            "peers": made.names,
+            "clock": made.clock,
+            "faults": [(at, peer, "trip") for at, peer in happening["device_trip"]],
+            "log": log,
+        },
+    )
 
 
 def _frequency(made: Plant, happening: Mapping[str, Any], log: Log) -> Any:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from market.book import Clearing, Mechanism, Orders
+from market.book import Mechanism
 
 from .box import Box, Inputs, happened, model
 from .clock import NEVER, Clock
@@ -23,14 +22,13 @@ class MarketSim(Box):
         *,
         mechanism: Mechanism,
         clock: Clock | None = None,
-        on_cleared: Callable[[int, int, Orders, Clearing], None] = lambda *_: None,
     ) -> dict[str, Any]:
-        """Take the mechanism, and who else is told of (time, period, orders, clearing).
+        """Take the mechanism.
 
         With a clock, it waits for the next gate by itself: one who waits for an event alone
         leaves an entry in mosaik's list of those who wait, at every event.
         """
-        self._mechanism, self._clock, self._on_cleared = mechanism, clock, on_cleared
+        self._mechanism, self._clock = mechanism, clock
         meta: dict[str, Any] = self.meta
         return meta
 
@@ -39,7 +37,6 @@ class MarketSim(Box):
         values.clear()
         for period, orders in happened(inputs, "market", "orders"):
             clearing = self._mechanism.clear(orders)
-            self._on_cleared(time, period, orders, clearing)
             values["cleared"] = (period, orders, clearing)
         upcoming = NEVER if self._clock is None else self._clock.next_gate(time)
         return upcoming if upcoming < NEVER else None

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pydantic import BaseModel, Field
-
 from ._merit import Merit, merit_of, refuse_unequal_lots
 from .book import Clearing, Orders
-from .trade_reduction import reduce_trade
+from .trade_reduction import TradeReduction, reduce_trade
 
 __all__ = ["McAfee"]
 
@@ -41,16 +37,9 @@ class McAfee:
     .. [1] R. P. McAfee, "A dominant strategy double auction," J. Econ. Theory, vol. 56, 1992.
     """
 
-    class Options(BaseModel, extra="forbid", frozen=True):
-        """What a scenario may say about it."""
+    Options = TradeReduction.Options
 
-        lots: Literal["any", "equal"] = Field(
-            default="any",
-            description="Which books are taken: any, or only those with one equal lot per peer, "
-            "in which nobody gains by misreporting. [-]",
-        )
-
-    def __init__(self, options: McAfee.Options | None = None) -> None:
+    def __init__(self, options: TradeReduction.Options | None = None) -> None:
         self._lots = (options or self.Options()).lots
 
     def clear(self, orders: Orders) -> Clearing:
