@@ -44,6 +44,7 @@ class TokenBook:
 
     def __init__(self) -> None:
         self._lots: dict[tuple[int, str], _Lot] = {}
+        self._ended: set[int] = set()
 
     def _lot(self, period: int, peer: str) -> _Lot:
         return self._lots.setdefault((period, peer), _Lot())
@@ -54,10 +55,15 @@ class TokenBook:
         Raises
         ------
         TokenError
-            For a negative amount.
+            For a negative amount, or for a period that has ended.
         """
         if milliwh < 0:
             raise TokenError(f"{peer}, period {period}: cannot mint {milliwh} mWh")
+        if period in self._ended:
+            raise TokenError(
+                f"{peer}: period {period} has ended; {milliwh} mWh can be promised for a later "
+                f"period only"
+            )
         self._lot(period, peer).minted += milliwh
 
     def lock(self, period: int, peer: str, milliwh: int) -> None:
@@ -69,7 +75,7 @@ class TokenBook:
             When the peer has fewer free tokens: somebody else has them already.
         """
         lot = self._lot(period, peer)
-        free = lot.minted - lot.locked
+        free = self.free_milliwh(period, peer)
         if not 0 <= milliwh <= free:
             raise TokenError(
                 f"{peer}, period {period}: {milliwh} mWh wanted, {free} of {lot.minted} mWh "
@@ -86,7 +92,7 @@ class TokenBook:
             When more is delivered than was locked and is left.
         """
         lot = self._lot(period, peer)
-        left = lot.locked - lot.burned if lot.live else 0
+        left = 0 if period in self._ended else lot.locked - lot.burned
         if not 0 <= milliwh <= left:
             raise TokenError(
                 f"{peer}, period {period}: {milliwh} mWh delivered, {left} mWh locked and live"
@@ -95,6 +101,7 @@ class TokenBook:
 
     def expire(self, period: int) -> None:
         """End a period: what was not delivered is worth nothing any more."""
+        self._ended.add(period)
         for (of_period, _), lot in self._lots.items():
             if of_period == period:
                 lot.expired += lot.live
@@ -102,7 +109,7 @@ class TokenBook:
     def free_milliwh(self, period: int, peer: str) -> int:
         """Tokens that are not yet set aside for anybody. [mWh]"""
         lot = self._lot(period, peer)
-        return lot.minted - lot.locked
+        return 0 if period in self._ended else lot.minted - lot.locked
 
     def rows(self) -> list[TokenRow]:
         """Every lot, in order of minting."""

@@ -57,6 +57,20 @@ def test_an_expired_token_does_not_burn():
         book.burn(0, "anna", 1)
 
 
+def test_nothing_is_promised_or_set_aside_for_a_period_that_has_ended():
+    book = TokenBook()
+    book.mint(0, "anna", 1000)
+    book.expire(0)
+    assert book.free_milliwh(0, "anna") == 0
+    with pytest.raises(TokenError, match="period 0 has ended; 5 mWh"):
+        book.mint(0, "anna", 5)
+    with pytest.raises(TokenError, match="0 of 1000 mWh minted are still free"):
+        book.lock(0, "anna", 1)
+    with pytest.raises(TokenError, match="period 3 has ended"):
+        book.expire(3)
+        book.mint(3, "anna", 1)
+
+
 def test_a_negative_promise_is_refused():
     with pytest.raises(TokenError, match="cannot mint -1 mWh"):
         TokenBook().mint(0, "anna", -1)
