@@ -53,6 +53,14 @@ def run(
         Path | None, typer.Option(help="Where the run folder is made, instead of results/runs.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed, instead of the file's.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="PATH=VALUE",
+            help="Set a value instead of the file's: market.mechanism=vcg, peers.mill.pv.p_kwp=20.",
+        ),
+    ] = None,
     model_devices: Annotated[
         bool, typer.Option("--model-devices", help="Play devices by models, without emulators.")
     ] = False,
@@ -76,6 +84,7 @@ def run(
     with _leaving_at_once():
         from scenarios.faults import ScenarioError
         from scenarios.gallery import tick_s
+        from scenarios.overrides import OverrideError, parse_override
 
         from .progress import showing
         from .run import RunBroken, run_scenario
@@ -86,11 +95,12 @@ def run(
                 scenario,
                 out=out,
                 seed=seed,
+                overrides=[parse_override(text) for text in set_ or ()],
                 model_devices=model_devices,
                 progress=progress,
                 report=not no_report,
             )
-    except ScenarioError as error:
+    except (ScenarioError, OverrideError) as error:
         _refuse(error)
     except KeyboardInterrupt:
         typer.echo("stopped at once; whatever a run had recorded is kept in its folder", err=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time as wall
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from results.reading import Record
 from results.tables import SCHEMAS, write_table
 from results.verdict import Verdict, write_verdict
 from scenarios.load import load_scenario
+from scenarios.overrides import Override
 from scenarios.resolve import ResolvedScenario
 
 from . import provenance, resources
@@ -85,6 +86,7 @@ def run_scenario(
     *,
     out: Path | None = None,
     seed: int | None = None,
+    overrides: Sequence[Override] = (),
     model_devices: bool = False,
     bundled: bool = True,
     progress: Progress | None = None,
@@ -100,6 +102,8 @@ def run_scenario(
         Where the run folder is made; `results/runs` by default.
     seed : int, optional
         Instead of the scenario's.
+    overrides : sequence of Override
+        Values that are set instead of the scenario's; recorded in the manifest.
     model_devices : bool
         Let models play the devices, instead of emulators reached through VISA.
     bundled : bool
@@ -115,9 +119,10 @@ def run_scenario(
     RunBroken
         Physics, a device or an invariant stopped it; the folder holds what was recorded.
     """
-    resolved = load_scenario(path, seed=seed)
+    resolved = load_scenario(path, seed=seed, overrides=overrides)
     folder = _new_folder(out or RUNS, resolved.scenario.scenario)
-    manifest = Manifest(folder, _described(resolved))
+    described = _described(resolved) | {"overrides": [str(one) for one in overrides]}
+    manifest = Manifest(folder, described)
     began = wall.perf_counter()
     run = _Run(resolved, folder, model_devices=model_devices, bundled=bundled, progress=progress)
     try:

@@ -1,7 +1,7 @@
 """Read a scenario: every fault of the file at once, or a scenario with everything drawn."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from .faults import Fault, ScenarioError, dotted
 from .faults import Path as KeyPath
 from .messages import message
 from .network import NetworkError, NetworkOutline, outline
+from .overrides import Override, applied
 from .peers import placed_loads
 from .plugins import PluginError, check_reference, known_mechanisms, mechanism_class
 from .profiles import Kind, Profile, ProfileError, ProfileSource, open_source, split
@@ -46,7 +47,9 @@ _STAND_INS: dict[str, Any] = {
 """What is put in the place of a required key that is missing or wrong, to check the rest."""
 
 
-def load_scenario(file: Path | str, *, seed: int | None = None) -> ResolvedScenario:
+def load_scenario(
+    file: Path | str, *, seed: int | None = None, overrides: Sequence[Override] = ()
+) -> ResolvedScenario:
     """Read, check and resolve a scenario.
 
     Parameters
@@ -55,6 +58,8 @@ def load_scenario(file: Path | str, *, seed: int | None = None) -> ResolvedScena
         YAML file; the files it names lie beside it.
     seed : int, optional
         Instead of the one in the file.
+    overrides : sequence of Override
+        Values that are set instead of the file's.
 
     Raises
     ------
@@ -63,7 +68,7 @@ def load_scenario(file: Path | str, *, seed: int | None = None) -> ResolvedScena
     """
     path = Path(file)
     root, faults = document.read(path)
-    checking = _Checking(path, root, faults)
+    checking = _Checking(path, applied(root, overrides, path), faults)
     scenario = checking.fields()
     if scenario is None:
         raise ScenarioError(checking.faults)
