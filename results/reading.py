@@ -28,6 +28,7 @@ class Record:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._tables: dict[str, Any] = {}
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
@@ -93,8 +94,14 @@ class Record:
         return pd.DataFrame(self.values(column), index=self.tick, columns=list(self.names(column)))
 
     def table(self, name: str) -> Any:
-        """One of the small tables, as a `pyarrow.Table`."""
-        return read_table(self.folder, name)
+        """One of the small tables, as a `pyarrow.Table`; read once."""
+        if name not in self._tables:
+            self._tables[name] = read_table(self.folder, name)
+        return self._tables[name]
+
+    def optional(self, name: str) -> list[dict[str, Any]]:
+        """Rows of a table that only some runs leave: none where it is missing."""
+        return self.rows(name) if (self.folder / f"{name}.parquet").exists() else []
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """One of the small tables as rows; integers stay integers, what is missing is None."""
@@ -126,6 +133,31 @@ class Record:
     def islanded(self) -> bool:
         """Whether the feeder ran without the grid above it."""
         return bool(self.manifest.get("islanded", False))
+
+    @cached_property
+    def market(self) -> dict[str, str]:
+        """The market's `mechanism`, its `summary`, and its `kind`: "orders" or "rule"."""
+        scenario = (self.manifest.get("resolved") or {}).get("scenario") or {}
+        named = scenario.get("market") or {} if isinstance(scenario, dict) else {}
+        kind = "rule" if self.optional("bills") else "orders"
+        known = {"mechanism": str(named.get("mechanism", "")), "summary": "", "kind": kind}
+        return known | (self.manifest.get("market") or {})
+
+    def period_begin(self, period: int) -> str:
+        """Time of day at which a delivery period begins; its number if its length is unknown."""
+        return self._period_time(period) or str(period)
+
+    def period_span(self, period: int) -> str:
+        """Say a delivery period, as in "12:00 to 12:15"; in longer runs with its day."""
+        begin, end = self._period_time(period), self._period_time(period + 1)
+        return f"{begin} to {end.split()[-1]}" if begin else f"Period {period}"
+
+    def _period_time(self, period: int) -> str:
+        length = self.manifest.get("ticks_per_period")
+        if not length:
+            return ""
+        days = self.ticks.num_rows * self.dt_s > 86_400
+        return f"{self.moment(period * length):{'%a %H:%M' if days else '%H:%M'}}"
 
     def moment(self, tick: int) -> datetime:
         """Local time at the start of a tick; without a recorded start, since 1970."""
