@@ -39,11 +39,7 @@ class Fault:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.column}: {self.message}" if self.column else self.message_at(place)
-
-    def message_at(self, place: str) -> str:
-        """Say it of a whole line or file."""
-        return f"{place}: {self.message}"
+        return ": ".join(part for part in (place, self.column, self.message) if part)
 
 
 class OrderFileError(ValueError):
@@ -132,12 +128,13 @@ class _Table:
 
         Equal cells are parsed once. Without `empty`, a cell without a value is a fault.
         """
-        seen: dict[object, Any] = {}
+        seen: dict[str, Any] = {}
         values = []
         for row, cell in enumerate(self.cells[name]):
-            if cell not in seen:
-                seen[cell] = _parsed(cell, parse, empty)
-            value = seen[cell]
+            text = "" if cell is None else str(cell).strip()
+            if text not in seen:
+                seen[text] = _parsed(text, parse, empty)
+            value = seen[text]
             if isinstance(value, _Wrong):
                 self.fault(row, name, str(value))
                 value = None
@@ -149,8 +146,7 @@ class _Wrong(ValueError):
     """What is wrong with a cell and what was expected."""
 
 
-def _parsed(cell: object, parse: Callable[[str], Any], empty: object) -> Any:
-    text = "" if cell is None else str(cell).strip()
+def _parsed(text: str, parse: Callable[[str], Any], empty: object) -> Any:
     if not text and empty is not ...:
         return empty
     try:
@@ -191,7 +187,7 @@ def _read_csv(file: Path) -> _Table:
         Fault(str(file), 1, name, "the column occurs twice; keep one of them")
         for name in sorted({name for name in names if names.count(name) > 1})
     ]
-    cells: dict[str, Sequence[object]] = {name: () for name in names}
+    cells: dict[str, Sequence[object]] = dict.fromkeys(names, ())
     cells |= dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else {}
     return _Table(str(file), lines, cells, faults)
 
