@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from .metrics import first_trip
+from .outcome import PeriodOutcome, outcomes
 from .reading import Record
+from .report_words import count, eur, join, kwh, span
 
 __all__ = ["failing_seller", "marks", "story"]
 
@@ -18,8 +20,6 @@ MARKED = {
     "black": "the feeder goes dark",
 }
 """Kinds of events that every plot marks, and what is said of them."""
-
-WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def failing_seller(record: Record) -> str | None:
@@ -60,22 +60,34 @@ def story(record: Record) -> list[str]:
 
 
 def _market(record: Record) -> str:
-    contracts = record.rows("contracts")
+    contracts, periods = record.rows("contracts"), outcomes(record)
+    if any(period.by_rule for period in periods):
+        return _shared(periods)
     if not contracts:
         return "Nothing was traded."
     energy = sum(row["energy_wh"] for row in contracts)
     sellers = {row["seller"] for row in contracts}
     buyers = {row["buyer"] for row in contracts}
-    prices = [row["price_ticks"] / 10 for row in record.rows("periods") if row["price_ticks"]]
     told = (
-        f"{_count(len(sellers), 'seller')} and {_count(len(buyers), 'buyer')} made "
-        f"{_count(len(contracts), 'contract')} over {_kwh(1000 * energy)}"
+        f"{count(len(sellers), 'seller')} and {count(len(buyers), 'buyer')} made "
+        f"{count(len(contracts), 'contract')} over {kwh(1000 * energy)}"
     )
-    if prices:
-        cheap, dear = min(prices), max(prices)
-        span = f"{cheap:.1f}" if cheap == dear else f"{cheap:.1f} to {dear:.1f}"
-        told += f", cleared at {span} ct/kWh"
+    cleared = [period.price_ticks for period in periods if period.price_ticks is not None]
+    if cleared:
+        told += f", cleared at {span(min(cleared), max(cleared))}"
+    else:
+        prices = [row["price_ticks"] for row in contracts]
+        told += f", for which buyers pay {span(min(prices), max(prices))}"
     return f"{told}."
+
+
+def _shared(periods: Sequence[PeriodOutcome]) -> str:
+    inside = sum(period.volume_wh for period in periods)
+    used = sum(period.requests_wh for period in periods)
+    return (
+        f"No contracts were made: a rule shared what the meters showed. Of the "
+        f"{kwh(1000 * used)} that members drew, {kwh(1000 * inside)} came from each other."
+    )
 
 
 def _failure(record: Record, trip: dict[str, Any], seller: str | None) -> list[str]:
@@ -109,7 +121,7 @@ def _owed(record: Record, hit: Sequence[dict[str, Any]], period: int) -> str:
     begin, end = (f"{record.moment((period + k) * length):%H:%M}" for k in (0, 1))
     buyers = len({row["buyer"] for row in hit})
     return (
-        f". For {begin} to {end} it had sold {_kwh(1000 * energy)} to {_count(buyers, 'neighbour')}"
+        f". For {begin} to {end} it had sold {kwh(1000 * energy)} to {count(buyers, 'neighbour')}"
     )
 
 
@@ -140,9 +152,9 @@ def _covered(covers: Sequence[dict[str, Any]]) -> str:
             kind = "residual" if residual else row["kind"]
             energy[kind] = energy.get(kind, 0) + row["energy_milliwh"]
             replacing |= {row["party"]} if row["kind"] == "replacement" else set()
-    names["replacement"] = f"from unsold offers of {_count(len(replacing), 'other')}"
-    parts = [f"{_kwh(milliwh)} {names[kind]}" for kind, milliwh in energy.items()]
-    return f"What was missing was covered: {_join(parts)}." if parts else ""
+    names["replacement"] = f"from unsold offers of {count(len(replacing), 'other')}"
+    parts = [f"{kwh(milliwh)} {names[kind]}" for kind, milliwh in energy.items()]
+    return f"What was missing was covered: {join(parts)}." if parts else ""
 
 
 def _voltage(record: Record, tick: int) -> str:
@@ -170,9 +182,9 @@ def _paid(record: Record, mine: Sequence[dict[str, Any]], seller: str | None) ->
     if not owed:
         return ""
     borne = sum((row["borne_fund_ueur"] or 0) + (row["borne_lpd_ueur"] or 0) for row in mine)
-    told = f"For that {seller} owed {_eur(owed)} beyond what its buyers paid anyway"
+    told = f"For that {seller} owed {eur(owed)} beyond what its buyers paid anyway"
     if borne:
-        told += f"; {_eur(owed - borne)} came from its collateral, {_eur(borne)} from others"
+        told += f"; {eur(owed - borne)} came from its collateral, {eur(borne)} from others"
     else:
         told += ", all of it from its collateral"
     checks = (record.verdict or {}).get("checks", ())
@@ -183,7 +195,7 @@ def _paid(record: Record, mine: Sequence[dict[str, Any]], seller: str | None) ->
 
 def _shortfall(record: Record) -> str:
     short = [row for row in record.rows("contracts") if row["fate"] not in ("delivered", "void")]
-    return f"Nothing tripped; {_count(len(short), 'contract')} did not go as agreed."
+    return f"Nothing tripped; {count(len(short), 'contract')} did not go as agreed."
 
 
 def _island(record: Record) -> list[str]:
@@ -205,8 +217,8 @@ def _island(record: Record) -> list[str]:
         first = record.clock(int(record.tick[int((stages > 0).argmax())]))
         energy = sum(row["shed_milliwh"] for row in record.rows("meters"))
         told.append(
-            f"{_count(int(stages.max()), 'shedding stage')} acted, the first at {first}; "
-            f"{_kwh(energy)} went unserved."
+            f"{count(int(stages.max()), 'shedding stage')} acted, the first at {first}; "
+            f"{kwh(energy)} went unserved."
         )
     return told
 
@@ -214,20 +226,3 @@ def _island(record: Record) -> list[str]:
 def _seconds(record: Record, ticks: int) -> str:
     seconds = ticks * record.dt_s
     return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
-
-
-def _kwh(milliwh: int) -> str:
-    return f"{milliwh / 1e6:.2f} kWh" if milliwh >= 100_000 else f"{milliwh / 1000:.1f} Wh"
-
-
-def _eur(ueur: int) -> str:
-    return f"{ueur / 1e6:.2f} €" if abs(ueur) >= 1_000_000 else f"{ueur / 1e4:.2f} ct"
-
-
-def _count(number: int, what: str) -> str:
-    told = WORDS[number] if number < len(WORDS) else str(number)
-    return f"{told} {what}{'' if number == 1 else 's'}"
-
-
-def _join(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
