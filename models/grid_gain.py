@@ -10,11 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csc_matrix, diags_array, hstack, vstack
-from scipy.sparse.linalg import splu
 
-from ._kernels_grid import PQ, REFERENCE
-from .grid_case import Case, Complexes, Floats, Ints
+from .grid_case import Floats, Ints
+from .grid_sensitivity import voltage_change
 
 if TYPE_CHECKING:
     from .grid import Grid
@@ -36,30 +34,15 @@ def voltage_sensitivity(grid: Grid, positions: Ints) -> tuple[Floats, Floats]:
         Change of voltage magnitude at the first bus per injection at the second.
         Zero at references, held voltages and dead buses. [p.u./kW], [p.u./kvar]
 
-    Notes
-    -----
-    Columns of the inverse of the power flow's Jacobian in polar coordinates [1]_.
-
-    References
-    ----------
-    .. [1] R. D. Zimmerman, "AC power flows, generalized OPF costs and their
-       derivatives using complex matrix notation," MATPOWER Tech. Note 2, 2010.
+    See Also
+    --------
+    models.grid_sensitivity.voltage_change : The same of the complex voltages.
     """
-    case = grid.case
-    jacobian, row_of_p, row_of_q = _jacobian(case, grid.v_node_pu)
-    solver = splu(jacobian)
-    nodes = case.node_of_bus[positions]
-    rows = np.where(nodes >= 0, row_of_q[nodes], -1)
-    per_kw = 1e-3 / case.base_mva
-    sensitivities = []
-    for row_of in (row_of_p, row_of_q):
-        inputs = np.where(nodes >= 0, row_of[nodes], -1)
-        unit = np.zeros((jacobian.shape[0], positions.size))
-        moved = np.flatnonzero(inputs >= 0)
-        unit[inputs[moved], moved] = per_kw
-        answer = solver.solve(unit)
-        sensitivities.append(np.where(rows[:, None] >= 0, answer[rows], 0.0))
-    return sensitivities[0], sensitivities[1]
+    nodes = grid.case.node_of_bus[positions]
+    v = grid.v_node_pu[nodes]
+    direction = np.where(nodes >= 0, v.conj() / np.abs(v), 0.0)[:, None]
+    by_p, by_q = ((direction * change[nodes]).real for change in voltage_change(grid, positions))
+    return by_p, by_q
 
 
 def loop_gain(grid: Grid, positions: Ints, dp_dv_kw: Floats, dq_dv_kvar: Floats) -> float:
@@ -90,23 +73,3 @@ def loop_gain(grid: Grid, positions: Ints, dp_dv_kw: Floats, dq_dv_kvar: Floats)
     dv_dp, dv_dq = voltage_sensitivity(grid, positions)
     loop = dv_dp * dp_dv_kw[None, :] + dv_dq * dq_dv_kvar[None, :]
     return float(np.abs(np.linalg.eigvals(loop)).max())
-
-
-def _jacobian(case: Case, v: Complexes) -> tuple[csc_matrix, Ints, Ints]:
-    """Jacobian of (P, Q) by (angle, magnitude), with the row of each node's P and Q."""
-    angle_nodes = np.flatnonzero(case.kind != REFERENCE)
-    magnitude_nodes = np.flatnonzero(case.kind == PQ)
-    ybus = case.ybus
-    diag_v, diag_i = diags_array(v), diags_array(ybus @ v)
-    diag_direction = diags_array(v / np.abs(v))
-    by_angle = csc_matrix(1j * diag_v @ (diag_i - ybus @ diag_v).conj())
-    by_magnitude = csc_matrix(
-        diag_v @ (ybus @ diag_direction).conj() + diag_i.conj() @ diag_direction
-    )
-    upper = hstack([by_angle[:, angle_nodes], by_magnitude[:, magnitude_nodes]], format="csr")
-    both = vstack([upper[angle_nodes].real, upper[magnitude_nodes].imag])
-    row_of_p = np.full(v.size, -1, dtype=np.int64)
-    row_of_p[angle_nodes] = np.arange(angle_nodes.size)
-    row_of_q = np.full(v.size, -1, dtype=np.int64)
-    row_of_q[magnitude_nodes] = angle_nodes.size + np.arange(magnitude_nodes.size)
-    return csc_matrix(both), row_of_p, row_of_q
