@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .bill_sharing import BillSharing
     from .book import (
         MECHANISMS,
         ClearedTrades,
@@ -19,7 +20,15 @@ if TYPE_CHECKING:
         Orders,
         Trade,
     )
-    from .charges import ChargeError, distance_fees, fee_cap_ticks, uniform_fees
+    from .charges import (
+        ChargeError,
+        Charges,
+        distance_charges,
+        node_charges,
+        ptdf_charges,
+        uniform_charges,
+        zonal_charges,
+    )
     from .continuous import ContinuousAuction
     from .contract import Clock, Contract, ContractError, Schedule, Segment, UnsoldOffer
     from .cover import LpdStorage
@@ -28,13 +37,17 @@ if TYPE_CHECKING:
     from .life import TransactionLoop
     from .mcafee import McAfee
     from .meters import Meters, PeriodReading
+    from .mid_market_rate import MidMarketRate
     from .muda import Muda
     from .order_book import BookTrades, Depth, OrderBook, OrderStatus, State
     from .order_events import FOREVER, Events, Kind
     from .pairing import PairingError, pair_trades
     from .pay_as_bid import PayAsBid
     from .promises import ClearingError, check_clearing
+    from .rule import BillingError, Bills, Rule, Tariffs, check_bills
     from .rules import Rules, Terms
+    from .status_quo import StatusQuo
+    from .supply_demand_ratio import SupplyDemandRatio
     from .tokens import TokenBook, TokenError
     from .trade_reduction import TradeReduction
     from .uniform_price import UniformPrice
@@ -43,8 +56,12 @@ if TYPE_CHECKING:
 __all__ = [
     "FOREVER",
     "MECHANISMS",
+    "BillSharing",
+    "BillingError",
+    "Bills",
     "BookTrades",
     "ChargeError",
+    "Charges",
     "ClearedTrades",
     "Clearing",
     "ClearingError",
@@ -62,6 +79,7 @@ __all__ = [
     "McAfee",
     "Mechanism",
     "Meters",
+    "MidMarketRate",
     "Muda",
     "Order",
     "OrderBook",
@@ -71,10 +89,14 @@ __all__ = [
     "PairingError",
     "PayAsBid",
     "PeriodReading",
+    "Rule",
     "Rules",
     "Schedule",
     "Segment",
     "State",
+    "StatusQuo",
+    "SupplyDemandRatio",
+    "Tariffs",
     "Terms",
     "TokenBook",
     "TokenError",
@@ -84,17 +106,24 @@ __all__ = [
     "UniformPrice",
     "UnsoldOffer",
     "VickreyClarkeGroves",
+    "check_bills",
     "check_clearing",
-    "distance_fees",
-    "fee_cap_ticks",
+    "distance_charges",
+    "node_charges",
     "pair_trades",
-    "uniform_fees",
+    "ptdf_charges",
+    "uniform_charges",
     "verify",
+    "zonal_charges",
 ]
 
 _HOMES = {
+    "bill_sharing": "BillSharing",
     "book": "MECHANISMS ClearedTrades Clearing Mechanism Order OrderError Orders Trade",
-    "charges": "ChargeError distance_fees fee_cap_ticks uniform_fees",
+    "charges": (
+        "ChargeError Charges distance_charges node_charges ptdf_charges uniform_charges "
+        "zonal_charges"
+    ),
     "continuous": "ContinuousAuction",
     "contract": "Clock Contract ContractError Schedule Segment UnsoldOffer",
     "cover": "LpdStorage",
@@ -103,13 +132,17 @@ _HOMES = {
     "life": "TransactionLoop",
     "mcafee": "McAfee",
     "meters": "Meters PeriodReading",
+    "mid_market_rate": "MidMarketRate",
     "muda": "Muda",
     "order_book": "BookTrades Depth OrderBook OrderStatus State",
     "order_events": "FOREVER Events Kind",
     "pairing": "PairingError pair_trades",
     "pay_as_bid": "PayAsBid",
     "promises": "ClearingError check_clearing",
+    "rule": "BillingError Bills Rule Tariffs check_bills",
     "rules": "Rules Terms",
+    "status_quo": "StatusQuo",
+    "supply_demand_ratio": "SupplyDemandRatio",
     "tokens": "TokenBook TokenError",
     "trade_reduction": "TradeReduction",
     "uniform_price": "UniformPrice",

@@ -88,7 +88,7 @@ def split_by_energy(net: Ints, side: int, part: int, whole: int, total: int, sha
         shift += 1
     remainder = np.empty(net.size, np.int64)
     in_bucket = np.zeros(2**_BUCKET_BITS, np.int64)
-    left, scale = total, part / whole
+    left, scale = np.int64(total), part / whole
     for i in range(net.size):
         weight = net[i] * side
         if weight > 0:
@@ -114,7 +114,7 @@ def split_by_energy(net: Ints, side: int, part: int, whole: int, total: int, sha
 
 
 @njit(cache=True, nogil=True)
-def _round_up(remainder: Ints, in_bucket: Ints, shift: int, left: int, shares: Ints) -> None:
+def _round_up(remainder: Ints, in_bucket: Ints, shift: int, left: np.int64, shares: Ints) -> None:
     """Add one to the `left` shares of largest remainder, ties to the earlier."""
     bucket = in_bucket.size - 1
     while in_bucket[bucket] < left:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -190,18 +191,33 @@ def check_bills(
         With every broken promise.
     """
     supply_and_demand_milliwh(net_milliwh, tariffs, members)
-    faults = [
-        f"{name} is {column.dtype} {column.shape}, expected int64 {net_milliwh.shape}"
-        for name, column in (
-            ("receives_ueur", np.asarray(bills.receives_ueur)),
-            ("inside_milliwh", np.asarray(bills.inside_milliwh)),
-        )
-        if column.dtype != np.int64 or column.shape != net_milliwh.shape
-    ]
+    faults = _form_faults(net_milliwh, bills)
     faults = faults or _energy_faults(net_milliwh, bills.inside_milliwh, members)
     faults = faults or _money_faults(net_milliwh, tariffs, bills)
     if faults:
         raise BillingError(faults)
+
+
+def _form_faults(net: Ints, bills: Bills) -> list[str]:
+    if not isinstance(bills, Bills):
+        return [f"share gives {type(bills).__name__}, expected Bills"]
+    columns = {"receives_ueur": bills.receives_ueur, "inside_milliwh": bills.inside_milliwh}
+    faults = [
+        f"{name} is {_form(column)}, expected int64 {net.shape}"
+        for name, column in columns.items()
+        if _form(column) != f"int64 {net.shape}"
+    ]
+    return faults + [
+        f"price {name!r} is {price}, expected a finite number; leave out what has no price"
+        for name, price in bills.prices.items()
+        if not isfinite(price)
+    ]
+
+
+def _form(column: object) -> str:
+    if isinstance(column, np.ndarray):
+        return f"{column.dtype} {column.shape}"
+    return type(column).__name__
 
 
 def _energy_faults(net: Ints, inside: Ints, members: Sequence[str] | None) -> list[str]:
