@@ -1,0 +1,173 @@
+"""One delivery period at a time: a sentence or two on each, and the table of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from .outcome import PeriodOutcome, Prices
+from .reading import Record
+from .report_words import count, ct, join, kwh, span
+
+__all__ = ["inside_prices", "left", "nothing", "period_sentence", "period_table", "spread"]
+
+Outcomes = Sequence[PeriodOutcome]
+
+
+def period_sentence(period: PeriodOutcome) -> str:
+    """Tell one period in a sentence or two."""
+    if period.by_rule:
+        told = f"{kwh(1000 * period.volume_wh)} were exchanged inside, of "
+        told += f"{kwh(1000 * period.offers_wh)} fed in and {kwh(1000 * period.requests_wh)} drawn"
+        return f"{told}{inside_prices([period])}."
+    if not period.volume_wh:
+        return nothing(period)
+    told = f"{kwh(1000 * period.volume_wh)} were traded in {count(period.trades, 'contract')}"
+    return f"{told}, {_paid(period)}. {left([period])}"
+
+
+def left(periods: Outcomes) -> str:
+    """Say what found no partner."""
+    offers = sum(period.offers_wh - period.volume_wh for period in periods)
+    requests = sum(period.requests_wh - period.volume_wh for period in periods)
+    parts = [
+        f"{kwh(1000 * energy)} {what}"
+        for energy, what in (
+            (offers, "of offers found no buyer"),
+            (requests, "of requests found no seller"),
+        )
+        if energy > 0
+    ]
+    return f"{join(parts)}." if parts else "Nothing was left over."
+
+
+def nothing(period: PeriodOutcome) -> str:
+    """Say why a period has no trade, as far as its book tells."""
+    book = period.book
+    if book is None or not (book.buy_wh.size or book.sell_wh.size):
+        return "Nobody gave an order."
+    if not book.buy_wh.size:
+        return f"{kwh(1000 * int(book.sell_wh.sum()))} were offered, and nobody asked for energy."
+    if not book.sell_wh.size:
+        return f"{kwh(1000 * int(book.buy_wh.sum()))} were asked for, and nobody offered energy."
+    bid, ask = int(book.buy_ticks[0]), int(book.sell_ticks[0])
+    best = f"the best bid was {ct(bid)} ct/kWh, the cheapest offer {ct(ask)} ct/kWh"
+    if bid < ask:
+        return f"Nobody would pay what anybody asked: {best}."
+    return f"Nothing was traded though prices met ({best}): this mechanism's rules left it out."
+
+
+def inside_prices(periods: Outcomes) -> str:
+    """Internal prices of a rule, over all periods."""
+    names = dict.fromkeys(name for period in periods for name in period.inside)
+    parts = []
+    for name in names:
+        ticks = [period.inside[name] for period in periods if name in period.inside]
+        parts.append(f"{name.replace('_', ' ')} {span(min(ticks), max(ticks))}")
+    return f", at internal prices: {join(parts)}" if parts else ""
+
+
+def spread(prices: Prices) -> str:
+    told = span(prices.lowest_ticks, prices.highest_ticks)
+    return told if prices.one else f"{told} ({ct(prices.mean_ticks)} on average)"
+
+
+def _paid(period: PeriodOutcome) -> str:
+    if period.paid is None or period.received is None:
+        return "at no recorded price"
+    if period.paid == period.received and period.paid.one:
+        return f"all at {spread(period.paid)}"
+    if period.paid == period.received:
+        return f"at {spread(period.paid)}"
+    return f"buyers paying {spread(period.paid)}, sellers getting {spread(period.received)}"
+
+
+class Column(NamedTuple):
+    """A column of numbers: what stands over it, how many decimals it has, where it comes from."""
+
+    head: str
+    digits: int
+    of: Callable[[PeriodOutcome], float | None]
+
+
+def period_table(record: Record, periods: Outcomes) -> dict[str, Any]:
+    """One row per period; columns that would say nothing are left out.
+
+    Returns
+    -------
+    dict
+        ``heads``, and ``rows`` of text, the first column a time and the others numbers.
+    """
+    rule = any(period.by_rule for period in periods)
+    columns = _rule_columns(periods) if rule else _order_columns(periods)
+    kept = [column for column in columns if any(column.of(period) for period in periods)]
+    rows = [
+        [record.period_begin(period.period), *(_cell(column, period) for column in kept)]
+        for period in periods
+    ]
+    return {"heads": ["From", *(column.head for column in kept)], "rows": rows}
+
+
+def _cell(column: Column, period: PeriodOutcome) -> str:
+    value = column.of(period)
+    return "–" if value is None else f"{value:.{column.digits}f}"
+
+
+def _order_columns(periods: Outcomes) -> list[Column]:
+    one = all(p.paid == p.received and (p.paid is None or p.paid.one) for p in periods)
+    prices = [_price_column("Price [ct/kWh]", _paid_of, "mean_ticks")]
+    if not one:
+        prices = [
+            _price_column(f"{what} {field} [ct/kWh]", of, f"{field}_ticks")
+            for what, of in (("Paid", _paid_of), ("Received", _received_of))
+            for field in ("lowest", "mean", "highest")
+        ]
+    return [
+        Column("Traded [kWh]", 3, lambda p: p.volume_wh / 1e3),
+        Column("Contracts", 0, lambda p: p.trades),
+        *prices,
+        Column("Offers left [kWh]", 3, lambda p: (p.offers_wh - p.volume_wh) / 1e3),
+        Column("Requests left [kWh]", 3, lambda p: (p.requests_wh - p.volume_wh) / 1e3),
+        Column("Operator kept [€]", 4, lambda p: p.operator_ueur / 1e6),
+        Column("Transport [€]", 4, lambda p: p.charges_ueur / 1e6),
+        Column("Subscriptions [€]", 4, lambda p: p.subscriptions_ueur / 1e6),
+        Column("Gain [€]", 4, lambda p: None if p.book is None else p.book.gain_ueur / 1e6),
+        Column("Of the possible [%]", 1, _efficiency),
+    ]
+
+
+def _paid_of(period: PeriodOutcome) -> Prices | None:
+    return period.paid
+
+
+def _received_of(period: PeriodOutcome) -> Prices | None:
+    return period.received
+
+
+def _price_column(head: str, of: Callable[[PeriodOutcome], Prices | None], field: str) -> Column:
+    return Column(head, 1, lambda p: None if (got := of(p)) is None else getattr(got, field) / 10)
+
+
+def _efficiency(period: PeriodOutcome) -> float | None:
+    book = period.book
+    if book is None or not book.possible_ueur:
+        return None
+    return 100 * book.gain_ueur / book.possible_ueur
+
+
+def _rule_columns(periods: Outcomes) -> list[Column]:
+    names = dict.fromkeys(name for period in periods for name in period.inside)
+    return [
+        Column("Fed in [kWh]", 3, lambda p: p.offers_wh / 1e3),
+        Column("Drawn [kWh]", 3, lambda p: p.requests_wh / 1e3),
+        Column("Met inside [kWh]", 3, lambda p: p.volume_wh / 1e3),
+        *(_inside_column(name) for name in names),
+        Column("Supplier paid [€]", 4, lambda p: (p.supplier_ueur or 0) / 1e6),
+    ]
+
+
+def _inside_column(name: str) -> Column:
+    def price(period: PeriodOutcome) -> float | None:
+        return period.inside[name] / 10 if name in period.inside else None
+
+    return Column(f"{name.replace('_', ' ').capitalize()} [ct/kWh]", 1, price)
