@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from .charges import Charges
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -27,6 +30,11 @@ def as_given(values: list[Any]) -> NDArray[Any]:
     column = np.empty(len(values), dtype=object)
     column[:] = values
     return column
+
+
+def own_column(values: ArrayLike) -> NDArray[Any]:
+    """Copy an extra column; a list is taken value by value, for a value may be a sequence."""
+    return np.array(values) if isinstance(values, np.ndarray) else as_given(list(values))  # type: ignore[arg-type]
 
 
 def shape_faults(columns: Mapping[str, NDArray[Any]], n: int) -> list[str]:
@@ -116,6 +124,21 @@ def _overflow_faults(whole: Mapping[str, Ints], is_buy: Bools) -> list[str]:
                     f"{total:.3g} {unit}, more than int64 can sum ({LARGEST_SUM:.3g}); this order "
                     f"is its largest: check its units"
                 )
+    return faults
+
+
+def charge_faults(charges: Charges, energy_wh: Ints, n_peers: int) -> list[str]:
+    """Judge whether charges fit the peers of a book, and their sums int64."""
+    faults = []
+    if charges.place.size != n_peers:
+        faults.append(
+            f"the charges know the places of {charges.place.size} peers, the book has {n_peers}"
+        )
+    if float(np.abs(energy_wh * 1.0).sum()) * charges.cap_ticks >= LARGEST_SUM:
+        faults.append(
+            f"a fee of {charges.cap_ticks} ticks on all the book's energy is more µ€ than int64 "
+            f"can sum ({LARGEST_SUM:.3g}); check its unit"
+        )
     return faults
 
 

@@ -1,22 +1,15 @@
-"""The market's vocabulary: an order, a book of orders, what clearing it gives, and the mechanism
-that clears it.
-
-A price tick is 1 µ€/Wh and energy is whole Wh, so a payment is an exact integer of µ€. A book is
-a sequence of orders to whoever reads it and a table of columns to whoever computes with it.
-"""
+"""The market's vocabulary beyond orders: what clearing a book gives, and what clears it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, overload, runtime_checkable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from . import _faults
+from .known import MECHANISMS
+from .orders import Order, OrderError, Orders, Side
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -34,252 +27,6 @@ __all__ = [
 ]
 
 Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-Side = Literal["buy", "sell"]
-
-#: Names a scenario may use for a mechanism, and where each is found.
-MECHANISMS: Mapping[str, str] = MappingProxyType(
-    {
-        "continuous": "market.continuous:ContinuousAuction",
-        "huang": "market.huang:Huang",
-        "mcafee": "market.mcafee:McAfee",
-        "muda": "market.muda:Muda",
-        "pay_as_bid": "market.pay_as_bid:PayAsBid",
-        "trade_reduction": "market.trade_reduction:TradeReduction",
-        "uniform_price": "market.uniform_price:UniformPrice",
-        "vcg": "market.vcg:VickreyClarkeGroves",
-    }
-)
-
-
-class OrderError(ValueError):
-    """Orders that no mechanism can clear; mend or drop the ones named.
-
-    Attributes
-    ----------
-    faults : tuple of str
-        Everything that was wrong, one line each.
-    """
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = tuple(faults)
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A wish to buy or sell energy in one delivery period.
-
-    Attributes
-    ----------
-    order_id : int
-        Unique in its book.
-    peer : str
-        Who gives the order.
-    side : {"buy", "sell"}
-    price_ticks : int
-        The most a buyer pays or the least a seller takes. [µ€/Wh]
-    energy_wh : int
-        At most this much is traded. [Wh]
-    period : int
-        Delivery period it is for.
-    arrival : int
-        When it came, in any unit that grows; earlier wins among equal prices, then the smaller
-        ``order_id``.
-    attributes : mapping
-        What a mechanism beyond price and energy wants to know (quality, partner, ...).
-    """
-
-    order_id: int
-    peer: str
-    side: Side
-    price_ticks: int
-    energy_wh: int
-    period: int = 0
-    arrival: int = 0
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Orders(Sequence[Order]):
-    """A book: orders as rows of int64 columns, immutable and valid once built.
-
-    Parameters
-    ----------
-    peers : sequence of str
-        The peers that ``peer_index`` counts in.
-    peer_index, price_ticks, energy_wh : (n,) array of whole numbers
-        As in `Order`. [-], [µ€/Wh], [Wh]
-    is_buy : (n,) array of bool
-    order_id : (n,) array of whole numbers, optional
-        Defaults to 0 … n−1.
-    period, arrival : whole number or (n,) array of them, optional
-    attributes : mapping of name to (n,) array, optional
-        Extra columns for mechanisms that want them.
-
-    Raises
-    ------
-    OrderError
-        With every fault of every order.
-    """
-
-    def __init__(
-        self,
-        *,
-        peers: Sequence[str],
-        peer_index: ArrayLike,
-        is_buy: ArrayLike,
-        price_ticks: ArrayLike,
-        energy_wh: ArrayLike,
-        order_id: ArrayLike | None = None,
-        period: ArrayLike = 0,
-        arrival: ArrayLike = 0,
-        attributes: Mapping[str, ArrayLike] | None = None,
-    ) -> None:
-        n = np.size(np.asarray(peer_index))
-        given: dict[str, ArrayLike] = {
-            "order_id": np.arange(n) if order_id is None else order_id,
-            "peer_index": peer_index,
-            "price_ticks": price_ticks,
-            "energy_wh": energy_wh,
-            "period": period if np.ndim(period) else np.full(n, period),
-            "arrival": arrival if np.ndim(arrival) else np.full(n, arrival),
-        }
-        columns = {name: np.asarray(column) for name, column in given.items()}
-        extra = {name: np.array(column) for name, column in (attributes or {}).items()}
-        faults = _faults.shape_faults({**columns, **extra}, n)
-        if faults:
-            raise OrderError(faults)
-        names = tuple(peers)
-        whole = _faults.whole_columns(columns, faults)
-        buys = _faults.side_column(is_buy, n, faults)
-        faults += _faults.book_faults(whole, buys, names)
-        if faults:
-            raise OrderError(faults)
-        self._fill(names, whole, buys, extra)
-
-    def _fill(
-        self,
-        peers: tuple[str, ...],
-        whole: Mapping[str, Ints],
-        is_buy: Bools,
-        attributes: Mapping[str, NDArray[Any]],
-    ) -> None:
-        for column in (*whole.values(), is_buy, *attributes.values()):
-            column.flags.writeable = False
-        self.peers = peers
-        self.order_id = whole["order_id"]
-        self.peer_index = whole["peer_index"]
-        self.price_ticks = whole["price_ticks"]
-        self.energy_wh = whole["energy_wh"]
-        self.period = whole["period"]
-        self.arrival = whole["arrival"]
-        self.is_buy = is_buy
-        self.attributes = MappingProxyType(dict(attributes))
-
-    @classmethod
-    def of(cls, orders: Iterable[Order], peers: Sequence[str] | None = None) -> Orders:
-        """Build a book from single orders; `peers` defaults to their names, sorted.
-
-        Raises
-        ------
-        OrderError
-            With every fault of every order.
-        """
-        rows = list(orders)
-        names = tuple(sorted({str(row.peer) for row in rows})) if peers is None else tuple(peers)
-        position = {name: i for i, name in enumerate(names)}
-        faults = [
-            _faults.side_fault(row.order_id, row.peer, row.side)
-            for row in rows
-            if row.side not in ("buy", "sell")
-        ]
-        faults += [
-            _faults.peer_fault(row.order_id, row.peer, names)
-            for row in rows
-            if row.peer not in position
-        ]
-        extra = {name: None for row in rows for name in row.attributes}
-        try:
-            book = cls(
-                peers=names,
-                order_id=_faults.as_given([row.order_id for row in rows]),
-                peer_index=[position.get(row.peer, 0) for row in rows],
-                is_buy=[row.side == "buy" for row in rows],
-                price_ticks=_faults.as_given([row.price_ticks for row in rows]),
-                energy_wh=_faults.as_given([row.energy_wh for row in rows]),
-                period=_faults.as_given([row.period for row in rows]),
-                arrival=_faults.as_given([row.arrival for row in rows]),
-                attributes={
-                    name: _faults.as_given([row.attributes.get(name) for row in rows])
-                    for name in extra
-                },
-            )
-        except OrderError as error:
-            raise OrderError([*faults, *error.faults]) from None
-        if faults:
-            raise OrderError(faults)
-        return book
-
-    def __len__(self) -> int:
-        return self.order_id.size
-
-    @overload
-    def __getitem__(self, index: int) -> Order: ...
-    @overload
-    def __getitem__(self, index: slice) -> Orders: ...
-    def __getitem__(self, index: int | slice) -> Order | Orders:
-        if isinstance(index, slice):
-            return self.take(np.arange(len(self))[index])
-        return Order(
-            order_id=int(self.order_id[index]),
-            peer=self.peers[self.peer_index[index]],
-            side="buy" if self.is_buy[index] else "sell",
-            price_ticks=int(self.price_ticks[index]),
-            energy_wh=int(self.energy_wh[index]),
-            period=int(self.period[index]),
-            arrival=int(self.arrival[index]),
-            attributes={name: column[index] for name, column in self.attributes.items()},
-        )
-
-    def __iter__(self) -> Iterator[Order]:
-        return (self[i] for i in range(len(self)))
-
-    def __repr__(self) -> str:
-        buys = int(self.is_buy.sum())
-        return f"Orders({buys} buy, {len(self) - buys} sell, {len(self.peers)} peers)"
-
-    def take(self, rows: ArrayLike) -> Orders:
-        """Give the book of these rows (positions or a mask), in this order."""
-        index = np.asarray(rows)
-        if index.dtype != np.bool_:
-            index = index.astype(np.int64)
-        book = object.__new__(Orders)
-        whole = {name: getattr(self, name)[index] for name in _WHOLE}
-        extra = {name: column[index] for name, column in self.attributes.items()}
-        book._fill(self.peers, whole, self.is_buy[index], extra)
-        if np.unique(book.order_id).size != len(book):
-            raise OrderError(["a row was taken twice; take every order at most once"])
-        return book
-
-    def for_period(self, period: int) -> Orders:
-        """Give the book of the orders for one delivery period."""
-        return self.take(self.period == period)
-
-    @cached_property
-    def periods(self) -> tuple[int, ...]:
-        """The delivery periods that occur, ascending."""
-        if len(self) and (self.period == self.period[0]).all():
-            return (int(self.period[0]),)
-        return tuple(np.unique(self.period).tolist())
-
-    @cached_property
-    def side_wh(self) -> tuple[int, int]:
-        """Energy asked for by buyers and offered by sellers. [Wh]"""
-        total, bought = int(self.energy_wh.sum()), int(self.energy_wh[self.is_buy].sum())
-        return bought, total - bought
-
-
-_WHOLE = ("order_id", "peer_index", "price_ticks", "energy_wh", "period", "arrival")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -293,33 +40,57 @@ class ClearedTrades:
     energy_wh : (m,) int64 array
         More than 0. [Wh]
     price_ticks : (m,) int64 array
-        What the buyer pays and the seller gets. [µ€/Wh]
+        What the buyer pays, without fee. [µ€/Wh]
+    receipt_ticks : (m,) int64 array or None
+        What the seller gets where the mechanism keeps or adds a difference; None: the same.
+        [µ€/Wh]
+    fee_ticks : (m,) int64 array or None
+        What the buyer pays the grid's owner on top, where the mechanism has taken the book's
+        charges into account; None: it has not, and the fee comes later. [µ€/Wh]
     """
 
     sell_row: Ints
     buy_row: Ints
     energy_wh: Ints
     price_ticks: Ints
+    receipt_ticks: Ints | None = None
+    fee_ticks: Ints | None = None
 
     def __len__(self) -> int:
         return self.energy_wh.size
 
+    @property
+    def received_ticks(self) -> Ints:
+        """What each seller gets. [µ€/Wh]"""
+        return self.price_ticks if self.receipt_ticks is None else self.receipt_ticks
+
+    @property
+    def paid_ticks(self) -> Ints:
+        """What each buyer pays, with a fee that the mechanism has taken into account. [µ€/Wh]"""
+        return self.price_ticks if self.fee_ticks is None else self.price_ticks + self.fee_ticks
+
+    @property
+    def fees_ueur(self) -> int:
+        """What of the buyers' money is the grid owner's. [µ€]"""
+        return 0 if self.fee_ticks is None else int(self.fee_ticks @ self.energy_wh)
+
     def filled_wh(self, n_orders: int) -> Ints:
         """Energy traded by each of the book's orders. [Wh]"""
-        return self._by_order(self.energy_wh, n_orders)
+        return self._by_order(self.energy_wh, self.energy_wh, n_orders)
 
     def money_ueur(self, n_orders: int) -> Ints:
         """What each of the book's orders pays or gets, exactly. [µ€]"""
-        return self._by_order(self.energy_wh * self.price_ticks, n_orders)
+        sold, bought = self.received_ticks * self.energy_wh, self.paid_ticks * self.energy_wh
+        return self._by_order(sold, bought, n_orders)
 
     def mean_price_ticks(self, n_orders: int) -> Ints:
         """Mean price of each order, rounded down, so never beyond its limit; else 0. [µ€/Wh]"""
         return self.money_ueur(n_orders) // np.maximum(self.filled_wh(n_orders), 1)
 
-    def _by_order(self, values: Ints, n_orders: int) -> Ints:
+    def _by_order(self, sold: Ints, bought: Ints, n_orders: int) -> Ints:
         total = np.zeros(n_orders, dtype=np.int64)
-        np.add.at(total, self.sell_row, values)
-        np.add.at(total, self.buy_row, values)
+        np.add.at(total, self.sell_row, sold)
+        np.add.at(total, self.buy_row, bought)
         return total
 
 
@@ -330,18 +101,29 @@ class Clearing:
     Attributes
     ----------
     price_ticks : int or None
-        The one price of all trades; None when nothing trades or prices differ. [µ€/Wh]
+        The one price of all trades, before fees; None when nothing trades or prices differ.
+        [µ€/Wh]
     filled_wh : (n,) int64 array
         Energy traded by each order of the book. [Wh]
     order_price_ticks : (n,) int64 array or None
         What each order pays or receives per Wh, where there is not one price. [µ€/Wh]
     surplus_ueur : int
-        What buyers pay beyond what sellers get; the operator's, negative when it adds. [µ€]
+        What buyers pay beyond what sellers get and fees in the clearing; the operator's, negative
+        when it adds. [µ€]
     price_range_ticks : (int, int) or None
         The lowest and the highest price that clear the same trades, where defined. [µ€/Wh]
     trades : ClearedTrades or None
         Who trades with whom, where the mechanism decides it. Then an order may trade at several
         prices: its `order_price_ticks` is the mean, rounded down, and `order_money_ueur` exact.
+    dearer_wh : (n,) int64 array or None
+        How much of an order's energy trades one tick above its `order_price_ticks`, where its
+        money is not a whole number of ticks per Wh. [Wh]
+    fee_ticks : (n,) int64 array or None
+        Fees per node in the clearing: what of a buyer's `order_price_ticks` is its exit fee, and
+        what has been taken from a seller's as its entry fee. [µ€/Wh]
+    subscriptions_ueur : (n_peers,) int64 array or None
+        What each peer owes the operator in this period, whatever it trades; beside the surplus.
+        [µ€]
     """
 
     price_ticks: int | None
@@ -350,12 +132,23 @@ class Clearing:
     surplus_ueur: int = 0
     price_range_ticks: tuple[int, int] | None = None
     trades: ClearedTrades | None = None
+    dearer_wh: Ints | None = None
+    fee_ticks: Ints | None = None
+    subscriptions_ueur: Ints | None = None
 
     def order_money_ueur(self) -> Ints:
-        """What each order pays or gets, exactly. [µ€]"""
+        """What each order pays or gets, exactly, fees in the clearing included. [µ€]"""
         if self.trades is not None:
             return self.trades.money_ueur(self.filled_wh.size)
-        return self.prices() * self.filled_wh
+        money: Ints = self.prices() * self.filled_wh
+        return money if self.dearer_wh is None else money + self.dearer_wh
+
+    @property
+    def fees_ueur(self) -> int:
+        """What of the orders' money is the grid owner's. [µ€]"""
+        if self.trades is not None:
+            return self.trades.fees_ueur
+        return 0 if self.fee_ticks is None else int(self.fee_ticks @ self.filled_wh)
 
     def prices(self) -> Ints:
         """Price of each order per Wh; meaningless for orders that trade nothing. [µ€/Wh]"""

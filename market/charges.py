@@ -1,7 +1,8 @@
-"""Network charges: what a trade pays the grid's owner per Wh, by who trades with whom.
+"""Network charges: what a trade pays the grid's owner per Wh, by where its two ends are.
 
-A charge is a matrix ``fee_ticks[seller, buyer]`` in µ€/Wh. *Road pricing* by electrical distance
-is the exogenous charge of [1]_.
+A charge goes by the places (buses, zones) of seller and buyer, so that ten thousand peers at a
+hundred buses need a table of a hundred rows. *Road pricing* by electrical distance and zonal
+charges are the exogenous charges of [1]_.
 
 References
 ----------
@@ -12,17 +13,27 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["ChargeError", "distance_fees", "fee_cap_ticks", "uniform_fees"]
+__all__ = [
+    "ChargeError",
+    "Charges",
+    "distance_charges",
+    "node_charges",
+    "ptdf_charges",
+    "uniform_charges",
+    "zonal_charges",
+]
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 class ChargeError(ValueError):
-    """Distances or rates from which no charge can be made; mend them.
+    """Places, distances or rates from which no charge can be made; mend them.
 
     Attributes
     ----------
@@ -35,28 +46,112 @@ class ChargeError(ValueError):
         self.faults = tuple(faults)
 
 
-def uniform_fees(n_peers: int, fee_ticks: int) -> Ints:
-    """Charge every trade between two peers the same, whatever the path.
+@dataclass(frozen=True, slots=True, eq=False)
+class Charges:
+    """What a trade is charged per Wh, by the places of its seller and its buyer.
+
+    Attributes
+    ----------
+    fee_ticks : (n_places, n_places) int64 array
+        From the seller's place to the buyer's, 0 or more. [µ€/Wh]
+    place : (n_peers,) int64 array
+        Position of each peer's place.
+    entry_ticks, exit_ticks : (n_places,) int64 array or None
+        Where the charge is made per node: the seller's and the buyer's part, of which
+        ``fee_ticks`` is then the sum. [µ€/Wh]
+
+    Raises
+    ------
+    ChargeError
+        With every fault.
+    """
+
+    fee_ticks: Ints
+    place: Ints
+    entry_ticks: Ints | None = None
+    exit_ticks: Ints | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("fee_ticks", "place", "entry_ticks", "exit_ticks"):
+            if (given := getattr(self, name)) is not None:
+                column = np.array(given)
+                column.flags.writeable = False
+                object.__setattr__(self, name, column)
+        faults = _shape_faults(self) or [
+            *_place_faults(self.place, self.fee_ticks.shape[0]),
+            *_table_faults(self.fee_ticks),
+            *_node_faults(self),
+        ]
+        if faults:
+            raise ChargeError(faults)
+
+    @property
+    def cap_ticks(self) -> int:
+        """The most that any trade can be charged. [µ€/Wh]
+
+        Who bids its value minus this never loses where the charge comes on top of the price: the
+        buyer pays it but learns its seller only after the clearing.
+        """
+        return int(self.fee_ticks.max(initial=0)) if self.place.size > 1 else 0
+
+    def between(self, seller: ArrayLike, buyer: ArrayLike) -> Ints:
+        """Fee of trades between peers, by position; arrays broadcast. [µ€/Wh]"""
+        sells, buys = np.asarray(seller), np.asarray(buyer)
+        fees: Ints = self.fee_ticks[self.place[sells], self.place[buys]]
+        return np.where(sells != buys, fees, 0)
+
+    def matrix(self) -> Ints:
+        """Fee of every pair of peers, (n_peers, n_peers), zero on the diagonal. [µ€/Wh]"""
+        everybody = np.arange(self.place.size)
+        return self.between(everybody[:, None], everybody)
+
+
+def uniform_charges(n_peers: int, fee_ticks: int) -> Charges:
+    """Charge every trade the same, whatever the path. [µ€/Wh]"""
+    return Charges(np.full((1, 1), fee_ticks), np.zeros(n_peers, dtype=np.int64))
+
+
+def zonal_charges(
+    zone_of_peer: Sequence[str] | ArrayLike,
+    within_ticks: ArrayLike,
+    between_ticks: ArrayLike,
+) -> Charges:
+    """Charge by zones: one fee inside a zone, another from zone to zone.
 
     Parameters
     ----------
-    n_peers : int
-    fee_ticks : int
-        [µ€/Wh]
+    zone_of_peer : (n_peers,) sequence of str or int
+        Names of zones, or their positions where `between_ticks` is a matrix.
+    within_ticks : int or (n_zones,) int array
+        Inside each zone. [µ€/Wh]
+    between_ticks : int or (n_zones, n_zones) int array
+        From the seller's zone to the buyer's; a matrix' diagonal is not looked at. [µ€/Wh]
 
-    Returns
-    -------
-    (n_peers, n_peers) int64 array
-        Zero on the diagonal. [µ€/Wh]
+    Raises
+    ------
+    ChargeError
+        With every fault.
     """
-    if fee_ticks < 0:
-        raise ChargeError([f"a fee of {fee_ticks} ticks is negative; expected 0 or more"])
-    fees = np.full((n_peers, n_peers), fee_ticks, dtype=np.int64)
-    np.fill_diagonal(fees, 0)
-    return fees
+    between = np.asarray(between_ticks)
+    if between.ndim:
+        zones, place = between.shape[0], np.asarray(zone_of_peer)
+    else:
+        names, place = np.unique(np.asarray(zone_of_peer), return_inverse=True)
+        zones = names.size
+    fees = np.array(between) if between.ndim else np.full((zones, zones), between)
+    within = np.asarray(within_ticks)
+    if within.shape not in ((), (zones,)) or fees.ndim != 2:
+        raise ChargeError(
+            [
+                f"fees within zones have shape {within.shape}, between zones {fees.shape}; "
+                f"expected one or ({zones},), and one or ({zones}, {zones})"
+            ]
+        )
+    np.fill_diagonal(fees, within)
+    return Charges(fees, place)
 
 
-def distance_fees(
+def distance_charges(
     distance_ohm: ArrayLike,
     peer_bus: ArrayLike,
     *,
@@ -64,7 +159,7 @@ def distance_fees(
     minimum_ticks: int = 0,
     cap_ticks: int | None = None,
     free_within_bus: bool = True,
-) -> Ints:
+) -> Charges:
     """Charge a trade by the electrical distance between its two ends.
 
     Parameters
@@ -80,46 +175,158 @@ def distance_fees(
     free_within_bus : bool
         Peers at one bus trade free of charge, instead of for the minimum.
 
-    Returns
-    -------
-    (n_peers, n_peers) int64 array
-        Zero on the diagonal. [µ€/Wh]
-
     Raises
     ------
     ChargeError
         With every fault.
     """
-    distance = np.asarray(distance_ohm, dtype=np.float64)
-    bus = np.asarray(peer_bus, dtype=np.int64)
-    faults = _rate_faults(ticks_per_ohm, minimum_ticks, cap_ticks)
-    faults += _distance_faults(distance, bus, capped=cap_ticks is not None)
+    distance, bus = np.asarray(distance_ohm, np.float64), np.asarray(peer_bus, np.int64)
+    faults = _rate_faults("ohm", ticks_per_ohm, minimum_ticks, cap_ticks)
+    faults += _distance_faults(distance, capped=cap_ticks is not None)
+    faults += _place_faults(bus, len(distance))
     if faults:
         raise ChargeError(faults)
-    between: NDArray[np.float64] = distance[np.ix_(bus, bus)]
-    most = np.inf if cap_ticks is None else cap_ticks
     with np.errstate(invalid="ignore"):  # a rate of 0 over an infinite distance
-        fees = np.nan_to_num(np.floor(between * ticks_per_ohm + 0.5), nan=most, posinf=most)
-    whole: Ints = np.clip(fees, minimum_ticks, most).astype(np.int64)
+        fees = _whole_ticks(distance * ticks_per_ohm, minimum_ticks, cap_ticks)
     if free_within_bus:
-        whole[bus[:, None] == bus[None, :]] = 0
-    np.fill_diagonal(whole, 0)
+        np.fill_diagonal(fees, 0)
+    return Charges(fees, bus)
+
+
+def ptdf_charges(
+    ptdf: ArrayLike,
+    peer_bus: ArrayLike,
+    *,
+    ticks_per_line: ArrayLike,
+    minimum_ticks: int = 0,
+    cap_ticks: int | None = None,
+) -> Charges:
+    """Charge a trade by the lines that it loads, as power transfer distribution factors say.
+
+    The fee from s to b is ``Σ_l |PTDF_l,s − PTDF_l,b| · rate_l``: every line is paid for the part
+    of the trade that flows over it, in either direction; peers at one bus load none. This is the
+    power transfer distance among the charges of [1]_ (its equation unverified here).
+
+    Parameters
+    ----------
+    ptdf : (n_line, n_bus) float array
+        Flow over a line per injection at a bus, against any one reference. [-]
+    peer_bus : (n_peers,) int array
+        Position of each peer's bus.
+    ticks_per_line : float or (n_line,) float array
+        Rate of each line. [µ€/Wh]
+    minimum_ticks, cap_ticks : int, optional
+        Least and greatest charge between buses. [µ€/Wh]
+
+    Raises
+    ------
+    ChargeError
+        With every fault.
+
+    References
+    ----------
+    .. [1] T. Baroche, P. Pinson, R. Le Goff Latimier and H. Ben Ahmed, "Exogenous cost allocation
+       in peer-to-peer electricity markets," IEEE Trans. Power Syst., vol. 34, 2019.
+    """
+    factors, given = np.asarray(ptdf, dtype=np.float64), np.asarray(ticks_per_line, np.float64)
+    if factors.ndim != 2 or given.shape not in ((), (factors.shape[0],)):
+        raise ChargeError(
+            [
+                f"factors have shape {factors.shape} and rates {given.shape}; expected one row per "
+                f"line and column per bus, and one rate or one per line"
+            ]
+        )
+    rates, bus = np.broadcast_to(given, factors.shape[:1]), np.asarray(peer_bus, np.int64)
+    faults = _rate_faults("line", 0.0, minimum_ticks, cap_ticks)
+    for i, rate in enumerate(rates.tolist()):
+        faults += [f"line {i}: {fault}" for fault in _rate_faults("line", rate, 0, None)]
+    faults += _place_faults(bus, factors.shape[1])
+    if not np.isfinite(factors).all():
+        faults.append("a factor is not a number; leave out what is not connected")
+    if faults:
+        raise ChargeError(faults)
+    paid = [rates @ np.abs(factors - bus_factors[:, None]) for bus_factors in factors.T]
+    fees = _whole_ticks(np.array(paid), minimum_ticks, cap_ticks)
+    np.fill_diagonal(fees, 0)
+    return Charges(fees, bus)
+
+
+def node_charges(charges: Charges) -> Charges:
+    """Split charges per pair into an entry fee for sellers and an exit fee for buyers.
+
+    A place's entry fee is half of what its peers would pay on average to sell to everybody else,
+    its exit fee half of the average to buy from everybody else, both rounded half up. Over all
+    pairs of peers the fees thus bring what the pairs' would bring, but for the rounding, and none
+    is negative. A trade between two remote places pays less than by pairs and one between near
+    neighbours more: the price for a fee that does not ask who the partner is. As in entry–exit
+    tariffs of gas grids, after whose matrix of path costs this is modelled (unverified).
+    """
+    count = np.bincount(charges.place, minlength=charges.fee_ticks.shape[0])
+    fees, others = charges.fee_ticks, max(int(count.sum()) - 1, 1)
+    itself = np.diagonal(fees) * (count > 0)
+    entry, leave = (
+        (total - itself + others) // (2 * others) for total in (fees @ count, count @ fees)
+    )
+    return replace(charges, fee_ticks=entry[:, None] + leave, entry_ticks=entry, exit_ticks=leave)
+
+
+def _whole_ticks(fees: Floats, minimum_ticks: int, cap_ticks: int | None) -> Ints:
+    """Round half up and hold between least and greatest; what is not connected pays the most."""
+    most = np.inf if cap_ticks is None else cap_ticks
+    rounded = np.nan_to_num(np.floor(fees + 0.5), nan=most, posinf=most)
+    whole: Ints = np.clip(rounded, minimum_ticks, most).astype(np.int64)
     return whole
 
 
-def fee_cap_ticks(fee_ticks: Ints) -> int:
-    """Give the most that any trade can be charged: who bids its value minus this never loses.
-
-    The buyer pays the charge but learns its seller only after the clearing, so a buyer that must
-    not pay above `value` bids at most ``value − fee_cap_ticks``. [µ€/Wh]
-    """
-    return int(fee_ticks.max(initial=0))
-
-
-def _rate_faults(ticks_per_ohm: float, minimum_ticks: int, cap_ticks: int | None) -> list[str]:
+def _shape_faults(charges: Charges) -> list[str]:
+    fees, place = charges.fee_ticks, charges.place
     faults = []
-    if not (np.isfinite(ticks_per_ohm) and ticks_per_ohm >= 0):
-        faults.append(f"a rate of {ticks_per_ohm} ticks per ohm; expected 0 or more")
+    if fees.ndim != 2 or fees.shape[0] != fees.shape[1] or fees.dtype != np.int64:
+        faults.append(
+            f"fees are {fees.dtype} {fees.shape}; expected int64 and one row and column per place"
+        )
+    if place.ndim != 1 or place.dtype != np.int64:
+        faults.append(f"places are {place.dtype} {place.shape}; expected one int64 per peer")
+    for name in ("entry", "exit"):
+        part = getattr(charges, f"{name}_ticks")
+        if part is not None and (part.dtype != np.int64 or part.shape != fees.shape[:1]):
+            faults.append(
+                f"{name} fees are {part.dtype} {part.shape}; expected one int64 per place"
+            )
+    return faults
+
+
+def _place_faults(place: Ints, n_places: int) -> list[str]:
+    return [
+        f"peer {i} stands at place {place[i]}, of {n_places} places"
+        for i in np.flatnonzero((place < 0) | (place >= n_places))
+    ]
+
+
+def _table_faults(fee_ticks: Ints) -> list[str]:
+    return [
+        f"a fee of {fee_ticks[i, j]} ticks from place {i} to {j} is negative; expected 0 or more"
+        for i, j in np.argwhere(fee_ticks < 0)
+    ]
+
+
+def _node_faults(charges: Charges) -> list[str]:
+    entry, leave = charges.entry_ticks, charges.exit_ticks
+    if entry is None and leave is None:
+        return []
+    if entry is None or leave is None:
+        return ["one of entry and exit fees is missing; give both or neither"]
+    if (entry < 0).any() or (leave < 0).any():
+        return ["an entry or exit fee is negative; expected 0 ticks or more"]
+    if (entry[:, None] + leave != charges.fee_ticks).any():
+        return ["entry and exit fees do not add up to the fees of the pairs"]
+    return []
+
+
+def _rate_faults(unit: str, ticks: float, minimum_ticks: int, cap_ticks: int | None) -> list[str]:
+    faults = []
+    if not (np.isfinite(ticks) and ticks >= 0):
+        faults.append(f"a rate of {ticks} ticks per {unit}; expected 0 or more")
     if minimum_ticks < 0:
         faults.append(f"a least fee of {minimum_ticks} ticks is negative; expected 0 or more")
     if cap_ticks is not None and cap_ticks < minimum_ticks:
@@ -129,14 +336,10 @@ def _rate_faults(ticks_per_ohm: float, minimum_ticks: int, cap_ticks: int | None
     return faults
 
 
-def _distance_faults(distance: NDArray[np.float64], bus: Ints, *, capped: bool) -> list[str]:
+def _distance_faults(distance: Floats, *, capped: bool) -> list[str]:
     if distance.ndim != 2 or distance.shape[0] != distance.shape[1]:
         return [f"distances have shape {distance.shape}; expected one row and column per bus"]
-    n_bus = distance.shape[0]
-    faults = [
-        f"peer {i} stands at bus {bus[i]}, of {n_bus} buses"
-        for i in np.flatnonzero((bus < 0) | (bus >= n_bus))
-    ]
+    faults = []
     if np.isnan(distance).any() or (distance < 0).any():
         faults.append("a distance is negative or not a number; expected ohms, 0 or more")
     elif not np.allclose(distance, distance.T, rtol=1e-9, atol=1e-9):
@@ -144,3 +347,17 @@ def _distance_faults(distance: NDArray[np.float64], bus: Ints, *, capped: bool) 
     if np.isinf(distance).any() and not capped:
         faults.append("some buses are not connected; give cap_ticks, or leave their peers out")
     return faults
+
+
+def uniform_fees(n_peers: int, fee_ticks: int) -> Ints:
+    """Give the full matrix of `uniform_charges`."""
+    return uniform_charges(n_peers, fee_ticks).matrix()
+
+
+def distance_fees(
+    distance_ohm: ArrayLike, peer_bus: ArrayLike, *, ticks_per_ohm: float, cap_ticks: int
+) -> Ints:
+    """Give the full matrix of `distance_charges`."""
+    return distance_charges(
+        distance_ohm, peer_bus, ticks_per_ohm=ticks_per_ohm, cap_ticks=cap_ticks
+    ).matrix()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ._kernels import transport
 from .book import ClearedTrades, Clearing, Orders, Trade
+from .charges import Charges
 
 __all__ = ["EXACT_CELLS", "PairingError", "least_fee_flow", "pair_trades"]
 
@@ -22,7 +23,7 @@ class PairingError(ValueError):
     """A clearing that cannot be paired without a peer trading with itself."""
 
 
-def pair_trades(clearing: Clearing, orders: Orders, fee_ticks: Ints) -> list[Trade]:
+def pair_trades(clearing: Clearing, orders: Orders, charges: Charges | Ints) -> list[Trade]:
     """Pair sellers and buyers of a clearing so that the total fee is least.
 
     Parameters
@@ -52,6 +53,7 @@ def pair_trades(clearing: Clearing, orders: Orders, fee_ticks: Ints) -> list[Tra
     method and its limit in size see `least_fee_flow`.
     """
     n_peers = len(orders.peers)
+    fee_ticks = charges.matrix() if isinstance(charges, Charges) else charges
     if fee_ticks.shape != (n_peers, n_peers):
         raise PairingError(
             f"the fees have shape {fee_ticks.shape}, expected one row and column for each of "

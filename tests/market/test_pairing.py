@@ -10,7 +10,7 @@ from scipy.optimize import linprog
 from scipy.sparse import eye, kron, vstack
 
 from market.book import Clearing, Order, Orders
-from market.charges import fee_cap_ticks
+from market.charges import Charges
 from market.pairing import EXACT_CELLS, PairingError, least_fee_flow, pair_trades
 from market.uniform_price import UniformPrice
 
@@ -190,7 +190,7 @@ BIDDERS = st.lists(
 def test_with_bids_below_value_by_the_fee_cap_nobody_trades_at_a_loss(bidders, seed):
     n = len(bidders)
     fees = np.random.default_rng(seed).integers(0, 60, (n, n))
-    cap = fee_cap_ticks(fees)
+    cap = Charges(fees, np.arange(n)).cap_ticks
     value = {f"peer {i}": price for i, (_, price, _) in enumerate(bidders)}
     orders = Orders.of(
         (
