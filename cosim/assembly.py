@@ -21,6 +21,7 @@ from scenarios.resolve import ResolvedScenario
 from . import build
 from .audit import EnergyBooks
 from .box import FloatArray, Log
+from .charging import charges
 from .clock import Clock
 from .contracts_sim import ContractsSim
 from .der_sim import DerSim
@@ -111,7 +112,7 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
     gain = build.voltage_loop_gain(resolved, grid, peer_bus)
     refined = build.profiles(resolved)
     devices = build.played_by_devices(resolved, model_devices=model_devices)
-    fee_ticks = build.fees(resolved, grid, peer_bus)
+    charged = charges(resolved, grid, peer_bus)
     settlement = resolved.scenario.settlement
     return Plant(
         resolved=resolved,
@@ -122,7 +123,7 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
         refined=refined,
         devices=devices,
         fleet=build.fleet(resolved, devices),
-        managers=build.managers(resolved, refined, int(fee_ticks.max(initial=0))),
+        managers=build.managers(resolved, refined, charged.cap_ticks),
         meters=Meters(
             len(resolved.peers),
             resolved.dt_s,
@@ -131,7 +132,7 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
             trip_ticks=settlement.trip_ticks,
         ),
         island=build.island(resolved) if resolved.scenario.island else None,
-        trading=Trading(resolved, fee_ticks, ledger, log),
+        trading=Trading(resolved, charged, ledger, log),
     )
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from market.charges import distance_fees, uniform_fees
 from models.battery import BatteryParams
 from models.der import DerFleet
 from models.energy_manager import EnergyManagers, ManagerOptions, Tariffs
@@ -287,19 +286,6 @@ def voltage_loop_gain(resolved: ResolvedScenario, network: Grid, buses: tuple[in
             f"make the largest smaller ({largest.name} at {largest.bus}), or its feeder stronger"
         )
     return gain
-
-
-def fees(resolved: ResolvedScenario, network: Grid, buses: tuple[int, ...]) -> Any:
-    """Transport fee of every pair of peers. (n, n) [µ€/Wh]"""
-    spec = resolved.scenario.market.fees
-    mean_ticks = to_ticks(spec.mean_eur_per_kwh)
-    if spec.kind == "uniform":
-        return uniform_fees(len(buses), mean_ticks)
-    distance_ohm = network.electrical_distance_ohm()
-    between = distance_ohm[np.ix_(buses, buses)]
-    apart = between[np.isfinite(between) & (between > 0)]
-    rate = mean_ticks / float(apart.mean()) if apart.size else 0.0
-    return distance_fees(distance_ohm, buses, ticks_per_ohm=rate, cap_ticks=10 * mean_ticks)
 
 
 def managers(

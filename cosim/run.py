@@ -13,32 +13,22 @@ from typing import Any
 from hil.device import BenchError
 from market.ledger import Ledger
 from models.grid import PowerFlowDiverged
-from results.checks import run_checks
 from results.folder import EventLog, Manifest, Status, write_json
 from results.invariants import InvariantViolated
-from results.metrics import Metric, key_figures
-from results.reading import Record
+from results.metrics import Metric
 from results.tables import SCHEMAS, write_table
-from results.verdict import Verdict, write_verdict
+from results.verdict import Verdict
 from scenarios.load import load_scenario
 from scenarios.overrides import Override
 from scenarios.resolve import ResolvedScenario
 
 from . import provenance, resources
 from .assembly import Plant, boxes, energy_books, laid, plant
+from .judging import checks_of, judge
 from .world import Boxes, prepared
 
 RUNS = Path("results/runs")
 """Where run folders go unless told otherwise, below the working folder."""
-
-ALWAYS = (
-    "all_contracts_settled",
-    "accounts_recomputed",
-    "tokens_balance",
-    "ledger_verifies",
-    "energy_balance",
-)
-"""Checks that every run has to pass, whatever its scenario asks for."""
 
 REPORT_EVERY_TICKS = 200
 
@@ -139,13 +129,19 @@ def run_scenario(
     manifest.end(status, **run.ending())
     timing = {"set_up_s": run.set_up_s, "physics_s": run.physics_s, "by_simulator_s": run.seconds}
     write_json(folder / "timing.json", timing)
-    outcome = _judged(resolved, folder, status)
+    passed, verdicts, metrics = judge(
+        folder,
+        checks_of(resolved.scenario.checks),
+        status=status,
+        name=resolved.scenario.scenario,
+        beside=resolved.file.parent,
+    )
     if report:
         from results.report import write_report
 
         write_report(folder)
     write_json(folder / "timing.json", timing | {"total_s": wall.perf_counter() - began})
-    return outcome
+    return RunOutcome(folder, status, passed, verdicts, metrics)
 
 
 def _new_folder(out: Path, name: str) -> Path:
@@ -182,26 +178,6 @@ def _described(resolved: ResolvedScenario) -> dict[str, Any]:
         "machine": provenance.machine(),
         "resolved": resolved.manifest(),
     }
-
-
-def _judged(resolved: ResolvedScenario, folder: Path, status: Status) -> RunOutcome:
-    """Check the tables of a run, and write verdict and JUnit."""
-    verdicts: list[Verdict] = []
-    if status == "finished":
-        verdicts = run_checks(folder, _checks(resolved), beside=resolved.file.parent)
-    metrics = key_figures(Record(folder))
-    passed = write_verdict(
-        folder, verdicts, metrics, status=status, name=resolved.scenario.scenario
-    )
-    return RunOutcome(folder, status, passed, verdicts, metrics)
-
-
-def _checks(resolved: ResolvedScenario) -> list[tuple[str, Mapping[str, Any]]]:
-    """List what is checked: what the scenario asks for, then what every run has to pass."""
-    asked: dict[str, Mapping[str, Any]] = {}
-    for check in resolved.scenario.checks:
-        asked.update({check: {}} if isinstance(check, str) else check)
-    return [*asked.items(), *((name, {}) for name in ALWAYS if name not in asked)]
 
 
 class _Run:

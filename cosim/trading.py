@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from market.book import Clearing, Mechanism, Orders
+from market.charges import Charges
 from market.contract import Clock as ContractClock
 from market.cover import LpdStorage
 from market.ledger import Ledger
@@ -28,18 +29,18 @@ class Trading:
     Parameters
     ----------
     resolved : ResolvedScenario
-    fee_ticks : (n, n) int64 array
-        Transport fee of every pair of peers. [µ€/Wh]
+    charges : Charges
+        What trades pay for transport.
     ledger : Ledger
     log : callable
         Takes a mosaik time, what happened, and details by name.
     """
 
     def __init__(
-        self, resolved: ResolvedScenario, fee_ticks: Any, ledger: Ledger, log: Log
+        self, resolved: ResolvedScenario, charges: Charges, ledger: Ledger, log: Log
     ) -> None:
         self._names = tuple(peer.name for peer in resolved.peers)
-        self._fee_ticks, self._log, self._gate_ticks = fee_ticks, log, resolved.gate_ticks
+        self._charges, self._log, self._gate_ticks = charges, log, resolved.gate_ticks
         self.terms, self._lpd = terms(resolved), resolved.peers[-1]
         one_way = self._lpd.battery_efficiency**0.5
         self._efficiency = one_way
@@ -48,7 +49,7 @@ class Trading:
             ContractClock(resolved.ticks_per_period, resolved.dt_s),
             terms=self.terms,
             ledger=ledger,
-            fee_ticks=fee_ticks,
+            fee_ticks=charges.matrix(),
             lpd=LpdStorage(ramp_kw_per_s=self._lpd.ramp_kw_per_s, efficiency=one_way),
             islanded=resolved.scenario.island is not None,
             now=-resolved.gate_ticks,
@@ -58,7 +59,7 @@ class Trading:
 
     def conclude(self, tick: int, period: int, orders: Orders, clearing: Clearing) -> None:
         """Make contracts of a clearing: tokens for offers, pairs by least total fee."""
-        trades = pair_trades(clearing, orders, self._fee_ticks)
+        trades = pair_trades(clearing, orders, self._charges)
         self.loop.offers(tick, period, orders)
         self.loop.conclude(tick, period, trades)
         self._record(tick, period, orders, clearing)

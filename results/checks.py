@@ -105,6 +105,8 @@ def run_checks(
 ) -> list[Verdict]:
     """Judge a run folder.
 
+    A check that raises is told as broken, and the others still judge.
+
     Parameters
     ----------
     folder : Path
@@ -120,7 +122,23 @@ def run_checks(
     """
     found = [(check_options(name, options, beside=beside), options) for name, options in checks]
     record = Record(folder)
-    return [check(record, **options) for check, options in found]
+    return [
+        _judged(name, check, record, options)
+        for (name, _), (check, options) in zip(checks, found, strict=True)
+    ]
+
+
+def _judged(name: str, check: Check, record: Record, options: Mapping[str, Any]) -> Verdict:
+    """Let a check judge; one that raises, or gives no verdict, is broken and has not passed."""
+    try:
+        found = check(record, **options)
+    except Exception as error:  # whatever a user's own file raises
+        why = f"the check broke: {type(error).__name__}: {error}"
+        return Verdict(name, False, why, broken=True)
+    if not isinstance(found, Verdict):
+        why = f"the check broke: it gave {type(found).__name__}, expected a Verdict"
+        return Verdict(name, False, why, broken=True)
+    return found
 
 
 def _module(place: str, beside: Path) -> Any:

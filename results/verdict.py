@@ -35,6 +35,8 @@ class Verdict:
         The worst value and the bound that it was held against. [`unit`]
     unit : str
         Unit of both.
+    broken : bool
+        The check itself raised, so nothing is known; then it has not passed.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Verdict:
     value: float | None = None
     bound: float | None = None
     unit: str = ""
+    broken: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "passed", bool(self.passed))  # numpy's is not JSON's
@@ -82,7 +85,9 @@ def write_verdict(
         "status": status,
         "passed": passed,
         "checks": [_plain(asdict(verdict)) for verdict in verdicts],
-        "metrics": {metric.key: _plain(asdict(metric)) for metric in metrics},
+        "metrics": {
+            metric.key: {**_plain(asdict(metric)), "told": metric.told()} for metric in metrics
+        },
     }
     write_json(folder / "verdict.json", content)
     suite = junit(verdicts, metrics, status=status, name=name)
@@ -98,8 +103,10 @@ def junit(
     verdicts: Sequence[Verdict], metrics: Sequence["Metric"], *, status: str, name: str
 ) -> Xml.Element:
     """JUnit's tree: one suite, a case per check, and one for the run's coming to its end."""
-    failures = sum(not verdict.passed for verdict in verdicts)
-    errors = int(status != "finished")
+    broken = sum(verdict.broken for verdict in verdicts)
+    failures = sum(not verdict.passed for verdict in verdicts) - broken
+    ended = status == "finished"
+    errors = broken + (not ended)
     counts = {
         "tests": str(len(verdicts) + 1),
         "failures": str(failures),
@@ -112,16 +119,16 @@ def junit(
     for metric in metrics:
         told = {"name": metric.key, "value": metric.told()}
         Xml.SubElement(properties, "property", told)
-    ended = _case(suite, name, "run comes to its end")
-    if errors:
-        Xml.SubElement(ended, "error", {"message": f"the run is {status}", "type": "status"})
+    run = _case(suite, name, "run comes to its end")
+    if not ended:
+        Xml.SubElement(run, "error", {"message": f"the run is {status}", "type": "status"})
     for verdict in verdicts:
         case = _case(suite, name, verdict.name)
         if verdict.passed:
             Xml.SubElement(case, "system-out").text = _xml_text(verdict.worst)
         else:
             told = {"message": _xml_text(verdict.worst), "type": "check"}
-            Xml.SubElement(case, "failure", told)
+            Xml.SubElement(case, "error" if verdict.broken else "failure", told)
     return root
 
 

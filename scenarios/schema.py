@@ -143,6 +143,9 @@ class Scenario(Spec):
         description="Name; run folders begin with it."
     )
     about: str = Field(default="", description="What happens, in a sentence.")
+    tags: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ...] = Field(
+        default=(), description="Marks by which pytest selects it: `pytest -m <tag>`."
+    )
     seed: NonNegativeInt = Field(default=1, description="Root of all that is drawn.")
     time: TimeSpec = Field(description="When it plays.")
     grid: GridSpec = Field(description="The network.")

@@ -60,17 +60,43 @@ class TariffSpec(Spec):
 class FeeSpec(Spec):
     """What the DSO asks for transport."""
 
-    kind: Literal["uniform", "electrical_distance"] = Field(
+    kind: Literal["uniform", "zonal", "electrical_distance", "ptdf"] = Field(
         default="electrical_distance",
-        description="One fee for all trades, or by the electrical distance between the peers.",
+        description="One fee for all trades; one inside a zone and another between zones; by the "
+        "electrical distance between the peers; or by the lines that a trade loads (power "
+        "transfer distribution factors).",
+    )
+    per: Literal["pair", "node"] = Field(
+        default="pair",
+        description="Charged for the path from seller to buyer, on top of the price; or as an "
+        "entry fee of the seller and an exit fee of the buyer, inside the clearing.",
     )
     mean_eur_per_kwh: NonNegativeFloat = Field(
         default=0.02, description="The uniform fee, or the mean over all pairs of peers. [€/kWh]"
     )
+    within_eur_per_kwh: NonNegativeFloat = Field(
+        default=0.01, description="Inside a zone, where the kind is zonal. [€/kWh]"
+    )
+    between_eur_per_kwh: NonNegativeFloat = Field(
+        default=0.03, description="From zone to zone, where the kind is zonal. [€/kWh]"
+    )
 
     @model_validator(mode="after")
     def _is_in_ticks(self) -> Self:
-        refuse(_unticked({"mean_eur_per_kwh": self.mean_eur_per_kwh}))
+        prices = self.model_dump()
+        refuse(_unticked({k: v for k, v in prices.items() if k.endswith("_eur_per_kwh")}))
+        return self
+
+    @model_validator(mode="after")
+    def _asks_for_what_its_kind_knows(self) -> Self:
+        zonal = {"within_eur_per_kwh", "between_eur_per_kwh"}
+        foreign = {"mean_eur_per_kwh"} if self.kind == "zonal" else zonal
+        refuse(
+            [
+                Problem((name,), f"means nothing where fees are {self.kind}; leave it out")
+                for name in sorted(foreign & self.model_fields_set)
+            ]
+        )
         return self
 
 

@@ -337,3 +337,19 @@ def test_a_check_of_an_installed_package_is_found(tmp_path):
     found = find_check("results.checks_physics:voltage_band", beside=tmp_path)
 
     assert found is CHECKS["voltage_band"]
+
+
+def test_a_check_that_raises_or_gives_no_verdict_is_broken_and_the_rest_still_judge(tmp_path):
+    folder = small_run(tmp_path / "run", vm_pu=[[1.0, 1.0]] * 4) or tmp_path / "run"
+    (tmp_path / "own.py").write_text(
+        "def angry(record):\n    raise KeyError('no such table')\n\n\n"
+        "def vague(record):\n    return True\n"
+    )
+    asked = [("./own.py:angry", {}), ("./own.py:vague", {}), ("voltage_band", {})]
+    angry, vague, band = run_checks(folder, asked, beside=tmp_path)
+    assert angry.broken
+    assert not angry.passed
+    assert angry.worst == "the check broke: KeyError: 'no such table'"
+    assert vague.worst == "the check broke: it gave bool, expected a Verdict"
+    assert band.passed
+    assert not band.broken
