@@ -9,7 +9,19 @@ import numpy.typing as npt
 from .reading import Record
 from .report_data import bucket_extremes, wall_ms
 
-__all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PINK", "PURPLE", "RED", "Canvas", "short"]
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "GREY",
+    "ORANGE",
+    "PINK",
+    "PURPLE",
+    "RED",
+    "Canvas",
+    "plain_figure",
+    "put_legend",
+    "short",
+]
 
 ORANGE, BLUE, GREEN, PINK, GREY, RED, PURPLE = (
     "#d98c00",
@@ -36,37 +48,19 @@ class Canvas:
         self.x_range = Range1d(start=begin, end=end, bounds=(begin, end))
 
     def figure(self, unit: str, height: int = 240) -> Any:
+        """Make an empty figure over the shared time axis."""
         from bokeh.models.annotations import Span
-        from bokeh.plotting import figure
 
-        made = figure(
-            height=height,
-            sizing_mode="stretch_width",
+        made = plain_figure(
+            unit,
+            height,
             x_range=self.x_range,
             x_axis_type="datetime",
-            y_axis_label=unit,
             tools="xbox_zoom,xpan,xwheel_zoom,reset,hover",
             active_drag="xbox_zoom",
-            toolbar_location="above",
-            toolbar_inner=True,
-            background_fill_color=None,
-            border_fill_color=None,
-            outline_line_color=None,
-            min_border_left=74,
-            min_border_right=26,
         )
-        made.toolbar.logo, made.toolbar.autohide = None, True
         made.hover.tooltips = [("", "$name"), ("time", "@x{%H:%M:%S}"), (unit, "@y{0.000}")]
         made.hover.formatters = {"@x": "datetime"}
-        made.xgrid.grid_line_color = None
-        made.ygrid.grid_line_color = GREY
-        made.ygrid.grid_line_alpha = 0.25
-        for axis in (made.xaxis, made.yaxis):
-            axis.axis_line_color = GREY
-            axis.major_tick_line_color = GREY
-            axis.minor_tick_line_color = None
-            axis.major_label_text_font_size = "12px"
-            axis.axis_label_text_font_style = "normal"
         _clock_labels(made.xaxis[0].formatter)
         for at in wall_ms(self.record, np.array([tick for tick, _ in self.marks], dtype=np.int64)):
             mark = Span(location=at, dimension="height", line_color=RED, line_dash="dashed")
@@ -120,16 +114,57 @@ class Canvas:
         told.text_color, told.y_offset = RED, -15 if below else 2
         figure.add_layout(told)
 
-    def legend(self, figure: Any) -> None:
-        """Put the legend above the plot, where it hides nothing; a click hides a line."""
-        if not figure.legend:
-            return
-        legend = figure.legend[0]
-        legend.orientation, legend.location, legend.click_policy = "horizontal", "left", "mute"
-        legend.background_fill_alpha, legend.border_line_color = 0, None
-        legend.label_text_font_size, legend.padding, legend.margin = "12px", 2, 2
-        legend.glyph_width, legend.spacing, legend.nrows = 14, 10, "auto"
-        figure.add_layout(legend, "above")
+
+def plain_figure(unit: str, height: int, **axes: Any) -> Any:
+    """Make an empty figure in the looks of the page.
+
+    Parameters
+    ----------
+    unit : str
+        Of the vertical axis.
+    height : int
+        [px]
+    axes
+        Axes, ranges and tools, as `bokeh.plotting.figure` takes them.
+    """
+    from bokeh.plotting import figure
+
+    made = figure(
+        height=height,
+        sizing_mode="stretch_width",
+        y_axis_label=unit,
+        toolbar_location="above",
+        toolbar_inner=True,
+        background_fill_color=None,
+        border_fill_color=None,
+        outline_line_color=None,
+        min_border_left=74,
+        min_border_right=26,
+        **axes,
+    )
+    made.toolbar.logo, made.toolbar.autohide = None, True
+    made.xgrid.grid_line_color = None
+    made.ygrid.grid_line_color = GREY
+    made.ygrid.grid_line_alpha = 0.25
+    for axis in (made.xaxis, made.yaxis):
+        axis.axis_line_color = GREY
+        axis.major_tick_line_color = GREY
+        axis.minor_tick_line_color = None
+        axis.major_label_text_font_size = "12px"
+        axis.axis_label_text_font_style = "normal"
+    return made
+
+
+def put_legend(figure: Any) -> None:
+    """Put the legend above the plot, where it hides nothing; a click mutes a line."""
+    if not figure.legend:
+        return
+    legend = figure.legend[0]
+    legend.orientation, legend.location, legend.click_policy = "horizontal", "left", "mute"
+    legend.background_fill_alpha, legend.border_line_color = 0, None
+    legend.label_text_font_size, legend.padding, legend.margin = "12px", 2, 2
+    legend.glyph_width, legend.spacing, legend.nrows = 14, 10, "auto"
+    figure.add_layout(legend, "above")
 
 
 def _clock_labels(formatter: Any) -> None:

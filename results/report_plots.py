@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .reading import Record
-from .report_canvas import BLUE, GREEN, GREY, ORANGE, PINK, PURPLE, RED, Canvas, short
+from .report_canvas import BLUE, GREEN, GREY, ORANGE, PINK, PURPLE, RED, Canvas, put_legend, short
 from .report_data import bucket_reduce, wall_ms
 
 __all__ = ["Plot", "plots"]
@@ -76,7 +76,7 @@ def _power(canvas: Canvas) -> Plot | None:
             drawn = True
     if record.has("shed_kw") and record.values("shed_kw").any():
         canvas.line(figure, record.values("shed_kw").sum(axis=1), "Shed", RED, line_dash="dashed")
-    canvas.legend(figure)
+    put_legend(figure)
     about = "All peers together. Above zero flows into the feeder, below zero out of it."
     return Plot("power", "Power", about, figure) if drawn else None
 
@@ -102,7 +102,7 @@ def _voltage(canvas: Canvas) -> Plot | None:
         canvas.limit(figure, high_pu, f"limit {high_pu:g} p.u.", below=True)
     if low.min() < low_pu + near:
         canvas.limit(figure, low_pu, f"limit {low_pu:g} p.u.")
-    canvas.legend(figure)
+    put_legend(figure)
     about = f"Lowest and highest bus at every instant; the band is {low_pu:g} to {high_pu:g} p.u."
     return Plot("voltage", "Voltage", about, figure)
 
@@ -139,7 +139,7 @@ def _delivery(canvas: Canvas, failed: str | None) -> Plot | None:
     covered = _covered_kw(record, {row["contract_id"] for row in mine if row["seller"] == failed})
     if covered.any():
         canvas.line(figure, covered, "Covered by others", GREEN)
-    canvas.legend(figure)
+    put_legend(figure)
     about = (
         f"{failed}: power at its meter against the mean power of its contracts, and who stood in."
     )
@@ -175,7 +175,7 @@ def _frequency(canvas: Canvas) -> Plot | None:
     x = wall_ms(record, record.tick[rows])
     figure.varea(x, short(lowest, 4), short(highest, 4), color=GREEN, alpha=0.22)
     canvas.line(figure, record.scalar("f_hz"), "Frequency", GREEN)
-    canvas.legend(figure)
+    put_legend(figure)
     about = "Mean of each tick; the shade has the extremes between ticks."
     if not record.islanded:
         about = "An input: the grid above sets it, a village cannot move it."
@@ -200,6 +200,6 @@ def _prices(canvas: Canvas) -> Plot | None:
         ]
         if levels:
             canvas.steps(figure, levels, label, colour, **look)
-    canvas.legend(figure)
+    put_legend(figure)
     about = "Uniform price of each delivery period, between what the supplier pays and asks."
     return Plot("prices", "Prices", about, figure)
