@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .continuous import ContinuousAuction
     from .contract import Clock, Contract, ContractError, Schedule, Segment, UnsoldOffer
     from .cover import LpdStorage
+    from .gains import Gains, benefit_over_tariffs, gains_from_trade
     from .huang import Huang
     from .ledger import Ledger, LedgerError, verify
     from .life import TransactionLoop
@@ -41,9 +42,11 @@ if TYPE_CHECKING:
     from .muda import Muda
     from .order_book import BookTrades, Depth, OrderBook, OrderStatus, State
     from .order_events import FOREVER, Events, Kind
+    from .order_file import OrderFileError, read_orders
     from .pairing import PairingError, pair_trades
     from .pay_as_bid import PayAsBid
     from .promises import ClearingError, check_clearing
+    from .quick import Cleared, Shared, clear, clear_file, share, share_file
     from .rule import BillingError, Bills, Rule, Tariffs, check_bills
     from .rules import Rules, Terms
     from .status_quo import StatusQuo
@@ -62,6 +65,7 @@ __all__ = [
     "BookTrades",
     "ChargeError",
     "Charges",
+    "Cleared",
     "ClearedTrades",
     "Clearing",
     "ClearingError",
@@ -71,6 +75,7 @@ __all__ = [
     "ContractError",
     "Depth",
     "Events",
+    "Gains",
     "Huang",
     "Kind",
     "Ledger",
@@ -84,6 +89,7 @@ __all__ = [
     "Order",
     "OrderBook",
     "OrderError",
+    "OrderFileError",
     "OrderStatus",
     "Orders",
     "PairingError",
@@ -93,6 +99,7 @@ __all__ = [
     "Rules",
     "Schedule",
     "Segment",
+    "Shared",
     "State",
     "StatusQuo",
     "SupplyDemandRatio",
@@ -106,12 +113,19 @@ __all__ = [
     "UniformPrice",
     "UnsoldOffer",
     "VickreyClarkeGroves",
+    "benefit_over_tariffs",
     "check_bills",
     "check_clearing",
+    "clear",
+    "clear_file",
     "distance_charges",
+    "gains_from_trade",
     "node_charges",
     "pair_trades",
     "ptdf_charges",
+    "read_orders",
+    "share",
+    "share_file",
     "uniform_charges",
     "verify",
     "zonal_charges",
@@ -127,6 +141,7 @@ _HOMES = {
     "continuous": "ContinuousAuction",
     "contract": "Clock Contract ContractError Schedule Segment UnsoldOffer",
     "cover": "LpdStorage",
+    "gains": "Gains benefit_over_tariffs gains_from_trade",
     "huang": "Huang",
     "ledger": "Ledger LedgerError verify",
     "life": "TransactionLoop",
@@ -136,9 +151,11 @@ _HOMES = {
     "muda": "Muda",
     "order_book": "BookTrades Depth OrderBook OrderStatus State",
     "order_events": "FOREVER Events Kind",
+    "order_file": "OrderFileError read_orders",
     "pairing": "PairingError pair_trades",
     "pay_as_bid": "PayAsBid",
     "promises": "ClearingError check_clearing",
+    "quick": "Cleared Shared clear clear_file share share_file",
     "rule": "BillingError Bills Rule Tariffs check_bills",
     "rules": "Rules Terms",
     "status_quo": "StatusQuo",

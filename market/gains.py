@@ -1,8 +1,9 @@
 """Who gains what from a clearing, in exact integers: buyers, sellers, operator and DSO.
 
 A gain is what energy is worth by an order's limit (and the premium that the buyer pays for this
-seller, where it names one) less what is paid for it. All gains add up to what the trades are worth
-in all, so none can hide; the most that any trades of the book could be worth is the measure.
+seller, where it names one) less what is paid for it. Transport is a cost: what peers and operator
+gain adds up to what the trades are worth less the fees, so none can hide. The most that any trades
+of the book could bring is the measure of it.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ class Gains:
     ----------
     peers : tuple of str
     bought_ueur, sold_ueur : (n_peers,) int64 array
-        Worth less price of what a peer bought; price less cost of what it sold. [µ€]
+        Worth less price of what a peer bought; price less cost of what it sold; both before
+        fees. [µ€]
     fee_ueur : (n_peers,) int64 array
-        Transport that it pays the DSO for what it bought. [µ€]
+        Transport that it pays the DSO. [µ€]
     subscription_ueur : (n_peers,) int64 array
         What it owes the operator whatever it trades. [µ€]
     surplus_ueur : int
@@ -66,8 +68,8 @@ class Gains:
 
     @property
     def total_ueur(self) -> int:
-        """What the trades are worth in all; peers, operator and DSO share exactly this. [µ€]"""
-        return int(self.peer_ueur.sum()) + self.operator_ueur + self.dso_ueur
+        """What the trades are worth less transport; peers and operator share just this. [µ€]"""
+        return int(self.peer_ueur.sum()) + self.operator_ueur
 
     @property
     def efficiency(self) -> float | None:
@@ -95,20 +97,14 @@ def gains_from_trade(orders: Orders, clearing: Clearing, trades: Sequence[Trade]
         that they pay a premium for. Without them there are neither fees nor premiums.
     """
     buy, filled = orders.is_buy, clearing.filled_wh
-    worth_ueur = orders.price_ticks * filled
-    money_ueur = clearing.order_money_ueur()
-    gain_ueur = np.where(buy, worth_ueur - money_ueur, money_ueur - worth_ueur)
-    fee_ueur = np.zeros(len(orders), dtype=np.int64)
-    if trades:
-        sell_row, buy_row, energy_wh, fee_ticks = _columns(orders, trades)
-        premium = premium_ticks(orders, sell_row, buy_row)
-        np.add.at(gain_ueur, buy_row, premium * energy_wh)
-        np.add.at(fee_ueur, buy_row, fee_ticks * energy_wh)
+    fee_ueur, premium_ueur = _fees_ueur(orders, clearing, trades), _premiums_ueur(orders, trades)
+    worth_ueur = orders.price_ticks * filled + premium_ueur
+    money_ueur = clearing.order_money_ueur() + np.where(buy, -1, 1) * _fees_inside(clearing)
     owed = clearing.subscriptions_ueur
     return Gains(
         peers=orders.peers,
-        bought_ueur=_by_peer(orders, np.where(buy, gain_ueur, 0)),
-        sold_ueur=_by_peer(orders, np.where(buy, 0, gain_ueur)),
+        bought_ueur=_by_peer(orders, np.where(buy, worth_ueur - money_ueur, 0)),
+        sold_ueur=_by_peer(orders, np.where(buy, 0, money_ueur - worth_ueur)),
         fee_ueur=_by_peer(orders, fee_ueur),
         subscription_ueur=np.zeros(len(orders.peers), dtype=np.int64) if owed is None else owed,
         surplus_ueur=clearing.surplus_ueur,
@@ -134,25 +130,55 @@ def benefit_over_tariffs(
     (n_peers,) int64 array
         [µ€]
     """
-    buy, filled, money = orders.is_buy, clearing.filled_wh, clearing.order_money_ueur()
-    saved_ueur = np.where(buy, retail_ticks * filled - money, money - feed_in_ticks * filled)
-    benefit_ueur = _by_peer(orders, saved_ueur)
-    if trades:
-        _, buy_row, energy_wh, fee_ticks = _columns(orders, trades)
-        np.add.at(benefit_ueur, orders.peer_index[buy_row], -fee_ticks * energy_wh)
+    buy, filled = orders.is_buy, clearing.filled_wh
+    money_ueur = clearing.order_money_ueur() + np.where(buy, -1, 1) * _fees_inside(clearing)
+    saved_ueur = np.where(
+        buy, retail_ticks * filled - money_ueur, money_ueur - feed_in_ticks * filled
+    )
+    benefit_ueur = _by_peer(orders, saved_ueur - _fees_ueur(orders, clearing, trades))
     owed = clearing.subscriptions_ueur
     return benefit_ueur if owed is None else benefit_ueur - owed
 
 
 def best_gain_ueur(orders: Orders) -> int:
-    """Find the most that trades of a book can be worth in all: its competitive equilibrium. [µ€]
+    """Find the most that trades of a book can bring: its competitive equilibrium. [µ€]
 
-    Buyers' worth less sellers' cost, whoever gets it; transport is somebody's income and not
-    deducted. The book is for one period.
+    Buyers' worth less sellers' cost, whoever gets it. The book is for one period.
     """
     filled_wh = UniformPrice().clear(orders).filled_wh
     sign = np.where(orders.is_buy, 1, -1)
     return int((sign * orders.price_ticks) @ filled_wh)
+
+
+def _fees_inside(clearing: Clearing) -> Ints:
+    """What of each order's money in the clearing is transport. [µ€]"""
+    trades = clearing.trades
+    if trades is None:
+        filled = clearing.filled_wh
+        return np.zeros_like(filled) if clearing.fee_ticks is None else clearing.fee_ticks * filled
+    fees = np.zeros_like(clearing.filled_wh)
+    if trades.fee_ticks is not None:
+        np.add.at(fees, trades.buy_row, trades.fee_ticks * trades.energy_wh)
+    return fees
+
+
+def _fees_ueur(orders: Orders, clearing: Clearing, trades: Sequence[Trade]) -> Ints:
+    """Transport that each order pays: in the clearing, or else the buyer on top of it. [µ€]"""
+    inside = _fees_inside(clearing)
+    if clearing.fees_ueur or not trades:
+        return inside
+    _, buy_row, energy_wh, fee_ticks = _columns(orders, trades)
+    np.add.at(inside, buy_row, fee_ticks * energy_wh)
+    return inside
+
+
+def _premiums_ueur(orders: Orders, trades: Sequence[Trade]) -> Ints:
+    """What each order's trades are worth beyond its limit. [µ€]"""
+    worth = np.zeros(len(orders), dtype=np.int64)
+    if trades and "prefers" in orders.attributes:
+        sell_row, buy_row, energy_wh, _ = _columns(orders, trades)
+        np.add.at(worth, buy_row, premium_ticks(orders, sell_row, buy_row) * energy_wh)
+    return worth
 
 
 def _columns(orders: Orders, trades: Sequence[Trade]) -> tuple[Ints, Ints, Ints, Ints]:

@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .book import Clearing, Mechanism, Order, Orders, Trade
-from .charges import Charges
+from .charges import Charges, uniform_charges
 from .gains import Gains, benefit_over_tariffs, gains_from_trade
 from .known import MECHANISMS
 from .order_file import read_orders
 from .pairing import pair_trades
 from .promises import check_clearing
-from .rule import Bills, Rule, Tariffs, check_bills
+from .rule import Bills, Rule, Tariffs, check_bills, status_quo_ueur
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,14 +186,14 @@ class Shared:
         Metered net injection of each period. [mWh]
     bills : mapping of int to Bills
         The rule's bills of each period.
-    status_quo : mapping of int to Bills
-        The bills if everybody dealt with the supplier alone.
+    status_quo_ueur : (n_peers,) int64 array
+        What each peer would get in all periods from the supplier alone. [µ€]
     """
 
     peers: tuple[str, ...]
     net_milliwh: Mapping[int, Ints]
     bills: Mapping[int, Bills]
-    status_quo: Mapping[int, Bills]
+    status_quo_ueur: Ints
 
     @property
     def prices(self) -> dict[int, Mapping[str, float]]:
@@ -208,8 +208,7 @@ class Shared:
     @property
     def benefit_ueur(self) -> Ints:
         """What each peer gains over the status quo. [µ€]"""
-        alone = sum(bills.receives_ueur for bills in self.status_quo.values())
-        return cast(Ints, self.receives_ueur - alone)
+        return self.receives_ueur - self.status_quo_ueur
 
     def gain_rows(self) -> Rows:
         """Every peer as a row: what it exchanged, gets, and gains over the status quo."""
@@ -260,9 +259,8 @@ def clear(
         raise ValueError(f"{mechanism} settles on meters and clears no orders; use share")
     if charges is not None:
         book = book.with_charges(charges)
-    if not len(book):
-        return Cleared({0: _cleared(book, made)})
-    return Cleared({period: _cleared(book.for_period(period), made) for period in book.periods})
+    periods = book.periods or (0,)  # an empty book clears to nothing
+    return Cleared({period: _cleared(book.for_period(period), made) for period in periods})
 
 
 def clear_file(
@@ -303,15 +301,18 @@ def share(
         a rule's promises.
     """
     book = orders if isinstance(orders, Orders) else Orders.of(orders)
-    made, alone = build(rule, options), build("status_quo")
+    made = build(rule, options)
     if not isinstance(made, Rule):
         raise ValueError(f"{rule} clears orders and settles nothing on meters; use clear")
-    net = {period: _net_milliwh(book.for_period(period)) for period in book.periods}
+    net = {period: _net_milliwh(book.for_period(period)) for period in book.periods or (0,)}
+    meet = getattr(made, "meet", None)
+    if meet is not None:
+        meet(book.peers, np.zeros(len(book.peers)))
     bills = {period: made.share(meters, tariffs) for period, meters in net.items()}
     for period, meters in net.items():
-        check_bills(meters, tariffs, bills[period])
-    quo = {period: alone.share(meters, tariffs) for period, meters in net.items()}
-    return Shared(book.peers, net, bills, quo)
+        check_bills(meters, tariffs, bills[period], book.peers)
+    alone = cast(Ints, sum(status_quo_ueur(meters, tariffs) for meters in net.values()))
+    return Shared(book.peers, net, bills, alone)
 
 
 def share_file(
@@ -339,14 +340,9 @@ def build(mechanism: str | Mechanism | Rule, options: Mapping[str, Any] | None =
 def _cleared(orders: Orders, mechanism: Mechanism) -> ClearedPeriod:
     clearing = mechanism.clear(orders)
     check_clearing(orders, clearing)
-    trades = tuple(pair_trades(clearing, orders, orders.charges or _free(orders)))
+    charges = orders.charges or uniform_charges(len(orders.peers), 0)
+    trades = tuple(pair_trades(clearing, orders, charges))
     return ClearedPeriod(orders, clearing, trades, gains_from_trade(orders, clearing, trades))
-
-
-def _free(orders: Orders) -> Charges:
-    from .charges import uniform_charges
-
-    return uniform_charges(len(orders.peers), 0)
 
 
 def _net_milliwh(orders: Orders) -> Ints:
