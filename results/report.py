@@ -4,8 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from .metrics import COVER_LABELS, Metric, key_figures, role_of
+from .outcome import outcomes
 from .reading import Record
+from .report_benefit import benefit_plot, benefit_section
+from .report_curves import market_plots
 from .report_map import feeder_map
+from .report_market import market_section
 from .report_plots import Plot, plots
 from .report_story import failing_seller, marks, story
 
@@ -51,7 +55,9 @@ def _context(record: Record) -> dict[str, Any]:
     figures = {figure.key: figure for figure in key_figures(record)}
     instants = marks(record)
     drawn = plots(record, seller, instants)
-    script, divs, library = _embed(drawn)
+    of_market, curves = market_plots(record, outcomes(record))
+    of_benefit = benefit_plot(record)
+    script, divs, library = _embed([*drawn, *of_market, *of_benefit])
     contracts, left_out = _contracts(record)
     return {
         "name": record.manifest.get("scenario", record.folder.name),
@@ -60,6 +66,11 @@ def _context(record: Record) -> dict[str, Any]:
         "banner": _banner(record),
         "story": [sentence[0].upper() + sentence[1:] for sentence in story(record)],
         "cards": _cards(record, figures),
+        "market": market_section(record),
+        "market_plots": of_market,
+        "curves": curves,
+        "benefit": benefit_section(record),
+        "benefit_plots": of_benefit,
         "plots": drawn,
         "plot_divs": divs,
         "plot_script": script,

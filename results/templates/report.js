@@ -32,6 +32,24 @@ for (const field of document.querySelectorAll("[data-filters]")) {
     show();
   });
 }
+// Supply and demand: the plot shows the period that is chosen.
+const choice = document.getElementById("market-period");
+if (choice && window.Bokeh) {
+  const periods = JSON.parse(document.getElementById("market-curves").textContent);
+  const told = document.getElementById("market-told");
+  const model = name => Bokeh.documents.map(doc => doc.get_model_by_name(`market-${name}`)).find(m => m);
+  const numbers = column => Float64Array.from(column, v => v ?? NaN);
+  choice.addEventListener("change", () => {
+    const {view, ...lines} = periods[choice.value];
+    for (const [name, {x, y}] of Object.entries(lines)) {
+      const source = model(name);
+      if (source) source.data = {x: numbers(x), y: numbers(y)};
+    }
+    model("x").setv({start: 0, end: view.right});
+    model("y").setv({start: view.bottom, end: view.top});
+    told.textContent = choice.selectedOptions[0].dataset.told;
+  });
+}
 // Plots are drawn on canvas and know no style sheet: give them the page's ink, and let a finger
 // scroll the page rather than zoom.
 if (window.Bokeh) {
@@ -51,7 +69,7 @@ if (window.Bokeh) {
     }
   };
   const ready = () => {
-    const drawn = Bokeh.documents.length && document.querySelector("#plots figure [data-root-id]")?.childElementCount !== 0;
+    const drawn = Bokeh.documents.length && document.querySelector("figure [data-root-id]")?.childElementCount !== 0;
     if (!drawn) return setTimeout(ready, 50);
     ink();
     if (window.innerWidth < 600) narrow();
