@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .contract import Contract
+import numpy as np
+
+from .community import Billed, bill_members, name_of, settle_by_rule
+from .contract import Contract, ContractError
 from .cover import Cover
-from .dues import COLLATERAL, DSO, ENDOWMENT, GUARANTEE_FUND, OPERATOR, SUPPLIER, account_of
+from .dues import (
+    COLLATERAL,
+    COMMUNITY,
+    DSO,
+    ENDOWMENT,
+    GUARANTEE_FUND,
+    OPERATOR,
+    SUPPLIER,
+    account_of,
+)
 from .ledger import Ledger, Posting
+from .outcome import Outcome, Settlement
 from .period import LPD, Period
 from .records import LifeRecord, Records
+from .rule import Rule
 from .rules import Rules, Terms
-from .settlement import Outcome, Settlement, settle_period
+from .settlement import settle_period
 from .tokens import TokenBook
 
 __all__ = ["ClearingHouse"]
@@ -33,6 +47,8 @@ class ClearingHouse:
         Charging efficiency of the LPD's storage, for the value of its stock.
     now : int
         Tick of the opening entry.
+    rule : Rule, optional
+        Bills the members' meters in place of contracts.
     """
 
     def __init__(
@@ -44,12 +60,19 @@ class ClearingHouse:
         *,
         efficiency: float,
         now: int,
+        rule: Rule | None = None,
     ) -> None:
         self.terms, self.rules, self.ledger, self.tokens = terms, rules, ledger, TokenBook()
-        self.records = Records()
+        self.rule, self._peers = rule, tuple(peers)
+        self.records = Records(None if rule is None else name_of(rule))
+        if rule is not None:
+            # A rule that refuses these tariffs shall say so before the run, not after a period.
+            members = [peer for peer in peers if peer != LPD]
+            bill_members(rule, members, np.zeros(len(members), dtype=np.int64), terms)
         self._efficiency, self._lpd_cost_ticks = efficiency, terms.feed_in_ticks
         self.next_cover_id = 1
         market = [LPD, DSO, SUPPLIER, OPERATOR, GUARANTEE_FUND, COLLATERAL, ENDOWMENT]
+        market += [] if rule is None else [COMMUNITY]
         for account in [*map(account_of, peers), *market]:
             ledger.open_account(account)
         capital = terms.guarantee_fund_ueur
@@ -82,9 +105,7 @@ class ClearingHouse:
 
     def settle(self, period: Period) -> dict[int, Outcome]:
         """Settle a period, book it, burn and expire its tokens; outcomes by contract."""
-        settlement = settle_period(
-            period, self.terms, self.rules, first_cover_id=self.next_cover_id
-        )
+        settlement, billed = self._settlement_of(period)
         self.next_cover_id += sum(c.kind in ("supplier", "shed") for c in settlement.covers)
         self.ledger.post_all(settlement.postings)
         for peer, milliwh in settlement.burned:
@@ -92,7 +113,45 @@ class ClearingHouse:
         self.tokens.expire(period.period)
         self._value_stock(period, settlement)
         self.records.settled(period, self.terms, settlement, self.lpd_stock_ticks)
+        if billed is not None:
+            self.records.billed(period.period, billed)
         return {o.contract.contract_id: o for o in settlement.outcomes}
+
+    def _settlement_of(self, period: Period) -> tuple[Settlement, Billed | None]:
+        if self.rule is not None:
+            return settle_by_rule(period, self.terms, self.rule, self.rules)
+        first = self.next_cover_id
+        return settle_period(period, self.terms, self.rules, first_cover_id=first), None
+
+    def subscribe(self, tick: int, period: int, amounts_ueur: Mapping[str, int]) -> None:
+        """Book what peers owe the mechanism's operator for a period, whatever they trade.
+
+        Raises
+        ------
+        ContractError
+            With every peer that is not known, or whose amount is no whole number from 0.
+        """
+        members = {peer for peer in self._peers if peer != LPD}
+        faults = [
+            f"no peer {peer!r} can subscribe; expected a peer other than the LPD"
+            for peer in amounts_ueur
+            if peer not in members
+        ]
+        faults += [
+            f"{peer!r}: a subscription of {amount!r} µ€; expected a whole number from 0"
+            for peer, amount in amounts_ueur.items()
+            if not isinstance(amount, int | np.integer) or amount < 0
+        ]
+        if faults:
+            raise ContractError("\n".join(f"period {period}: {fault}" for fault in faults))
+        for peer, amount in amounts_ueur.items():
+            if amount:
+                self.ledger.post(
+                    Posting(
+                        tick, period, 0, "subscription", account_of(peer), OPERATOR, int(amount)
+                    )
+                )
+                self.records.subscribed(period, peer, int(amount))
 
     def _value_stock(self, period: Period, settlement: Settlement) -> None:
         """Value the LPD's stock at what its last charging cost."""

@@ -13,6 +13,7 @@ from .rules import Borne, Exchange, Price, Rules, Terms, money
 
 __all__ = [
     "COLLATERAL",
+    "COMMUNITY",
     "DSO",
     "ENDOWMENT",
     "GUARANTEE_FUND",
@@ -23,7 +24,7 @@ __all__ = [
     "account_of",
 ]
 
-DSO, SUPPLIER, OPERATOR = "dso", "supplier", "operator"
+DSO, SUPPLIER, OPERATOR, COMMUNITY = "dso", "supplier", "operator", "community"
 GUARANTEE_FUND, COLLATERAL, ENDOWMENT = "guarantee_fund", "collateral", "endowment"
 
 

@@ -6,9 +6,7 @@ tick belong to it.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,24 +21,20 @@ from .contract import (
     ContractError,
     OfferLike,
     Schedule,
-    Segment,
     State,
     TradeLike,
     UnsoldOffer,
-    add_segments,
-    follow,
 )
-from .cover import Call, Cover, Direction, LpdStorage, Plan, Spare, call_for, own_cover
+from .cover import LpdStorage, Spare
+from .dues import GUARANTEE_FUND
+from .fallback import Fallback, Shortfall
 from .ledger import Ledger
+from .period import LPD, Period
+from .period_book import Life, Outbox, PeriodBook
 from .planner import CoverPlanner
 from .records import LifeRecord
+from .rule import Rule
 from .rules import Rules, Terms
-from .settlement import (
-    GUARANTEE_FUND,
-    LPD,
-    Outcome,
-    Period,
-)
 from .tokens import TokenBook
 
 __all__ = ["TransactionLoop"]
@@ -56,46 +50,6 @@ class Reading(Protocol):
     def net_milliwh(self) -> Ints: ...
     @property
     def shed_milliwh(self) -> Ints: ...
-
-
-@dataclass(slots=True)
-class _Life:
-    """One contract on its way."""
-
-    contract: Contract
-    called: simpy.Event
-    metered: simpy.Event
-    state: State = State.MATCHED
-    called_at_tick: int | None = None
-    outcome: Outcome | None = None
-    process: simpy.Process | None = None
-
-    def to(self, state: State) -> None:
-        self.state = follow(self.contract.contract_id, self.state, state)
-
-
-@dataclass(slots=True)
-class _Book:
-    """One delivery period: its offers, contracts, covers, and what everybody is told."""
-
-    period: int
-    reading: simpy.Event
-    settled: simpy.Event
-    offers: list[UnsoldOffer] = field(default_factory=list)
-    bidders: list[str] = field(default_factory=list)
-    spares: list[Spare] = field(default_factory=list)
-    lives: list[_Life] = field(default_factory=list)
-    covers: list[Cover] = field(default_factory=list)
-    segments: dict[str, list[Segment]] = field(default_factory=lambda: defaultdict(list))
-    net_wh: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    called: set[str] = field(default_factory=set)
-
-    @property
-    def contracts(self) -> list[Contract]:
-        return [life.contract for life in self.lives]
-
-    def lives_of(self, peer: str) -> list[_Life]:
-        return [x for x in self.lives if peer in (x.contract.seller, x.contract.buyer)]
 
 
 class TransactionLoop:
@@ -121,6 +75,15 @@ class TransactionLoop:
         First tick that will be used.
     response_ticks : int
         Ticks from a call to the start of its cover.
+    rule : Rule, optional
+        Bills the members (all peers but the LPD) from their meters in place of contracts: there
+        are then no offers, trades, collateral, tokens and cover. It has met its members already,
+        and is asked once for a period in which nothing flows.
+
+    Raises
+    ------
+    BillingError
+        The rule refuses the tariffs, or breaks a promise; also from :meth:`close_period`.
     """
 
     def __init__(
@@ -136,10 +99,10 @@ class TransactionLoop:
         islanded: bool = False,
         now: int = 0,
         response_ticks: int = 1,
+        rule: Rule | None = None,
     ) -> None:
         self.env = simpy.Environment(initial_time=now)
         self.peers, self.clock, self.islanded = tuple(peers), clock, islanded
-        self._response_ticks = response_ticks
         storage = lpd or LpdStorage()
         self._house = ClearingHouse(
             self.peers,
@@ -148,11 +111,12 @@ class TransactionLoop:
             ledger or Ledger(),
             efficiency=storage.efficiency,
             now=now,
+            rule=rule,
         )
         self._planner = CoverPlanner(clock, self.terms, storage, self._fees(fee_ticks))
-        self._books: dict[int, _Book] = {}
-        self._sequence: dict[str, int] = defaultdict(int)
-        self._messages: list[Schedule] = []
+        self._books: dict[int, PeriodBook] = {}
+        self._fallback = Fallback(clock, self._planner, self._house, response_ticks)
+        self._outbox = Outbox()
         self._next_contract = 1
 
     @property
@@ -179,10 +143,17 @@ class TransactionLoop:
     # What the world tells
 
     def offers(self, now: int, period: int, orders: Iterable[OfferLike]) -> None:
-        """Take the orders of a period; every sell order mints its tokens."""
+        """Take the orders of a period; every sell order mints its tokens.
+
+        Raises
+        ------
+        ContractError
+            A rule bills the period.
+        """
         self.advance(now)
         book = self._book(period)
         for order in orders:
+            self._refuse_by_rule(period, "orders")
             if order.peer not in book.bidders:
                 book.bidders.append(order.peer)
             if order.side == "sell":
@@ -205,7 +176,7 @@ class TransactionLoop:
         Raises
         ------
         ContractError
-            A peer sells and buys in one period, or is not known.
+            A peer sells and buys in one period, or is not known; or a rule bills the period.
         """
         self.advance(now)
         book = self._book(period)
@@ -213,10 +184,12 @@ class TransactionLoop:
             agree(self._next_contract + i, period, trade, self.terms)
             for i, trade in enumerate(trades)
         ]
+        if contracts:
+            self._refuse_by_rule(period, "trades")
         check_sides(period, [*book.contracts, *contracts], self.peers, lpd=LPD)
         self._next_contract += len(contracts)
         for contract in contracts:
-            life = _Life(contract, self.env.event(), self.env.event())
+            life = Life(contract, self.env.event(), self.env.event())
             life.process = self.env.process(self._live(life, book))
             book.lives.append(life)
             book.net_wh[contract.seller] += contract.energy_wh
@@ -226,7 +199,7 @@ class TransactionLoop:
         book.spares = [Spare(o.peer, o.price_ticks, o.energy_wh / hours / 1000) for o in left]
         self.advance(now)
         for peer in dict.fromkeys([*book.bidders, *book.net_wh]):
-            self._tell(peer, book)
+            self._outbox.tell(peer, book)
         self.ledger.commit()
         return contracts
 
@@ -264,42 +237,33 @@ class TransactionLoop:
         lives = [] if book is None else book.lives_of(peer)
         if book is None or not lives:
             return
-        book.called.add(peer)
-        direction: Direction = "cover" if lives[0].contract.seller == peer else "absorb"
-        call = call_for(
-            direction,
-            [life.contract for life in lives],
-            self.clock,
-            now,
-            now + self._response_ticks,
-            deficit_wh=deficit_wh,
-            tripped=because == "trip",
-            delivering_kw=delivering_kw,
-        )
-        call = call._replace(missing_kw=call.missing_kw - self._covered_kw(book, lives, call))
-        if own_wh:
-            self._note_own(call, book, lives[0].contract, own_wh)
-        if call.missing_kw > 0 and call.end_tick > call.start_tick:
-            self._start_cover(call, book, [life.contract for life in lives])
+        short = Shortfall(now, peer, deficit_wh, because, delivering_kw, own_wh)
+        for party in self._fallback.call(book, lives, short):
+            self._outbox.tell(party, book)
         for life in lives:
             if life.called_at_tick is None:
                 life.called_at_tick = now
                 life.called.succeed()
         self.advance(now)
 
-    def _covered_kw(self, book: _Book, lives: Sequence[_Life], call: Call) -> float:
-        """Power that an earlier call of the same contracts has ordered already. [kW]"""
-        numbers = {life.contract.contract_id for life in lives}
-        return sum(
-            cover.planned_milliwh * 3.6e-3 / ((cover.end_tick - cover.start_tick) * self.clock.dt_s)
-            for cover in book.covers
-            if cover.contract_id in numbers
-            and cover.direction == call.direction
-            and cover.start_tick is not None
-            and cover.end_tick is not None
-            and cover.end_tick > call.start_tick
-            and cover.kind != "own"
-        )
+    def _refuse_by_rule(self, period: int, what: str) -> None:
+        if self._house.rule is not None:
+            raise ContractError(
+                f"period {period}: {type(self._house.rule).__name__} bills it from meters; "
+                f"expected no {what}"
+            )
+
+    def subscribe(self, now: int, period: int, amounts_ueur: Mapping[str, int]) -> None:
+        """Book what peers owe the mechanism's operator for a period, whatever they trade.
+
+        Raises
+        ------
+        ContractError
+            With every peer that is not known, and every amount that is no whole number from 0;
+            nothing is booked.
+        """
+        self.advance(now)
+        self._house.subscribe(now, period, amounts_ueur)
 
     def lpd_state(self, energy_kwh: float, p_max_kw: float, *, room_kwh: float = 0.0) -> None:
         """Note what the LPD's storage can give and take from now on. [kWh], [kW]"""
@@ -356,8 +320,7 @@ class TransactionLoop:
 
     def take_messages(self) -> list[Schedule]:
         """Give the schedules that changed since the last time."""
-        messages, self._messages = self._messages, []
-        return messages
+        return self._outbox.take()
 
     def expected_wh(self, period: int) -> tuple[Ints, Ints]:
         """What each peer sold and bought in a period, for its meter. [Wh]"""
@@ -382,7 +345,7 @@ class TransactionLoop:
 
     # The stories
 
-    def _live(self, life: _Life, book: _Book) -> Story:
+    def _live(self, life: Life, book: PeriodBook) -> Story:
         """One contract, from match to settlement."""
         contract = life.contract
         try:
@@ -405,7 +368,7 @@ class TransactionLoop:
             self._house.release_collateral(contract, int(self.env.now))
             life.to(State.CANCELLED)
 
-    def _settle(self, book: _Book) -> Story:
+    def _settle(self, book: PeriodBook) -> Story:
         """One delivery period: wait for its meters, settle, let tokens burn and expire."""
         net, shed, losses_milliwh = yield book.reading
         yield self.env.all_of([life.metered for life in book.lives])
@@ -424,39 +387,9 @@ class TransactionLoop:
 
     # Steps of the stories
 
-    def _book(self, period: int) -> _Book:
+    def _book(self, period: int) -> PeriodBook:
         if period not in self._books:
-            book = _Book(period, self.env.event(), self.env.event())
+            book = PeriodBook(period, self.env.event(), self.env.event())
             self._books[period] = book
             self.env.process(self._settle(book))
         return self._books[period]
-
-    def _start_cover(self, call: Call, book: _Book, contracts: Sequence[Contract]) -> None:
-        spares = [s for s in book.spares if s.peer not in book.called]
-        for plan in self._planner.plan(call, contracts, spares, self._house.next_cover_id):
-            self._house.next_cover_id += 1
-            self._promise(plan, book)
-        for party in dict.fromkeys(
-            c.party for c in book.covers if c.called_tick == call.called_tick
-        ):
-            if book.segments[party]:
-                self._tell(party, book)
-
-    def _promise(self, plan: Plan, book: _Book) -> None:
-        cover = plan.cover
-        if cover.kind == "replacement":
-            free = self.tokens.free_milliwh(book.period, cover.party)
-            cover = replace(cover, planned_milliwh=min(cover.planned_milliwh, free))
-            self.tokens.lock(book.period, cover.party, cover.planned_milliwh)
-        book.covers.append(cover)
-        book.segments[cover.party] += plan.segments
-
-    def _note_own(self, call: Call, book: _Book, contract: Contract, own_wh: float) -> None:
-        book.covers.append(own_cover(self._house.next_cover_id, call, contract, own_wh))
-        self._house.next_cover_id += 1
-
-    def _tell(self, peer: str, book: _Book) -> None:
-        self._sequence[peer] += 1
-        cover = add_segments(book.segments[peer])
-        net_wh = book.net_wh[peer]
-        self._messages.append(Schedule(peer, self._sequence[peer], book.period, net_wh, cover))

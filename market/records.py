@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .community import Billed
 from .contract import Contract, State
 from .cover import Cover
 from .ledger import Ledger
+from .outcome import Outcome, Settlement
+from .period import Period
 from .rules import Terms
-from .settlement import Outcome, Period, Settlement
 from .tokens import TokenBook
 
 __all__ = ["LifeRecord", "Records"]
@@ -43,13 +45,24 @@ class LifeRecord:
 
 
 class Records:
-    """Collects rows while periods are metered and settled."""
+    """Collects rows while periods are metered and settled.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    rule : str, optional
+        Name of the rule that bills every period; contracts do unless given.
+    """
+
+    def __init__(self, rule: str | None = None) -> None:
+        self._rule = rule
         self._meters: Table = []
         self._rows: Table = []
         self._claims: Table = []
         self._settlement: Table = []
+        self._bills: Table = []
+        self._prices: Table = []
+        self._remarks: Table = []
+        self._subscriptions: Table = []
         self._covers: list[Cover] = []
 
     def meters(self, period: int, net: Mapping[str, int], shed: Mapping[str, int]) -> None:
@@ -76,11 +89,25 @@ class Records:
                 "period": period.period,
                 "closed_tick": period.tick,
                 "residual": period.residual,
+                "rule": self._rule,
                 "losses_milliwh": period.losses_milliwh,
                 **asdict(terms),
                 "lpd_stock_ticks": lpd_stock_ticks,
             }
         )
+
+    def billed(self, period: int, billed: Billed) -> None:
+        """Note what a rule made of a period."""
+        self._bills += billed.rows(period)
+        self._prices += [
+            {"period": period, "name": name, "price_ticks": float(price)}
+            for name, price in billed.bills.prices.items()
+        ]
+        self._remarks += [{"period": period, "remark": said} for said in billed.bills.remarks]
+
+    def subscribed(self, period: int, peer: str, amount_ueur: int) -> None:
+        """Note what a peer owed the operator. [µ€]"""
+        self._subscriptions.append({"period": period, "peer": peer, "amount_ueur": amount_ueur})
 
     def tables(
         self,
@@ -101,6 +128,10 @@ class Records:
             "meters": list(self._meters),
             "rows": list(self._rows),
             "claims": list(self._claims),
+            "bills": list(self._bills),
+            "rule_prices": list(self._prices),
+            "remarks": list(self._remarks),
+            "subscriptions": list(self._subscriptions),
             "accounts": [
                 {"account": account, "role": _role(account), "balance_ueur": balance}
                 for account, balance in ledger.balances().items()

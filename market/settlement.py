@@ -9,89 +9,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from dataclasses import replace
+from typing import Literal
 
 from .contract import Contract
 from .cover import Cover
-from .dues import (
-    COLLATERAL,
-    DSO,
-    ENDOWMENT,
-    GUARANTEE_FUND,
-    OPERATOR,
-    SUPPLIER,
-    Claim,
-    Till,
-    account_of,
-)
-from .ledger import Posting
-from .period import LPD, Metered, Period, Residual, confirm_covers, meter_contracts
+from .dues import Till, account_of
+from .outcome import Outcome, Row, RowKind, Settlement, fate_of
+from .period import LPD, Metered, Period, confirm_covers, meter_contracts
+from .remainder import settle_remainder
 from .rules import Exchange, Rules, Terms, apportion, money
 
-__all__ = [
-    "COLLATERAL",
-    "DSO",
-    "ENDOWMENT",
-    "GUARANTEE_FUND",
-    "LPD",
-    "OPERATOR",
-    "SUPPLIER",
-    "Claim",
-    "Fate",
-    "Outcome",
-    "Period",
-    "Residual",
-    "Row",
-    "Rules",
-    "Settlement",
-    "Terms",
-    "account_of",
-    "settle_period",
-]
-
-Fate = Literal["delivered", "covered", "short", "unabsorbed", "void", "shed", "cancelled"]
-
-
-class Row(NamedTuple):
-    """R1: energy of one meter, in exactly one row; injection is positive. [mWh]"""
-
-    period: int
-    peer: str
-    kind: Literal["contract", "replacement", "lpd", "supplier"]
-    contract_id: int | None
-    party: str
-    energy_milliwh: int
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one contract. [mWh], [µ€]"""
-
-    contract: Contract
-    fate: Fate
-    delivered_milliwh: int
-    accepted_milliwh: int
-    shed_milliwh: int
-    paid_ueur: int
-    received_ueur: int
-    fee_ueur: int
-    owed_seller_ueur: int
-    owed_buyer_ueur: int
-    borne_fund_ueur: int
-    borne_lpd_ueur: int
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """The result: `burned` are (peer, mWh) pairs, `covers` have their settled energy."""
-
-    rows: tuple[Row, ...]
-    postings: tuple[Posting, ...]
-    outcomes: tuple[Outcome, ...]
-    covers: tuple[Cover, ...]
-    claims: tuple[Claim, ...]
-    burned: tuple[tuple[str, int], ...]
+__all__ = ["LPD", "Period", "Rules", "Settlement", "Terms", "account_of", "settle_period"]
 
 
 def settle_period(
@@ -142,9 +71,7 @@ class _Settling:
             self._covers_of[cover.contract_id].append(cover.cover_id)
         for contract in self._of.contracts:
             self._settle_contract(contract, metered[contract.contract_id])
-        self._settle_residuals()
-        losses = money(self._terms.retail_ticks, self._of.losses_milliwh)
-        self._till.pay("losses", DSO, self._of.residual, losses)
+        settle_remainder(self._of, self._terms, self._rows, self._till)
 
     def result(self) -> Settlement:
         """Everything collected, as it came."""
@@ -188,7 +115,7 @@ class _Settling:
         self._outcomes.append(
             Outcome(
                 contract=contract,
-                fate=_fate(metered, energy, _total(replacements)),
+                fate=fate_of(metered, energy, _total(replacements)),
                 delivered_milliwh=metered.delivered,
                 accepted_milliwh=metered.accepted,
                 shed_milliwh=metered.shed,
@@ -281,7 +208,7 @@ class _Settling:
     def _row(
         self,
         peer: str,
-        kind: Literal["contract", "replacement", "lpd", "supplier"],
+        kind: RowKind,
         contract_id: int | None,
         party: str,
         milliwh: int,
@@ -295,34 +222,6 @@ class _Settling:
         for cover in replacements:
             self._burned[cover.party] += self._rules.burned(cover.energy_milliwh)
 
-    def _settle_residuals(self) -> None:
-        """R2, last sentence: what a meter shows beyond goes to the residual party."""
-        in_rows: dict[str, int] = defaultdict(int)
-        for row in self._rows:
-            in_rows[row.peer] += row.energy_milliwh
-        residual = self._of.residual
-        for peer, net in self._of.net_milliwh.items():
-            beyond = net - in_rows[peer]
-            self._row(peer, "supplier", None, residual, beyond)
-            if beyond > 0:
-                earned = money(self._terms.feed_in_ticks, beyond)
-                self._till.pay("feed-in", residual, account_of(peer), earned)
-            else:
-                owed = money(self._terms.retail_ticks, -beyond)
-                self._till.pay("retail", account_of(peer), residual, owed)
-
 
 def _total(covers: Sequence[Cover]) -> int:
     return sum(cover.energy_milliwh for cover in covers)
-
-
-def _fate(metered: Metered, energy: Exchange, replacement: int) -> Fate:
-    if metered.shed:
-        return "shed"
-    if replacement + energy.lpd:
-        return "covered"
-    if metered.accepted > metered.delivered and metered.seller_failed:
-        return "short"
-    if metered.delivered > metered.accepted and metered.buyer_failed:
-        return "unabsorbed"
-    return "void" if metered.seller_failed and metered.buyer_failed else "delivered"

@@ -18,10 +18,13 @@ class TableError(ValueError):
     """Rows do not fit their table; mend whoever made them."""
 
 
-def _schema(whole: str, *, text: str = "", maybe: str = "", maybe_text: str = "") -> Any:
-    """Schema of int64 and string columns, the last two kinds nullable."""
+def _schema(
+    whole: str, *, text: str = "", maybe: str = "", maybe_text: str = "", real: str = ""
+) -> Any:
+    """Schema of int64, string and float columns, those that may be missing nullable."""
     kinds = [(whole, pa.int64(), False), (text, pa.string(), False)]
     kinds += [(maybe, pa.int64(), True), (maybe_text, pa.string(), True)]
+    kinds += [(real, pa.float64(), False)]
     return pa.schema(
         [
             pa.field(name, kind, nullable=nullable)
@@ -53,13 +56,19 @@ SCHEMAS: Mapping[str, Any] = {
         maybe_text="direction",
     ),
     "settlement": _schema(
-        "period", maybe="closed_tick losses_milliwh lpd_stock_ticks", maybe_text="residual"
+        "period", maybe="closed_tick losses_milliwh lpd_stock_ticks", maybe_text="residual rule"
     ),
     "claims": _schema("period contract_id amount_ueur", text="debtor bearer of"),
     "meters": _schema("period net_milliwh shed_milliwh", text="peer"),
     "rows": _schema(
         "period energy_milliwh", text="peer kind", maybe="contract_id", maybe_text="party"
     ),
+    "bills": _schema(
+        "period net_milliwh inside_milliwh receives_ueur status_quo_ueur", text="peer"
+    ),
+    "rule_prices": _schema("period", text="name", real="price_ticks"),
+    "remarks": _schema("period", text="remark"),
+    "subscriptions": _schema("period amount_ueur", text="peer"),
     "accounts": _schema("balance_ueur", text="account role"),
     "tokens": _schema(
         "period", text="peer", maybe="minted_milliwh burned_milliwh expired_milliwh live_milliwh"
