@@ -188,6 +188,10 @@ class Outlook:
             return uniform(self.keys, self.period)
         return uniform(scatter(self.keys, self.period), what)
 
+    def trait(self, what: int) -> Floats:
+        """Draw from [0, 1) for each peer, the same in every period. (n,)"""
+        return uniform(scatter(self.keys, -1), what)
+
     def take(self, rows: ArrayLike) -> Outlook:
         """Give the outlook of some of the peers."""
         index = np.asarray(rows)
