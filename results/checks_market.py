@@ -31,19 +31,29 @@ def all_contracts_settled(record: Record) -> Verdict:
             f"contract {first['contract_id']} of period {first['period']} "
             f"({first['seller']} to {first['buyer']}) is {first['state'] or 'without a fate'}"
         )
-    else:
+    elif contracts:
         worst = f"none open of {len(contracts)} contracts"
+    else:
+        worst = f"no contracts: {_why_none(record)}"
     return Verdict(name, not left, worst, float(len(left)), 0.0, "contracts")
 
 
 def delivered_share(record: Record, *, at_least: float = 0.9) -> Verdict:
-    """Of the contracted energy, at least this share was delivered by those who sold it."""
+    """Of the contracted energy, at least this share was delivered by those who sold it.
+
+    Where a rule bills the meters there is nothing to deliver on, and it holds. An order-driven
+    market in which nothing was traded fails it: who asks for a share expects trades, and a
+    market that died unnoticed is a gap in the record.
+    """
     name = "delivered_share"
     contracts = [row for row in record.rows("contracts") if row["energy_wh"] > 0]
     unread = [row for row in contracts if row["delivered_milliwh"] is None]
-    if unread or not contracts:
-        what = f"contract {unread[0]['contract_id']} was not metered" if unread else "no contract"
-        return Verdict(name, False, what, None, at_least, "1")
+    if unread:
+        told = f"contract {unread[0]['contract_id']} was not metered"
+        return Verdict(name, False, told, None, at_least, "1")
+    if not contracts:
+        told = f"no contracts: {_why_none(record)}"
+        return Verdict(name, _billed(record), told, None, at_least, "1")
     delivered = sum(row["delivered_milliwh"] for row in contracts)
     share = delivered / sum(1000 * row["energy_wh"] for row in contracts)
     least = min(contracts, key=lambda row: row["delivered_milliwh"] / row["energy_wh"])
@@ -55,11 +65,19 @@ def delivered_share(record: Record, *, at_least: float = 0.9) -> Verdict:
 
 
 def tokens_balance(record: Record) -> Verdict:
-    """Tokens minted are burned, expired or still live, for every peer and period."""
+    """Tokens minted are burned, expired or still live, for every peer and period.
+
+    Where nobody offered energy ahead, by a rule or for want of offers, there are none, and it
+    holds.
+    """
     name = "tokens_balance"
     rows = record.rows("tokens")
     if not rows:
-        return Verdict(name, False, "no token was recorded", unit="mWh")
+        offered = any(row["side"] == "sell" for row in record.rows("orders"))
+        if offered or not _market_was_held(record):
+            return Verdict(name, False, "no token was recorded", unit="mWh")
+        why = _why_none(record) if _billed(record) else "nobody offered energy"
+        return Verdict(name, True, f"no tokens: {why}", 0.0, 0.0, "mWh")
     worst = max(rows, key=lambda row: (abs(_tokens_off(row)), _live(row)))
     off = _tokens_off(worst)
     told = (
@@ -77,6 +95,21 @@ def _live(row: dict[str, Any]) -> int:
 def _tokens_off(row: dict[str, Any]) -> int:
     out = row["burned_milliwh"] + row["expired_milliwh"] + _live(row)
     return int(row["minted_milliwh"] - out)
+
+
+def _billed(record: Record) -> bool:
+    """Whether a rule billed what meters showed, instead of contracts."""
+    return bool(record.optional("bills"))
+
+
+def _market_was_held(record: Record) -> bool:
+    return _billed(record) or record.table("periods").num_rows > 0
+
+
+def _why_none(record: Record) -> str:
+    if _billed(record):
+        return "a rule billed what the meters showed"
+    return "nothing was traded" if _market_was_held(record) else "no market was recorded"
 
 
 def ledger_verifies(record: Record) -> Verdict:

@@ -1,11 +1,14 @@
 """The run in numbers: energy, who covered, voltage, frequency, money, and how fast it went."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from .benefit import benefits
+from .outcome import Book, outcomes
 from .reading import Record
 
 __all__ = ["COVER_LABELS", "Metric", "first_trip", "key_figures", "role_of"]
@@ -46,7 +49,7 @@ def key_figures(record: Record) -> list[Metric]:
     figures = [*_energy(record), *_cover(record)]
     if record.ticks.num_rows:
         figures += [*_voltage(record), *_frequency(record), *_boundary(record)]
-    return [*figures, *_money(record)]
+    return [*figures, *_market(record), *_own_energy(record), *_money(record)]
 
 
 def _digits(value: float, unit: str) -> int:
@@ -150,6 +153,76 @@ def _boundary(record: Record) -> list[Metric]:
             Metric("import_kwh", f"From the {source}", float(given * hours), "kWh"),
             Metric("export_kwh", f"To the {source}", float(taken * hours), "kWh"),
         ]
+    return figures
+
+
+def _market(record: Record) -> list[Metric]:
+    """What the market did, and what it was worth against the tariffs."""
+    periods, accounts = outcomes(record), benefits(record)
+    if not periods:
+        return []
+    figures = [
+        Metric("volume_kwh", "Cleared", sum(p.volume_wh for p in periods) / 1000, "kWh"),
+        *_gains([period.book for period in periods if period.book is not None]),
+    ]
+    members = [row for row in accounts if row.is_member]
+    if members and record.rows("settlement"):
+        total = sum(row.benefit_ueur for row in members) / 1e6
+        worst = min(members, key=lambda row: row.benefit_ueur)
+        figures += [
+            Metric("benefit_total_eur", "Benefit of all peers against the tariffs", total, "€"),
+            Metric(
+                "benefit_worst_peer_eur",
+                "Benefit of the peer that gained least",
+                worst.benefit_ueur / 1e6,
+                "€",
+                worst.name,
+            ),
+        ]
+    kept = [row.balance_ueur for row in accounts if row.account == "operator"]
+    owed = sum(period.subscriptions_ueur for period in periods)
+    note = f"subscriptions of {owed / 1e6:.2f} € among it" if owed else ""
+    label = "Surplus of the market's operator"
+    return [*figures, *(Metric("operator_surplus_eur", label, k / 1e6, "€", note) for k in kept)]
+
+
+def _gains(books: Sequence[Book]) -> list[Metric]:
+    """Gains from trade by what orders said; none where there were no orders."""
+    if not books:
+        return []
+    gain = sum(book.gain_ueur for book in books)
+    possible = sum(book.possible_ueur for book in books)
+    share = 100 * gain / possible if possible else None
+    return [
+        Metric("gain_total_eur", "Gain from trade, by the orders' limits", gain / 1e6, "€"),
+        Metric("gain_efficiency", "Of the gain at competitive equilibrium", share, "%"),
+    ]
+
+
+def _own_energy(record: Record) -> list[Metric]:
+    """How far the community lived on its own production, period by period.
+
+    What members exchange with the outside is netted within a delivery period, as it is billed.
+    Their storage counts as theirs, so what it charges from outside or gives away can bring a
+    share down to zero, not below; the LPD and its storage stand outside.
+    """
+    length = record.manifest.get("ticks_per_period")
+    if not length or not all(record.has(name) for name in ("p_kw", "load_kw", "pv_kw")):
+        return []
+    members = np.array([peer != "lpd" for peer in record.peers], dtype=bool)
+    net, load, pv = (
+        record.values(name)[:, members].sum(axis=1, dtype=np.float64)
+        for name in ("p_kw", "load_kw", "pv_kw")
+    )
+    starts = np.flatnonzero(np.diff(record.tick // length, prepend=-1))
+    exchanged = np.add.reduceat(net, starts)
+    figures = []
+    for key, label, outside, whole in (
+        ("self_sufficiency", "Of the load, met by the community", -exchanged, load.sum()),
+        ("self_consumption", "Of the production, used in the community", exchanged, pv.sum()),
+    ):
+        share = 1 - float(np.maximum(outside, 0).sum()) / float(whole) if whole > 0 else None
+        figures.append(Metric(key, label, None if share is None else 100 * max(0.0, share), "%"))
     return figures
 
 

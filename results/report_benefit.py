@@ -21,6 +21,9 @@ PEER_ROWS = 1000
 NAMED = 24
 """Bars that have room for their names."""
 
+SAID = {"dso": "DSO", "lpd": "LPD"} | {kind: f"{kind.capitalize()}s" for kind in MEMBERS}
+"""How a group is called; others by their own names."""
+
 COLOURS = {"consumer": BLUE, "prosumer": GREEN, "producer": ORANGE, "peer": GREY}
 
 
@@ -81,7 +84,7 @@ def _groups(rows: Sequence[Benefit]) -> list[dict[str, Any]]:
     listed = [*members, *([everyone] if len(members) > 1 else []), *others, whole]
     return [
         {
-            "group": group.group.replace("_", " "),
+            "group": _said(group.group),
             "total": group in (everyone, whole),
             "accounts": group.accounts,
             "status_quo_ueur": group.status_quo_ueur,
@@ -91,6 +94,10 @@ def _groups(rows: Sequence[Benefit]) -> list[dict[str, Any]]:
         }
         for group in listed
     ]
+
+
+def _said(group: str) -> str:
+    return SAID.get(group, group.replace("_", " ").capitalize())
 
 
 def _trimmed(members: Sequence[Benefit]) -> list[Benefit]:
@@ -116,8 +123,8 @@ def _bars(members: Sequence[Benefit]) -> Any:
                 "peer": [row.name for _, row in mine],
             }
             source = ColumnDataSource(columns)
-            label = f"{group.capitalize()}s"
-            figure.vbar("x", 0.8, "ct", source=source, color=colour, name=group, legend_label=label)
+            look = {"color": colour, "name": group, "legend_label": _said(group)}
+            figure.vbar("x", 0.8, "ct", source=source, **look)
     figure.xaxis.visible = len(members) <= NAMED
     if len(members) <= NAMED:
         figure.xaxis.ticker = list(range(len(members)))

@@ -1,12 +1,14 @@
 """The time plots of a report: linked figures over one wall-clock axis."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .outcome import PeriodOutcome, outcomes
 from .reading import Record
 from .report_canvas import BLUE, GREEN, GREY, ORANGE, PINK, PURPLE, RED, Canvas, put_legend, short
 from .report_data import bucket_reduce, wall_ms
@@ -43,7 +45,7 @@ def plots(record: Record, failed: str | None, marks: Sequence[tuple[int, str]]) 
         _voltage(canvas),
         _delivery(canvas, failed),
         _frequency(canvas),
-        _prices(canvas),
+        _prices(canvas, outcomes(record)),
     ]
     return [plot for plot in drawn if plot is not None]
 
@@ -182,24 +184,62 @@ def _frequency(canvas: Canvas) -> Plot | None:
     return Plot("frequency", "Frequency", about, figure)
 
 
-def _prices(canvas: Canvas) -> Plot | None:
-    record, length = canvas.record, canvas.record.manifest.get("ticks_per_period")
-    periods = sorted(record.rows("periods"), key=lambda row: row["period"])
-    if not periods or not length:
+def _prices(canvas: Canvas, periods: Sequence[PeriodOutcome]) -> Plot | None:
+    length = canvas.record.manifest.get("ticks_per_period")
+    if not length:
         return None
     figure = canvas.figure("ct/kWh", 220)
-    for column, label, colour, look in (
-        ("retail_ticks", "Supplier sells", RED, {"line_dash": "dotted"}),
-        ("price_ticks", "Cleared", BLUE, {"line_width": 3}),
-        ("feed_in_ticks", "Supplier buys", GREY, {"line_dash": "dotted"}),
-    ):
+    drawn = False
+    for label, colour, look, price in _price_lines(periods):
         levels = [
-            (row["period"] * length, (row["period"] + 1) * length, row[column] / 10)
-            for row in periods
-            if row[column] is not None
+            (period.period * length, (period.period + 1) * length, ticks / 10)
+            for period in periods
+            if (ticks := price(period)) is not None
         ]
         if levels:
             canvas.steps(figure, levels, label, colour, **look)
+            drawn = True
     put_legend(figure)
-    about = "Uniform price of each delivery period, between what the supplier pays and asks."
-    return Plot("prices", "Prices", about, figure)
+    about = "Prices of each delivery period, between what the supplier pays and asks."
+    return Plot("prices", "Prices", about, figure) if drawn else None
+
+
+PriceLine = tuple[str, str, dict[str, Any], Callable[[PeriodOutcome], float | None]]
+"""Label, colour, look, and the price of a period. [µ€/Wh]"""
+
+
+def _price_lines(periods: Sequence[PeriodOutcome]) -> list[PriceLine]:
+    """The supplier's prices, and those of the market: one, or means where they differ."""
+    thin, thick = {"line_dash": "dotted"}, {"line_width": 3}
+    lines: list[PriceLine] = [
+        ("Supplier sells", RED, thin, lambda period: period.retail_ticks),
+        ("Supplier buys", GREY, thin, lambda period: period.feed_in_ticks),
+    ]
+    inside = dict.fromkeys(name for period in periods for name in period.inside)
+    colours = (PURPLE, GREEN, ORANGE, BLUE, PINK)
+    for name, colour in zip(inside, colours, strict=False):
+        label = f"Inside: {name.replace('_', ' ')}"
+        lines.append((label, colour, thick, partial(_inside_price, name)))
+    if all(period.paid == period.received and _one(period) for period in periods):
+        return [*lines, ("Cleared", BLUE, thick, _mean_paid)]
+    return [
+        *lines,
+        ("Buyers pay on average", PURPLE, thick, _mean_paid),
+        ("Sellers get on average", GREEN, thick, _mean_received),
+    ]
+
+
+def _inside_price(name: str, period: PeriodOutcome) -> float | None:
+    return period.inside.get(name)
+
+
+def _one(period: PeriodOutcome) -> bool:
+    return period.paid is None or period.paid.one
+
+
+def _mean_paid(period: PeriodOutcome) -> float | None:
+    return None if period.paid is None else period.paid.mean_ticks
+
+
+def _mean_received(period: PeriodOutcome) -> float | None:
+    return None if period.received is None else period.received.mean_ticks
