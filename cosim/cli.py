@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from .market_command import clear_market
+
 if TYPE_CHECKING:
     from .run import RunOutcome
 
@@ -169,6 +171,9 @@ def report(
         typer.echo(f"{folder}: no report can be written: {_sentence(error)}", err=True)
         raise SystemExit(BROKE) from None
     typer.echo(str(folder / "report.html"))
+
+
+app.command("market")(clear_market)
 
 
 @app.command()

@@ -25,8 +25,8 @@ from .gains import Gains, benefit_over_tariffs, gains_from_trade
 from .known import MECHANISMS
 from .order_file import read_orders
 from .pairing import pair_trades
-from .promises import check_clearing
-from .rule import Bills, Rule, Tariffs, check_bills, status_quo_ueur
+from .promises import ClearingError, check_clearing
+from .rule import BillingError, Bills, Rule, Tariffs, check_bills, status_quo_ueur
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -296,9 +296,10 @@ def share(
 
     Raises
     ------
+    BillingError, ClearingError
+        Meters or tariffs that cannot be billed; a rule that breaks its promises.
     ValueError
-        An unknown name; a mechanism, which clears orders: `clear` is for those; bills that break
-        a rule's promises.
+        An unknown name; a mechanism, which clears orders: `clear` is for those.
     """
     book = orders if isinstance(orders, Orders) else Orders.of(orders)
     made = build(rule, options)
@@ -310,7 +311,7 @@ def share(
         meet(book.peers, np.zeros(len(book.peers)))
     bills = {period: made.share(meters, tariffs) for period, meters in net.items()}
     for period, meters in net.items():
-        check_bills(meters, tariffs, bills[period], book.peers)
+        _hold_to_promises(meters, tariffs, bills[period], book.peers)
     alone = cast(Ints, sum(status_quo_ueur(meters, tariffs) for meters in net.values()))
     return Shared(book.peers, net, bills, alone)
 
@@ -343,6 +344,14 @@ def _cleared(orders: Orders, mechanism: Mechanism) -> ClearedPeriod:
     charges = orders.charges or uniform_charges(len(orders.peers), 0)
     trades = tuple(pair_trades(clearing, orders, charges))
     return ClearedPeriod(orders, clearing, trades, gains_from_trade(orders, clearing, trades))
+
+
+def _hold_to_promises(net: Ints, tariffs: Tariffs, bills: Bills, peers: tuple[str, ...]) -> None:
+    """Tell a rule that breaks its promises from meters that cannot be billed."""
+    try:
+        check_bills(net, tariffs, bills, peers)
+    except BillingError as broken:
+        raise ClearingError(broken.faults) from None
 
 
 def _net_milliwh(orders: Orders) -> Ints:
