@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,77 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from . import _kernels_continuous as k
 from .book import OrderError, Orders
 from .order_events import FOREVER, Events, Kind, fault_of
+from .order_views import BookTrades, Depth, Levels, OrderStatus, State, depth_of, trades_of
 
 __all__ = ["BookTrades", "Depth", "Levels", "OrderBook", "OrderStatus", "State"]
 
 Ints = NDArray[np.int64]
-
-
-class State(IntEnum):
-    """What has become of an order."""
-
-    OPEN = k.OPEN  #: in the book
-    FILLED = k.FILLED  #: all traded, or amended down to what had traded
-    CANCELLED = k.CANCELLED  #: by its owner
-    EXPIRED = k.EXPIRED  #: its time is over
-    SELF_TRADE = k.SELF_TRADE  #: taken out because its owner came from the other side
-    DROPPED = k.DROPPED  #: what an immediate or market order could not trade at once
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class BookTrades:
-    """Trades in the order in which they happened, as columns.
-
-    Attributes
-    ----------
-    sell_order_id, buy_order_id : (n,) int64 array
-    seller, buyer : (n,) int64 array
-        Positions among the book's peers.
-    energy_wh, price_ticks : (n,) int64 array
-        [Wh], the limit of the order that was there first [µ€/Wh]
-    time : (n,) int64 array
-    buyer_came : (n,) bool array
-        The buyer's order came to the seller's, not the other way round.
-    """
-
-    sell_order_id: Ints
-    buy_order_id: Ints
-    seller: Ints
-    buyer: Ints
-    energy_wh: Ints
-    price_ticks: Ints
-    time: Ints
-    buyer_came: NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        return self.time.size
-
-
-class Levels(NamedTuple):
-    """One side of a book, its best price first."""
-
-    price_ticks: Ints  #: [µ€/Wh]
-    energy_wh: Ints  #: [Wh]
-    orders: Ints  #: how many orders stand there
-
-
-class Depth(NamedTuple):
-    """What stands in a book."""
-
-    bids: Levels
-    asks: Levels
-
-
-class OrderStatus(NamedTuple):
-    """One order as it stands."""
-
-    state: State
-    peer: str
-    is_buy: bool
-    price_ticks: int
-    energy_wh: int  #: as given or last amended [Wh]
-    filled_wh: int  #: [Wh]
-    expiry: int
 
 
 class OrderBook:
@@ -130,7 +61,6 @@ class OrderBook:
         self._counts[k.NOW] = np.iinfo(np.int64).min
         self._totals = np.zeros(2)
         self._rows = np.empty((0, 8), dtype=np.int64)
-        self._ids = self._row_of_turn = np.empty(0, dtype=np.int64)
         self._heaps = np.empty((2, 0, 2), dtype=np.int64)
         self._log = np.empty((0, 8), dtype=np.int64)
         self._grow(max(capacity, 1))
@@ -161,9 +91,7 @@ class OrderBook:
             events.table,
             target,
             self._rows,
-            self._ids,
             self._heaps,
-            self._row_of_turn,
             self._log,
             self._counts,
         )
@@ -239,31 +167,16 @@ class OrderBook:
 
     def trades(self, since: int = 0) -> BookTrades:
         """Give the trades from number `since` on, counted from 0."""
-        log = self._log[since : self.n_trades]
-        log.flags.writeable = False
-        return BookTrades(
-            sell_order_id=log[:, k.LOG_SELL_ID],
-            buy_order_id=log[:, k.LOG_BUY_ID],
-            seller=log[:, k.LOG_SELLER],
-            buyer=log[:, k.LOG_BUYER],
-            energy_wh=log[:, k.LOG_ENERGY],
-            price_ticks=log[:, k.LOG_PRICE],
-            time=log[:, k.LOG_TIME],
-            buyer_came=log[:, k.LOG_CAME] == 1,
-        )
+        return trades_of(self._log[since : self.n_trades])
 
     def depth(self, *, now: int | None = None, levels: int | None = None) -> Depth:
         """Tell what stands in the book after the last event, or at a later time `now`.
 
         `levels` prices of each side are given, or all.
         """
-        rows = self._rows[: self._counts[k.N_ROWS]]
         at = self.now if now is None else max(int(now), self.now)
-        if at >= self.gate:
-            rows = rows[:0]
-        rows = rows[(rows[:, k.ROW_STATE] == State.OPEN) & (rows[:, k.ROW_EXPIRY] > at)]
-        buys = rows[:, k.ROW_SIDE] == 1
-        return Depth(_levels(rows[buys], -1, levels), _levels(rows[~buys], 1, levels))
+        standing = 0 if at >= self.gate else int(self._counts[k.N_ROWS])
+        return depth_of(self._rows[:standing], at, levels)
 
     def order(self, order_id: int, *, now: int | None = None) -> OrderStatus:
         """Tell how an order stands after the last event, or at a later time `now`.
@@ -276,11 +189,11 @@ class OrderBook:
         row = self._find(order_id)
         if row < 0:
             raise OrderError([f"order {order_id}: there is no such order in this book"])
-        price, left, given, peer, side, expiry, _, code = self._rows[row].tolist()
+        price, left, given, peer, side, expiry, mark, _ = self._rows[row].tolist()
         at = self.now if now is None else max(int(now), self.now)
-        over = code == State.OPEN and min(expiry, self.gate) <= at
+        over = mark > 0 and min(expiry, self.gate) <= at
         return OrderStatus(
-            state=State.EXPIRED if over else State(code),
+            state=State.EXPIRED if over else State(-min(mark, 0)),
             peer=self.peers[peer],
             is_buy=side == 1,
             price_ticks=price,
@@ -292,11 +205,11 @@ class OrderBook:
     def _enter(self, events: Events) -> Ints:
         """Give new orders their rows; on any fault leave the book as it was."""
         counts, totals = self._counts.copy(), self._totals.copy()
-        target, fault = np.empty((2, len(events)), dtype=np.int64)
+        target = np.empty(len(events), dtype=np.int32)
+        fault = np.zeros(len(events), dtype=np.int8)
         wrong = k.enter_events(
             events.table,
             self._rows,
-            self._ids,
             self._table,
             self._counts,
             self._totals,
@@ -324,21 +237,19 @@ class OrderBook:
     def _grow(self, capacity: int) -> None:
         """Make room for so many orders and turns; everything else follows from these."""
         self._rows = _wider(self._rows, (capacity, 8))
-        self._ids = _wider(self._ids, (capacity,))
-        self._row_of_turn = _wider(self._row_of_turn, (capacity,))
         self._log = _wider(self._log, (capacity, 8))
         heaps = np.empty((2, capacity, 2), dtype=np.int64)
         heaps[:, : self._heaps.shape[1]] = self._heaps
         self._heaps = heaps
-        self._table = np.empty(1 << (2 * capacity).bit_length(), dtype=np.int64)
+        self._table = np.empty(1 << (2 * capacity).bit_length(), dtype=np.int32)
         self._index()
 
     def _index(self) -> None:
         self._table.fill(-1)
-        k.index_ids(self._ids, int(self._counts[k.N_ROWS]), self._table)
+        k.index_ids(self._rows, int(self._counts[k.N_ROWS]), self._table)
 
     def _find(self, order_id: int) -> int:
-        return int(self._table[k.place(order_id, self._ids, self._table)])
+        return int(self._table[k.place(order_id, self._rows, self._table)])
 
     def _column(self, ids: NDArray[np.generic], column: int) -> Ints:
         """Values of orders by number, 0 for unknown ones."""
@@ -353,13 +264,3 @@ def _wider(old: Ints, shape: tuple[int, ...]) -> Ints:
     new = np.empty(shape, dtype=np.int64)
     new[: len(old)] = old
     return new
-
-
-def _levels(rows: Ints, sign: int, most: int | None) -> Levels:
-    """Add up the orders of one side by price."""
-    keys, place, orders = np.unique(
-        sign * rows[:, k.ROW_PRICE], return_inverse=True, return_counts=True
-    )
-    energy_wh = np.zeros(keys.size, dtype=np.int64)
-    np.add.at(energy_wh, place, rows[:, k.ROW_LEFT])
-    return Levels(sign * keys[:most], energy_wh[:most], orders.astype(np.int64)[:most])
