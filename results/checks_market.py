@@ -99,7 +99,7 @@ def _tokens_off(row: dict[str, Any]) -> int:
 
 def _billed(record: Record) -> bool:
     """Whether a rule billed what meters showed, instead of contracts."""
-    return bool(record.optional("bills"))
+    return bool(record.rows("bills"))
 
 
 def _market_was_held(record: Record) -> bool:

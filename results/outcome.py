@@ -123,10 +123,10 @@ class PeriodOutcome:
 def outcomes(record: Record) -> list[PeriodOutcome]:
     """Every period that the market or a rule dealt with, in order of time."""
     contracts = _by_period(record.rows("contracts"))
-    bills = _by_period(record.optional("bills"))
+    bills = _by_period(record.rows("bills"))
     known = {row["period"]: row for row in record.rows("periods")}
     owed: dict[int, int] = defaultdict(int)
-    for row in record.optional("subscriptions"):
+    for row in record.rows("subscriptions"):
         owed[row["period"]] += row["amount_ueur"]
     prices, terms = _rule_prices(record), _by_period(record.rows("settlement"))
     orders = books(record)
@@ -261,9 +261,9 @@ def _rule_prices(record: Record) -> dict[int, tuple[dict[str, float], tuple[str,
     """Internal prices and remarks by period."""
     prices: dict[int, dict[str, float]] = defaultdict(dict)
     remarks: dict[int, list[str]] = defaultdict(list)
-    for row in record.optional("rule_prices"):
+    for row in record.rows("rule_prices"):
         prices[row["period"]][row["name"]] = row["price_ticks"]
-    for row in record.optional("remarks"):
+    for row in record.rows("remarks"):
         remarks[row["period"]].append(row["remark"])
     return {
         period: (prices[period], tuple(remarks[period]))

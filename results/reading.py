@@ -100,7 +100,7 @@ class Record:
         return self._tables[name]
 
     def optional(self, name: str) -> list[dict[str, Any]]:
-        """Rows of a table that only some runs leave: none where it is missing."""
+        """Rows of a table that only some runs leave, known or not: none where it is missing."""
         return self.rows(name) if (self.folder / f"{name}.parquet").exists() else []
 
     def rows(self, name: str) -> list[dict[str, Any]]:
@@ -139,7 +139,7 @@ class Record:
         """The market's `mechanism`, its `summary`, and its `kind`: "orders" or "rule"."""
         scenario = (self.manifest.get("resolved") or {}).get("scenario") or {}
         named = scenario.get("market") or {} if isinstance(scenario, dict) else {}
-        kind = "rule" if self.optional("bills") else "orders"
+        kind = "rule" if self.table("bills").num_rows else "orders"
         known = {"mechanism": str(named.get("mechanism", "")), "summary": "", "kind": kind}
         return known | (self.manifest.get("market") or {})
 

@@ -321,3 +321,44 @@ def _network() -> dict[str, Any]:
             {"from": one, "to": other, "name": f"line {i}"} for i, (one, other) in enumerate(lines)
         ],
     }
+
+
+STREET = {"anna": "consumer", "ben": "prosumer", "carl": "producer", "lpd": "lpd"}
+
+
+@pytest.fixture
+def record_market(tmp_path: Path) -> Callable[..., Path]:
+    """Give a function that writes the run of a street of three peers, of whole periods.
+
+    It takes the market's entry of the manifest, tables by name, and power by column of the
+    tick table: one row per period of 15 minutes, one column per peer. [kW]
+    """
+
+    def record(
+        market: dict[str, str] | None = None,
+        *,
+        ticks: dict[str, list[list[float]]] | None = None,
+        **tables: list[dict[str, Any]],
+    ) -> Path:
+        folder = tmp_path / "street"
+        folder.mkdir()
+        told = {"scenario": "street", "start": START, "ticks_per_period": 1, "peers": STREET}
+        manifest = Manifest(folder, {**told, **({"market": market} if market else {})})
+        _record_street(folder, ticks or {"p_kw": [[0.0] * len(STREET)] * 2})
+        for name, rows in tables.items():
+            write_table(folder, name, rows)
+        manifest.end("finished")
+        return folder
+
+    return record
+
+
+def _record_street(folder: Path, lists: dict[str, list[list[float]]]) -> None:
+    import json
+
+    metadata = {"peers": json.dumps(list(STREET)), "dt_s": str(PERIOD_S), "start": START}
+    widths = dict.fromkeys(lists, len(STREET))
+    with TickRecorder(folder, scalars=[], lists=widths, metadata=metadata) as recorder:
+        for tick in range(len(next(iter(lists.values())))):
+            columns = {name: np.array(rows[tick]) for name, rows in lists.items()}
+            recorder.write(tick, [], columns)
