@@ -1,7 +1,13 @@
 """Every account a second time, slowly: from meters, contracts, planned cover and prices alone.
 
-Written from the rules R1 to R9 and from nothing else: it shares no line with the settlement it
-checks, uses Python's whole numbers only, and ignores every column that the settlement derived.
+Written from the rules R1 to R9, and for rule-based pricing from the papers' prices, and from
+nothing else: it shares no line with the settlement it checks, uses Python's whole numbers and
+fractions only, and ignores every column that the settlement derived.
+
+Of a rule whose formula it does not know (a user's own, a sharing of benefits) it takes from the
+bills how the members split the money, and what was exchanged inside; the supplier's bill for the
+rest, the community's account (what the supplier pays and members get adds up to 0) and what each
+member would have got by itself are worked out again all the same.
 """
 
 from __future__ import annotations
@@ -12,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ._recomputed_period import ESCROW, FUND, Period, account_of
+from ._recomputed_period import ESCROW, FUND, OPERATOR, Period, account_of
+from ._recomputed_rule import RulePeriod
 
 __all__ = ["Difference", "differences", "read_tables", "recompute"]
 
@@ -24,7 +31,7 @@ ENDOWMENT = "endowment"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An account that does not hold what the records say it should. [µ€]"""
+    """An account that does not hold, or a bill that is not, what the records say. [µ€]"""
 
     account: str
     booked_ueur: int
@@ -41,16 +48,41 @@ def read_tables(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """Read what the recomputation needs from a run folder."""
     from .tables import read_table
 
-    names = ("settlement", "contracts", "covers", "meters", "accounts")
+    names = ("settlement", "contracts", "covers", "meters", "bills", "subscriptions", "accounts")
     return {name: read_table(folder, name).to_pylist() for name in names}
 
 
 def differences(tables: Tables | Path) -> list[Difference]:
-    """Compare every booked account with its recomputation; empty when all agree."""
+    """Compare every booked account and bill with its recomputation; empty when all agree."""
     if isinstance(tables, Path):
         tables = read_tables(tables)
     booked = {row["account"]: row["balance_ueur"] for row in tables["accounts"]}
     again = recompute(tables)
+    return _differences(booked, again) + [
+        found
+        for terms in tables["settlement"]
+        if terms.get("rule") is not None
+        for found in _wrong_bills(terms, tables)
+    ]
+
+
+def _wrong_bills(terms: Row, tables: Tables) -> list[Difference]:
+    period = RulePeriod(terms, tables, defaultdict(int))
+    found: list[Difference] = []
+    for what, column, again in (
+        ("bill", "receives_ueur", period.receives()),
+        ("status quo", "status_quo_ueur", period.status_quo()),
+    ):
+        written = {peer: int(row[column]) for peer, row in period.bills.items()}
+        told = f"{what} of {{}} in period {terms['period']}"
+        found += _differences(
+            {told.format(peer): amount for peer, amount in written.items()},
+            {told.format(peer): amount for peer, amount in again.items()},
+        )
+    return found
+
+
+def _differences(booked: Mapping[str, int], again: Mapping[str, int]) -> list[Difference]:
     return [
         Difference(account, booked.get(account, 0), again.get(account, 0))
         for account in sorted(booked.keys() | again.keys())
@@ -65,8 +97,9 @@ def recompute(tables: Tables | Path) -> dict[str, int]:
     ----------
     tables : mapping of name to rows, or a run folder
         ``settlement`` (one row per settled period, with its terms), ``contracts``, ``covers``
-        and ``meters``. A run in which nothing was settled also needs ``accounts``, for the
-        guarantee fund's opening.
+        and ``meters``; ``bills`` where a rule that is not known here billed a period, and
+        ``subscriptions`` where there are any. A run in which nothing was settled also needs
+        ``accounts``, for the guarantee fund's opening.
 
     Returns
     -------
@@ -85,7 +118,11 @@ def recompute(tables: Tables | Path) -> dict[str, int]:
         if contract["period"] not in settled and contract["state"] != "cancelled":
             _hold_collateral(contract, accounts)
     for terms in periods:
-        Period(terms, tables, accounts).settle()
+        billed = terms.get("rule") is not None
+        (RulePeriod if billed else Period)(terms, tables, accounts).settle()
+    for row in tables.get("subscriptions", ()):
+        accounts[account_of(row["peer"])] -= row["amount_ueur"]
+        accounts[OPERATOR] += row["amount_ueur"]
     return dict(accounts)
 
 
