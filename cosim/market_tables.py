@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from market.quick import Cleared, Shared
 from market.rule import Tariffs
@@ -154,11 +156,11 @@ def _document(done: Cleared | Shared, tariffs: Tariffs | None) -> dict[str, Any]
 def _print(console: Console, title: str, rows: Rows, *, without: Sequence[str] = ()) -> None:
     """Print rows as a table, leaving out columns of nothing but zeros."""
     names = [name for name in rows[0] if name not in without and _says(rows, name)] if rows else []
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False)
     for name in names:
-        table.add_column(_NAMES.get(name, name), justify=_side(rows[0][name]))
+        table.add_column(Text(_NAMES.get(name, name)), justify=_side(rows[0][name]))
     for row in rows[:_SHOWN]:
-        table.add_row(*(_cell(name, row[name]) for name in names))
+        table.add_row(*(Text(_cell(name, row[name])) for name in names))
     console.print(table)
     if len(rows) > _SHOWN:
         console.print(f"{len(rows) - _SHOWN} rows more; --out or --json gives all", markup=False)
