@@ -20,6 +20,7 @@ from scenarios.resolve import ResolvedScenario
 
 from . import build
 from .audit import EnergyBooks
+from .bidders import Bidding, table
 from .box import FloatArray, Log
 from .charging import charges
 from .clock import Clock
@@ -62,6 +63,7 @@ class Plant:
     devices: Mapping[str, int]
     fleet: DerFleet
     managers: EnergyManagers
+    bidding: Bidding
     meters: Meters
     island: IslandFrequency | None
     trading: Trading
@@ -113,6 +115,8 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
     refined = build.profiles(resolved)
     devices = build.played_by_devices(resolved, model_devices=model_devices)
     charged = charges(resolved, grid, peer_bus)
+    seated = table(resolved)
+    managers = build.managers(resolved, refined, seated.periods_ahead)
     settlement = resolved.scenario.settlement
     return Plant(
         resolved=resolved,
@@ -123,7 +127,8 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
         refined=refined,
         devices=devices,
         fleet=build.fleet(resolved, devices),
-        managers=build.managers(resolved, refined, charged.cap_ticks),
+        managers=managers,
+        bidding=Bidding(resolved, managers, seated, charged.cap_ticks),
         meters=Meters(
             len(resolved.peers),
             resolved.dt_s,
@@ -184,7 +189,15 @@ def boxes(
                 "log": log,
             },
         ),
-        "manager": (ManagerSim(), {"managers": made.managers, "peers": names, "clock": clock}),
+        "manager": (
+            ManagerSim(),
+            {
+                "managers": made.managers,
+                "bidding": made.bidding,
+                "peers": names,
+                "clock": clock,
+            },
+        ),
         "market": (MarketSim(), {"mechanism": mechanism(made.resolved), "clock": clock}),
         **tick,
         "contracts": (

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.battery import BatteryParams
 from models.der import DerFleet
-from models.energy_manager import EnergyManagers, ManagerOptions, Tariffs
+from models.energy_manager import EnergyManagers, ManagerOptions
 from models.forecast import Forecaster
 from models.frequency import (
     Generator,
@@ -28,9 +28,9 @@ from models.grid_sources import made_net
 from models.inverter import InverterParams
 from models.refine import QUARTER_S, RefinedProfiles
 from scenarios.peers import Peer
+from scenarios.profiles import ProfileError
 from scenarios.resolve import ResolvedScenario
 from scenarios.schema_island import IslandSpec
-from scenarios.schema_market import to_ticks
 from scenarios.seeds import generator
 
 from .box import FloatArray
@@ -289,19 +289,19 @@ def voltage_loop_gain(resolved: ResolvedScenario, network: Grid, buses: tuple[in
 
 
 def managers(
-    resolved: ResolvedScenario, refined: RefinedProfiles, fee_cap_ticks: int
+    resolved: ResolvedScenario, refined: RefinedProfiles, periods_ahead: int = 0
 ) -> EnergyManagers:
-    """Energy managers of all peers; the LPD's follows its schedule and never bids."""
-    market, names = resolved.scenario.market, [peer.name for peer in resolved.peers]
-    bids = market.bids
+    """Energy managers of all peers; `periods_ahead` is how far their bidders look."""
+    bids, names = resolved.scenario.market.bids, [peer.name for peer in resolved.peers]
+    load_kw, pv_kw = _forecast_kw(resolved, refined, periods_ahead)
 
     def per_peer(what: str) -> list[np.random.Generator]:
         return [generator(resolved.seed, "peer", name, what) for name in names]
 
     return EnergyManagers(
         forecaster=Forecaster(
-            load_kw=refined.load_kw,
-            pv_kw=refined.pv_kw,
+            load_kw=load_kw,
+            pv_kw=pv_kw,
             first_quarter_s=(refined.start - resolved.scenario.time.start).total_seconds(),
             load_rngs=per_peer("load forecast"),
             pv_rngs=per_peer("pv forecast"),
@@ -312,16 +312,28 @@ def managers(
         batteries=[battery(peer) for peer in resolved.peers],
         dt_s=resolved.dt_s,
         ticks_per_period=resolved.ticks_per_period,
-        tariffs=Tariffs(
-            feed_in_ticks=to_ticks(market.tariffs.feed_in_eur_per_kwh),
-            retail_ticks=to_ticks(market.tariffs.retail_eur_per_kwh),
-            fee_cap_ticks=fee_cap_ticks,
-        ),
-        margin=resolved.array("margin"),
-        price_rngs=per_peer("limit price"),
-        lpd=len(names) - 1,
         options=ManagerOptions(share=bids.share),
     )
+
+
+def _forecast_kw(
+    resolved: ResolvedScenario, refined: RefinedProfiles, periods_ahead: int
+) -> tuple[FloatArray, FloatArray]:
+    """Extend what is played by the periods that a bidder looks ahead, as far as profiles reach."""
+    _, end = profile_window(resolved)
+    period = resolved.scenario.market.period.delta
+    for more in range(periods_ahead, 0, -1):
+        try:
+            later = resolved.quarter_hours(end, end + more * period)
+        except ProfileError:
+            continue
+        if all(np.isfinite(kw).all() for kw in later):
+            known = len(refined.load_kw) - (int(end.timestamp()) % QUARTER_S > 0)
+            return (
+                np.concatenate([refined.load_kw[:known], later[0]]),
+                np.concatenate([refined.pv_kw[:known], later[1]]),
+            )
+    return refined.load_kw, refined.pv_kw
 
 
 PERSISTENCE = {"persistence": 1.0, "profile": 0.0, "blend": 0.5}

@@ -27,7 +27,7 @@ class ContractsSim(Box):
         "Contracts": {
             "public": True,
             "params": [],
-            "attrs": ["cleared", "alarm", "reading", "schedule"],
+            "attrs": ["cleared", "alarm", "reading", "schedule", "outcome"],
         }
     }
 
@@ -58,11 +58,14 @@ class ContractsSim(Box):
         for alarms in happened(inputs, "contracts", "alarm"):
             for alarm in alarms:
                 self._call(time, alarm)
+        said = self.values["contracts"]
+        said.clear()
         for period, orders, clearing in happened(inputs, "contracts", "cleared"):
             self._conclude(tick, period, orders, clearing)
+            said["outcome"] = (period, orders, clearing)
         loop.advance(tick)
-        messages = loop.take_messages()
-        self.values["contracts"] = {"schedule": tuple(messages)} if messages else {}
+        if messages := loop.take_messages():
+            said["schedule"] = tuple(messages)
         event = loop.next_event()
         # A period's end brings a reading anyway. To wait for it keeps mosaik's list of those who
         # wait short: one who waits for an event alone leaves an entry there at every event.

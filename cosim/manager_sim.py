@@ -1,4 +1,4 @@
-"""Opens the energy managers to mosaik: a decision a second, offers at the gates."""
+"""Opens energy managers and bidders to mosaik: a decision a second, a book of orders at a gate."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from market.book import Orders
 from models.energy_manager import EnergyManagers
 
+from .bidders import Bidding
 from .box import Box, Inputs, happened, model, only
 from .clock import NEVER, Clock
 
 
 class ManagerSim(Box):
-    """Lets every peer follow its contracts, and bid for the next ones.
+    """Lets every peer follow its contracts, bid for the next ones, and hear what came of it.
 
     It has a clock of one second and is also woken by its contracts, so that cover does not
     wait for the next second. Before physics it only bids.
@@ -32,7 +32,7 @@ class ManagerSim(Box):
                 "setpoint[kW]",
                 "limit[kW]",
             ],
-            events_in=["schedule"],
+            events_in=["schedule", "outcome"],
             events_out=["orders"],
         )
     }
@@ -43,29 +43,31 @@ class ManagerSim(Box):
         time_resolution: float = 1.0,
         *,
         managers: EnergyManagers,
+        bidding: Bidding,
         peers: tuple[str, ...],
         clock: Clock,
     ) -> dict[str, Any]:
-        """Take the energy managers and the peers' names in their order."""
-        self._managers, self._peers, self._clock = managers, peers, clock
+        """Take the energy managers, who bids, and the peers' names in their order."""
+        self._managers, self._bidding, self._clock = managers, bidding, clock
         self._position = {name: index for index, name in enumerate(peers)}
         self._tripped = np.zeros(len(peers), dtype=np.bool_)
-        self._orders_given = 0
         meta: dict[str, Any] = self.meta
         return meta
 
     def advance(self, time: int, inputs: Inputs) -> int | None:
         clock, values = self._clock, self.values["manager"]
         values.pop("orders", None)
-        for batch in happened(inputs, "manager", "schedule"):
-            for schedule in batch:
-                self._managers.adopt(self._position[schedule.peer], schedule)
-        given = inputs.get("manager", {})
-        if clock.is_physics(time):
-            self._plan(time, given)
+        for _, orders, clearing in happened(inputs, "manager", "outcome"):
+            self._bidding.learn(orders, clearing)
+        told = [one for batch in happened(inputs, "manager", "schedule") for one in batch]
+        for schedule in told:
+            self._managers.adopt(self._position[schedule.peer], schedule)
         period = clock.period_gated_at(time)
+        whole_second = clock.tick(time) % clock.ticks_per_second == 0
+        if clock.is_physics(time) and (told or whole_second or period is not None):
+            self._plan(time, inputs.get("manager", {}))
         if period is not None:
-            values["orders"] = (period, self._bid(period, time))
+            values["orders"] = (period, self._bidding.book(period, clock.tick(time)))
         upcoming = min(clock.next_second(time), clock.next_gate(time))
         return upcoming if upcoming < NEVER else None
 
@@ -82,19 +84,3 @@ class ManagerSim(Box):
             tripped=self._tripped,
         )
         self.values["manager"].update({"setpoint[kW]": setpoint_kw, "limit[kW]": limit_kw})
-
-    def _bid(self, period: int, time: int) -> Orders:
-        offers = self._managers.offers(period)
-        giving = np.flatnonzero(offers.side)
-        first = self._orders_given
-        self._orders_given += giving.size
-        return Orders(
-            peers=self._peers,
-            peer_index=giving,
-            is_buy=offers.side[giving] < 0,
-            price_ticks=offers.limit_ticks[giving],
-            energy_wh=offers.energy_wh[giving],
-            order_id=np.arange(first, first + giving.size),
-            period=period,
-            arrival=time,
-        )

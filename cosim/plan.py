@@ -115,17 +115,17 @@ def _trade() -> list[Wire]:
         _wire("manager", "market", "orders"),
         _wire("market", "contracts", "cleared"),
         _wire("meters", "contracts", "alarm", "reading"),
-        _told("manager"),
-        _told("meters"),
+        _told("manager", "schedule", "outcome"),
+        _told("meters", "schedule"),
     ]
 
 
-def _told(target: str) -> Wire:
-    """Lay the wire on which contracts tell a box what everybody has to do, one tick later."""
+def _told(target: str, *events: str) -> Wire:
+    """Lay the wire on which contracts tell a box what has been agreed, one tick later."""
     return Wire(
         source="contracts",
         target=target,
-        attrs={"schedule": "schedule"},
+        attrs={event: event for event in events},
         source_eid="contracts",
         target_eid=target,
         delayed=True,

@@ -77,7 +77,13 @@ class Table:
         """How far the bidder that looks furthest looks. [periods]"""
         return max((getattr(s.bidder, "periods_ahead", 0) for s in self._seats), default=0)
 
-    def orders(self, outlook: Outlook, *, gate_tick: int = 0, first_id: int = 0) -> Orders:
+    def orders(
+        self,
+        outlook: Outlook,
+        *,
+        gate_tick: int = 0,
+        first_id: int = 0,
+    ) -> Orders:
         """Have everybody bid.
 
         Parameters

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .battery import Battery, BatteryParams
     from .der import DerAudit, DerFleet, DerTick
-    from .energy_manager import EnergyManagers, ManagerOptions, Offers, Tariffs
+    from .energy_manager import EnergyManagers, ManagerOptions, Prospects
     from .forecast import Forecaster
     from .frequency import FrequencyTick, NominalFrequency, OrnsteinUhlenbeckFrequency
     from .frequency_island import IslandFrequency, IslandTick
@@ -47,21 +47,20 @@ __all__ = [
     "IslandTick",
     "ManagerOptions",
     "NominalFrequency",
-    "Offers",
     "OrnsteinUhlenbeckFrequency",
     "PowerFlowDiverged",
+    "Prospects",
     "PvSystem",
     "Quarter",
     "RefinedProfiles",
     "Second",
     "ShedStage",
-    "Tariffs",
 ]
 
 _HOME = {
     "battery": ("Battery", "BatteryParams"),
     "der": ("DerAudit", "DerFleet", "DerTick"),
-    "energy_manager": ("EnergyManagers", "ManagerOptions", "Offers", "Tariffs"),
+    "energy_manager": ("EnergyManagers", "ManagerOptions", "Prospects"),
     "forecast": ("Forecaster",),
     "frequency": ("FrequencyTick", "NominalFrequency", "OrnsteinUhlenbeckFrequency"),
     "frequency_island": ("IslandFrequency", "IslandTick"),

@@ -1,4 +1,4 @@
-"""What every peer does about its contracts: what it offers, and how battery and PV keep a promise.
+"""What every peer does about its contracts: what it can promise, and how battery and PV keep it.
 
 A contract's energy is due evenly over its period. A manager steers towards that path: the power
 of the path, plus what it takes to catch up with the energy missed so far. Who has no contract
@@ -12,53 +12,46 @@ import numpy as np
 import numpy.typing as npt
 
 from .battery import BatteryParams
-from .draws import Floats, keys, uniform
+from .draws import Floats
 from .forecast import Forecaster
 from .promises import Promises, ScheduleLike
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
-
-@dataclass(frozen=True, slots=True)
-class Offers:
-    """What peers want to trade in one period, as plain numbers; every array is (n,).
-
-    Attributes
-    ----------
-    side : int8 array
-        +1 sells, −1 buys, 0 stays away.
-    energy_wh : int64 array
-        Whole Wh; 0 where nothing is offered. [Wh]
-    limit_ticks : int64 array
-        Lowest price of a seller, highest of a buyer; 0 where nothing is offered. [ticks]
-    """
-
-    side: npt.NDArray[np.int8]
-    energy_wh: Ints
-    limit_ticks: Ints
+NO_BATTERY = BatteryParams(
+    capacity_kwh=0.0, p_max_kw=0.0, efficiency_charge=1.0, efficiency_discharge=1.0
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tariffs:
-    """Between which prices a peer can trade without loss.
+class Prospects:
+    """What peers can give and need in one period, as plain numbers; injection positive.
 
-    Parameters
+    Attributes
     ----------
-    feed_in_ticks, retail_ticks : int
-        What the supplier pays and asks. [ticks]
-    fee_cap_ticks : int
-        The highest transport fee there is; buyers pay it on top. [ticks]
+    net_wh : (n,) int64 array
+        Forecast surplus or need without storage, as far as it is offered. [Wh]
+    stored_wh, room_wh : (n,) int64 array
+        What batteries could give and take in this period, as far as it is offered. [Wh]
+    held_wh, size_wh : (n,) int64 array
+        What batteries could give above their reserve in all, then and if they were full. [Wh]
+    power_wh : (n,) int64 array
+        The most that they give or take in a period. [Wh]
+    efficiency : (n,) float64 array
+        Round trip, grid side to grid side; 1 without a battery. [1]
+    ahead_wh : (n, h) int64 array
+        Forecast surplus or need of the periods that follow, as far as the profiles reach. [Wh]
     """
 
-    feed_in_ticks: int
-    retail_ticks: int
-    fee_cap_ticks: int = 0
-
-    @property
-    def span_ticks(self) -> int:
-        """Room between the best alternatives of a seller and a buyer; 0 if there is none."""
-        return max(0, self.retail_ticks - self.fee_cap_ticks - self.feed_in_ticks)
+    net_wh: Ints
+    stored_wh: Ints
+    room_wh: Ints
+    held_wh: Ints
+    size_wh: Ints
+    power_wh: Ints
+    efficiency: Floats
+    ahead_wh: Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +63,10 @@ class ManagerOptions:
     share : float
         Part of the forecast surplus or need that is offered. [1]
     battery_share : float
-        Part of the charge above the reserve, and of the battery's power, that counts as
-        deliverable in one period; the rest makes up for clouds. [1]
+        Part of the charge above the reserve, of the room left, and of the battery's power, that
+        counts as deliverable in one period; the rest makes up for clouds. [1]
     soc_reserve : float
         State of charge that is kept for promises already made. [1]
-    smallest_wh : int
-        Less than this is not offered. [Wh]
-    margin_spread : float
-        How far a peer's margin moves from period to period, relative to it. [1]
     catch_up_s : float
         Time constant with which missed energy is made up; less near the period's end. [s]
     catch_up_kw : float
@@ -87,8 +76,6 @@ class ManagerOptions:
     share: float = 0.8
     battery_share: float = 0.3
     soc_reserve: float = 0.2
-    smallest_wh: int = 20
-    margin_spread: float = 0.25
     catch_up_s: float = 60.0
     catch_up_kw: float = 5.0
 
@@ -106,14 +93,6 @@ class EnergyManagers:
         Length of a tick. [s]
     ticks_per_period : int
         Length of a delivery period; period p begins at tick p · `ticks_per_period`. [ticks]
-    tariffs : Tariffs
-        What the supplier pays and asks.
-    margin : (n,) array or float
-        Distance of a limit price from the peer's own tariff, as part of the span. [1]
-    price_rngs : sequence of n generators
-        One per peer; each gives one key when the object is made.
-    lpd : int, optional
-        Position of the local power distributor, which never offers.
     export_limit_kw : (n,) array or float
         Largest injection of a connection; PV is curtailed only for this. [kW]
     options : ManagerOptions
@@ -126,30 +105,23 @@ class EnergyManagers:
         batteries: Sequence[BatteryParams | None],
         dt_s: float,
         ticks_per_period: int,
-        tariffs: Tariffs,
-        margin: npt.ArrayLike,
-        price_rngs: Sequence[np.random.Generator],
-        lpd: int | None = None,
         export_limit_kw: npt.ArrayLike = np.inf,
         options: ManagerOptions | None = None,
     ) -> None:
         self.n = len(batteries)
-        for name, given in (("forecaster", forecaster.n), ("price_rngs", len(price_rngs))):
-            if given != self.n:
-                raise ValueError(f"{name} is for {given} peers, batteries for {self.n}")
-        self._forecaster, self._tariffs = forecaster, tariffs
+        if forecaster.n != self.n:
+            raise ValueError(f"forecaster is for {forecaster.n} peers, batteries for {self.n}")
+        self._forecaster = forecaster
         self._options = options or ManagerOptions()
-        self._margin = np.broadcast_to(np.asarray(margin, dtype=np.float64), self.n)
         self._export_kw = np.broadcast_to(np.asarray(export_limit_kw, dtype=np.float64), self.n)
-        self._price_keys = keys(price_rngs)
         self._dt_s, self._ticks_per_period = dt_s, ticks_per_period
         self._promises = Promises(self.n, dt_s=dt_s, ticks_per_period=ticks_per_period)
-        self._bids = np.ones(self.n, dtype=np.bool_)
-        if lpd is not None:
-            self._bids[lpd] = False
-        stores = [b or BatteryParams(capacity_kwh=0.0, p_max_kw=0.0) for b in batteries]
+        stores = [b or NO_BATTERY for b in batteries]
         self._p_max_kw = np.array([b.p_max_kw for b in stores])
+        self._capacity_kwh = np.array([b.capacity_kwh for b in stores])
         self._deliverable_kwh = np.array([b.capacity_kwh * b.efficiency_discharge for b in stores])
+        self._efficiency_in = np.array([b.efficiency_charge for b in stores])
+        self._efficiency = self._efficiency_in * [b.efficiency_discharge for b in stores]
         self._soc = np.array([b.soc_initial for b in stores])
         self._tripped = np.zeros(self.n, dtype=np.bool_)
         self._tick: int | None = None
@@ -214,33 +186,64 @@ class EnergyManagers:
         limit_kw = np.maximum(self._export_kw + load_kw - setpoint_kw, 0.0)
         return setpoint_kw, limit_kw
 
-    def offers(self, period: int) -> Offers:
-        """Decide what every peer offers or asks for in a period, and at which limit.
+    def prospects(self, period: int, *, periods_ahead: int = 0) -> Prospects:
+        """Say what every peer can give or needs in a period, and what is to be expected after it.
 
-        Returns
-        -------
-        Offers
-            Of every peer; the local power distributor stays away.
+        Parameters
+        ----------
+        period : int
+        periods_ahead : int
+            How many periods to forecast after it; fewer where the profiles end.
         """
         options = self._options
+        most_kwh = self._p_max_kw * self._period_h
+        free_kwh, room_kwh = self._free_kwh(period), self._room_kwh(period)
+        give_kwh = options.battery_share * np.minimum(free_kwh, most_kwh)
+        take_kwh = options.battery_share * np.minimum(room_kwh, most_kwh)
+        net_kwh = self._net_kwh(period)
+        net_wh, with_store_wh = (
+            (options.share * 1000.0 * kwh).astype(np.int64) for kwh in (net_kwh, net_kwh + give_kwh)
+        )
+        usable_kwh = (1.0 - options.soc_reserve) * self._deliverable_kwh
+        return Prospects(
+            net_wh=net_wh,
+            stored_wh=with_store_wh - net_wh,
+            room_wh=(options.share * 1000.0 * take_kwh).astype(np.int64),
+            held_wh=(1000.0 * free_kwh).astype(np.int64),
+            size_wh=(1000.0 * usable_kwh).astype(np.int64),
+            power_wh=(1000.0 * most_kwh).astype(np.int64),
+            efficiency=self._efficiency,
+            ahead_wh=self._ahead_wh(period, periods_ahead),
+        )
+
+    @property
+    def _period_h(self) -> float:
+        return self._ticks_per_period * self._dt_s / 3600.0
+
+    def _net_kwh(self, period: int) -> Floats:
+        """Forecast a period's surplus; a tripped inverter has no sun. (n,) [kWh]"""
         period_s = self._ticks_per_period * self._dt_s
         load_kwh, pv_kwh = self._forecaster.expect(
             period, period * period_s, (period + 1) * period_s
         )
         pv_kwh[self._tripped] = 0.0
-        most_kwh = self._p_max_kw * period_s / 3600.0
-        battery_kwh = options.battery_share * np.minimum(self._free_kwh(period), most_kwh)
-        excess_wh = options.share * 1000.0 * (pv_kwh - load_kwh + battery_kwh)
-        energy_wh = np.abs(excess_wh).astype(np.int64)
-        offered = self._bids & (energy_wh >= max(options.smallest_wh, 1))
-        side = np.where(offered, np.sign(excess_wh), 0.0).astype(np.int8)
-        limit_ticks = np.where(offered, self._limits(period, side), 0)
-        return Offers(side, np.where(offered, energy_wh, 0), limit_ticks)
+        net_kwh: Floats = pv_kwh - load_kwh
+        return net_kwh
+
+    def _ahead_wh(self, period: int, periods_ahead: int) -> Ints:
+        """Forecast the periods that follow, as far as the profiles reach. (n, h) [Wh]"""
+        period_s = self._ticks_per_period * self._dt_s
+        reach = int(self._forecaster.until_s / period_s + 1e-9) - (period + 1)
+        ahead = [
+            (1000.0 * self._net_kwh(period + 1 + k)).astype(np.int64)
+            for k in range(min(periods_ahead, max(reach, 0)))
+        ]
+        return np.stack(ahead, axis=1) if ahead else np.zeros((self.n, 0), dtype=np.int64)
 
     def _remember(
         self, tick: int, load_kw: Floats, pv_kw: Floats, soc: Floats, tripped: Bools
     ) -> None:
-        """Keep what the next offers need."""
+        """Keep what the next prospects need."""
         elapsed_s = 1.0 if self._tick is None else (tick - self._tick) * self._dt_s
         self._forecaster.observe(load_kw, pv_kw, elapsed_s)
         self._tick = tick
@@ -262,21 +265,21 @@ class EnergyManagers:
         """Give what batteries could deliver above their reserve when a period begins. [kWh]"""
         spare = np.maximum(self._soc - self._options.soc_reserve, 0.0)
         free_kwh: Floats = spare * self._deliverable_kwh
-        if self._tick is None:
-            return free_kwh
-        until_h = max(0, period * self._ticks_per_period - self._tick) * self._dt_s / 3600.0
-        load_kw, pv_kw = self._forecaster.recent_kw
-        needed_kw = np.maximum(self._promises.path_kw(self._tick) + load_kw - pv_kw, 0.0)
-        left_kwh: Floats = np.maximum(free_kwh - needed_kw * until_h, 0.0)
+        until_h, wanted_kw = self._until(period)
+        left_kwh: Floats = np.maximum(free_kwh - np.maximum(wanted_kw, 0.0) * until_h, 0.0)
         return left_kwh
 
-    def _limits(self, period: int, side: npt.NDArray[np.int8]) -> Ints:
-        """Draw limit prices at which nobody loses: sellers' rounded up, buyers' down. [ticks]"""
-        tariffs, spread = self._tariffs, self._options.margin_spread
-        sway = 1.0 + spread * (2.0 * uniform(self._price_keys, period) - 1.0)
-        margin_ticks = np.ceil(np.clip(self._margin * sway, 0.0, 1.0) * tariffs.span_ticks)
-        highest_ticks = tariffs.retail_ticks - tariffs.fee_cap_ticks
-        limits = np.where(
-            side > 0, tariffs.feed_in_ticks + margin_ticks, highest_ticks - margin_ticks
-        )
-        return np.asarray(limits, dtype=np.int64)
+    def _room_kwh(self, period: int) -> Floats:
+        """Give what batteries could still take from the grid when a period begins. [kWh]"""
+        room_kwh = (1.0 - self._soc) * self._capacity_kwh / self._efficiency_in
+        until_h, wanted_kw = self._until(period)
+        left_kwh: Floats = np.maximum(room_kwh - np.maximum(-wanted_kw, 0.0) * until_h, 0.0)
+        return left_kwh
+
+    def _until(self, period: int) -> tuple[float, Floats]:
+        """Give the time until a period begins, and what batteries are asked for now. [h], [kW]"""
+        if self._tick is None:
+            return 0.0, np.zeros(self.n)
+        until_h = max(0, period * self._ticks_per_period - self._tick) * self._dt_s / 3600.0
+        load_kw, pv_kw = self._forecaster.recent_kw
+        return until_h, self._promises.path_kw(self._tick) + load_kw - pv_kw

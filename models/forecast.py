@@ -59,6 +59,11 @@ class Forecaster:
         return int(self._profiles.shape[2])
 
     @property
+    def until_s(self) -> float:
+        """How far the profiles reach, in seconds after the start of physics. [s]"""
+        return self._first_s + QUARTER_S * self._profiles.shape[1]
+
+    @property
     def recent_kw(self) -> tuple[Floats, Floats]:
         """Mean load and PV power of the recent minutes; zero before anything was seen. [kW]"""
         load_kw, pv_kw = self._recent / max(self._known, 1e-12)

@@ -2,7 +2,7 @@
 
 import fnmatch
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from .network import NetworkOutline
 from .profiles import Kind, Profile, ProfileSource, split
 from .schema import Scenario
-from .schema_market import BidSpec
+from .schema_bids import BidSpec
 from .schema_peers import LPD_NAME, BatterySpec, PeerGroup, PvSpec, SinglePeer
 from .seeds import generator
 from .spec import Range
@@ -49,6 +49,10 @@ class Peer:
         Fastest change of the battery's power. [kW/s]
     margin : float
         Distance of its limit price from its own tariff, per tariff span. [1]
+    agent, agent_options : str, dict
+        Who bids for it, and with which options; empty for one that does not bid.
+    zone : str or None
+        Zone that its orders tell to the market.
     device : str or None
         Device that plays its PV inverter.
     critical : bool
@@ -73,6 +77,9 @@ class Peer:
     battery_efficiency: float = 1.0
     ramp_kw_per_s: float = float("inf")
     margin: float = 0.0
+    agent: str = ""
+    agent_options: dict[str, Any] = field(default_factory=dict)
+    zone: str | None = None
     device: str | None = None
     critical: bool = False
     shed_stage: int = -1
@@ -138,6 +145,7 @@ class _Drawer:
     ) -> Peer:
         load = self._profile(reference, "load") if reference else None
         pv = self._pv(spec.pv)
+        who = spec.bids or bids
         return Peer(
             name=self._name,
             bus=self._bus,
@@ -146,6 +154,9 @@ class _Drawer:
             load_scale=self._load_scale(spec, load) if load else 0.0,
             cos_phi=spec.cos_phi,
             margin=self._between("margin", spec.margin or bids.margin),
+            agent=who.agent,
+            agent_options=who.options,
+            zone=spec.zone,
             device=device,
             critical=critical,
             **pv,

@@ -1,4 +1,4 @@
-"""A mechanism by its name in a scenario: known, in a file beside it, or in a package.
+"""A mechanism or a bidder by its name in a scenario: known, in a file beside it, or in a package.
 
 The three ways of writing it: ``uniform_price``, ``./night_auction.py:NightAuction``,
 ``my_package.auctions:NightAuction``.
@@ -8,13 +8,19 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from .messages import message
 from .rules import nearest
+
+if TYPE_CHECKING:
+    from .schema import Scenario
 
 
 class PluginError(ValueError):
@@ -23,36 +29,50 @@ class PluginError(ValueError):
 
 def known_mechanisms() -> dict[str, str]:
     """Return where each known mechanism is found, as ``module:Class``."""
-    from market.book import MECHANISMS
+    from market.known import MECHANISMS
 
     return dict(MECHANISMS)
 
 
+def known_bidders() -> dict[str, str]:
+    """Return where each known bidder is found, as ``module:Class``."""
+    from market.bidding import BIDDERS
+
+    return dict(BIDDERS)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What a class can be plugged in as: what that is called, known names, any method it has."""
+
+    called: str
+    short: str
+    known: Callable[[], dict[str, str]]
+    methods: Mapping[str, str]
+
+
+_MECHANISM = _Kind(
+    "market mechanism",
+    "mechanism",
+    known_mechanisms,
+    {"clear": "clear(orders)", "share": "share(net_milliwh, tariffs)"},
+)
+_BIDDER = _Kind("bidder", "bidder", known_bidders, {"bid": "bid(outlook)"})
+
+
 def check_reference(reference: str, base: Path) -> None:
-    """Check without importing anything that a reference can lead somewhere.
+    """Check without importing anything that a reference to a mechanism can lead somewhere.
 
     Raises
     ------
     PluginError
         Unknown name, no class, or no such file.
     """
-    if reference in known_mechanisms():
-        return
-    place, colon, class_name = reference.rpartition(":")
-    if not colon:
-        known = known_mechanisms()
-        raise PluginError(
-            f"no market mechanism {reference!r}; {nearest(reference, known)}; "
-            "or give a ./file.py:Class"
-        )
-    if not place or not class_name.isidentifier():
-        raise PluginError(f"{reference!r} names no class; expected ./file.py:Class")
-    if place.endswith(".py") and not (base / place).is_file():
-        raise PluginError(f"no file {place!r} beside the scenario, in {base}")
+    _check(_MECHANISM, reference, base)
 
 
 def mechanism_class(reference: str, base: Path) -> type[Any]:
-    """Return the class that a reference names; importing it runs the user's file.
+    """Return the class of the mechanism that a reference names; importing it runs the user's file.
 
     Parameters
     ----------
@@ -66,22 +86,21 @@ def mechanism_class(reference: str, base: Path) -> type[Any]:
     PluginError
         It cannot be found, cannot be imported, or is not a mechanism.
     """
-    check_reference(reference, base)
-    place, _, class_name = known_mechanisms().get(reference, reference).rpartition(":")
-    module = _module(place, base)
-    found = getattr(module, class_name, None)
-    if not isinstance(found, type):
-        classes = [name for name, value in vars(module).items() if isinstance(value, type)]
-        raise PluginError(f"no class {class_name!r} in {place!r}; {nearest(class_name, classes)}")
-    options = getattr(found, "Options", None)
-    if not (isinstance(options, type) and issubclass(options, BaseModel)):
-        raise PluginError(f"{reference!r} lacks a pydantic model 'Options'; expected one nested")
-    if not callable(getattr(found, "clear", None)):
-        raise PluginError(f"{reference!r} lacks a method 'clear(orders)'; a mechanism has one")
-    return found
+    return _class(_MECHANISM, reference, base)
 
 
-def build_mechanism(reference: str, options: dict[str, Any], base: Path) -> Any:
+def bidder_class(reference: str, base: Path) -> type[Any]:
+    """Return the class of the bidder that a reference names, as `mechanism_class` does.
+
+    Raises
+    ------
+    PluginError
+        It cannot be found, cannot be imported, or is not a bidder.
+    """
+    return _class(_BIDDER, reference, base)
+
+
+def build_mechanism(reference: str, options: Mapping[str, Any], base: Path) -> Any:
     """Return a mechanism, ready to clear.
 
     Raises
@@ -93,6 +112,78 @@ def build_mechanism(reference: str, options: dict[str, Any], base: Path) -> Any:
     """
     found = cast(Any, mechanism_class(reference, base))
     return found(found.Options.model_validate(options))
+
+
+def build_bidder(reference: str, options: Mapping[str, Any], base: Path) -> Any:
+    """Return a bidder, ready to bid.
+
+    Raises
+    ------
+    PluginError
+        It cannot be found.
+    pydantic.ValidationError
+        Its options are wrong.
+    """
+    found = cast(Any, bidder_class(reference, base))
+    return found(found.Options.model_validate(options))
+
+
+def bidder_faults(scenario: "Scenario", base: Path) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Find the bidders of a scenario and let them check their options.
+
+    Yields
+    ------
+    path, message
+        Where in the scenario something is wrong, and what.
+    """
+    named: list[tuple[tuple[str | int, ...], Any]] = [(("market", "bids"), scenario.market.bids)]
+    named += [(("peers", i, "bids"), peer.bids) for i, peer in enumerate(scenario.peers)]
+    for path, spec in named:
+        if spec is None or (spec.agent == "margin" and not spec.options):
+            continue  # the usual one needs no options, and nothing of it has to be imported
+        try:
+            options = bidder_class(spec.agent, base).Options
+        except PluginError as error:
+            yield (*path, "agent"), str(error)
+            continue
+        try:
+            options.model_validate(spec.options)
+        except ValidationError as error:
+            for one in error.errors():
+                yield (*path, "options", *one["loc"]), message(one, options)
+
+
+def _check(kind: _Kind, reference: str, base: Path) -> None:
+    known = kind.known()
+    if reference in known:
+        return
+    place, colon, class_name = reference.rpartition(":")
+    if not colon:
+        raise PluginError(
+            f"no {kind.called} {reference!r}; {nearest(reference, known)}; "
+            "or give a ./file.py:Class"
+        )
+    if not place or not class_name.isidentifier():
+        raise PluginError(f"{reference!r} names no class; expected ./file.py:Class")
+    if place.endswith(".py") and not (base / place).is_file():
+        raise PluginError(f"no file {place!r} beside the scenario, in {base}")
+
+
+def _class(kind: _Kind, reference: str, base: Path) -> type[Any]:
+    _check(kind, reference, base)
+    place, _, class_name = kind.known().get(reference, reference).rpartition(":")
+    module = _module(place, base)
+    found = getattr(module, class_name, None)
+    if not isinstance(found, type):
+        classes = [name for name, value in vars(module).items() if isinstance(value, type)]
+        raise PluginError(f"no class {class_name!r} in {place!r}; {nearest(class_name, classes)}")
+    options = getattr(found, "Options", None)
+    if not (isinstance(options, type) and issubclass(options, BaseModel)):
+        raise PluginError(f"{reference!r} lacks a pydantic model 'Options'; expected one nested")
+    if not any(callable(getattr(found, method, None)) for method in kind.methods):
+        wanted = " or ".join(map(repr, kind.methods.values()))
+        raise PluginError(f"{reference!r} lacks a method {wanted}; a {kind.short} has one")
+    return found
 
 
 def _module(place: str, base: Path) -> ModuleType:

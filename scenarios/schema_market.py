@@ -10,8 +10,9 @@ from pydantic import (
     model_validator,
 )
 
+from .schema_bids import BidSpec
 from .schema_peers import Share
-from .spec import Problem, Range, Spec, refuse
+from .spec import Problem, Spec, refuse
 from .times import Duration
 
 
@@ -97,35 +98,6 @@ class FeeSpec(Spec):
                 for name in sorted(foreign & self.model_fields_set)
             ]
         )
-        return self
-
-
-class BidSpec(Spec):
-    """How peers forecast and bid."""
-
-    forecast: Literal["persistence", "profile", "blend"] = Field(
-        default="blend",
-        description="What the next period is expected to be: as the last minutes, as the profile "
-        "says, or half of each.",
-    )
-    load_error: NonNegativeFloat = Field(
-        default=0.10, description="Standard deviation of the load forecast, relative. [1]"
-    )
-    pv_error: NonNegativeFloat = Field(
-        default=0.10, description="Standard deviation of the PV forecast, relative. [1]"
-    )
-    share: Share = Field(default=0.8, description="Part of the forecast that a peer offers. [1]")
-    margin: Range = Field(
-        default=Range(0.1, 0.4),
-        description="Distance of a limit price from the own tariff, as part of the span between "
-        "feed-in and retail; drawn per peer. [1]",
-    )
-
-    @model_validator(mode="after")
-    def _stays_between_the_tariffs(self) -> Self:
-        if self.margin.high > 1:
-            message = f"{self.margin.high:g} is above 1; a margin is a part of the tariff span"
-            refuse([Problem(("margin",), message)])
         return self
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, PositiveFloat, Tag, model_validator
 
+from .schema_bids import AgentSpec
 from .spec import POSITIVE, Problem, Range, Spec, refuse
 
 LPD_NAME = "lpd"
@@ -93,6 +94,12 @@ class _Equipment(Spec):
         default=None,
         description="Distance of its limit prices from its own tariff, as part of the span between "
         "feed-in and retail; left out, the market's. [1]",
+    )
+    bids: AgentSpec | None = Field(
+        default=None, description="Who bids for it; left out, the market's bidder."
+    )
+    zone: Name | None = Field(
+        default=None, description="Zone that it is in; its orders tell it to the market."
     )
     pv: PvSpec | None = Field(default=None, description="Photovoltaic generator; none if left out.")
     battery: BatterySpec | None = Field(default=None, description="Battery; none if left out.")

@@ -7,7 +7,7 @@ import pytest
 
 from models.battery import BatteryParams
 from models.der import DerFleet
-from models.energy_manager import EnergyManagers, Tariffs
+from models.energy_manager import EnergyManagers
 from models.forecast import Forecaster
 from models.inverter import InverterParams
 from models.refine import QUARTER_S, RefinedProfiles
@@ -58,9 +58,6 @@ def test_bench_managers_plan(benchmark, peers):
         batteries=[STORE] * peers,
         dt_s=0.1,
         ticks_per_period=9000,
-        tariffs=Tariffs(feed_in_ticks=80, retail_ticks=350),
-        margin=0.2,
-        price_rngs=rngs(peers, 3),
     )
     for peer in range(0, peers, 3):
         managers.adopt(peer, Promise())
