@@ -4,14 +4,16 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 from scipy.sparse import eye, kron, vstack
 
-from market.book import Clearing, Order, Orders
-from market.charges import Charges
-from market.pairing import EXACT_CELLS, PairingError, least_fee_flow, pair_trades
+from market.book import ClearedTrades, Clearing, Order, Orders
+from market.charges import Charges, uniform_charges
+from market.least_fee import EXACT_CELLS, least_fee_flow
+from market.pairing import PairingError, pair_columns, pair_trades
+from market.promises import check_clearing
 from market.uniform_price import UniformPrice
 
 
@@ -178,6 +180,148 @@ def test_the_order_of_peers_and_rows_makes_no_difference():
     assert pair_trades(mechanism.clear(moved), moved, moved_fees) == pair_trades(
         mechanism.clear(straight), straight, fees
     )
+
+
+def least_cost(sold, bought, fees):
+    """Least total fee between peers that do not serve themselves, by HiGHS."""
+    n = len(sold)
+    sums = vstack([kron(eye(n), np.ones((1, n))), kron(np.ones((1, n)), eye(n))]).tocsr()
+    may = np.where(np.eye(n, dtype=bool).ravel(), 0, np.inf)
+    bounds = np.column_stack([np.zeros(n * n), may])
+    found = linprog(fees.ravel(), A_eq=sums, b_eq=np.concatenate([sold, bought]), bounds=bounds)
+    return found.fun if found.success else None
+
+
+ENDS = st.tuples(st.integers(0, 2), st.integers(0, 9), st.integers(0, 9))
+
+
+@settings(max_examples=150, deadline=None)
+@given(peers=st.lists(ENDS, min_size=2, max_size=9), seed=st.integers(0, 2**32 - 1))
+def test_pairing_by_place_costs_what_pairing_by_peer_costs(peers, seed):
+    # Independent: HiGHS on the pairs of peers. Peers may sell and buy at once, at three places
+    # whose inner fees may be dearer than those between them.
+    place, sold, bought = np.array(peers).T
+    short = int(sold.sum() - bought.sum())
+    (bought if short > 0 else sold)[0] += abs(short)
+    assume(sold.sum() > 0)
+    rng = np.random.default_rng(seed)
+    charges = Charges(rng.integers(0, 9, (3, 3)), place)
+    rows = [(i, 0, w) for i, w in enumerate(sold)] + [(i, 1, w) for i, w in enumerate(bought)]
+    peer, side, energy = np.array([row for row in rows if row[2]]).T
+    names = [f"peer {i}" for i in rng.permutation(len(peers))]
+    turn = rng.integers(0, 3, peer.size)
+    orders = Orders(
+        peers=names,
+        peer_index=peer,
+        is_buy=side == 1,
+        price_ticks=np.full(peer.size, 10),
+        energy_wh=energy,
+        arrival=turn,
+    )
+    clearing = Clearing(price_ticks=10, filled_wh=orders.energy_wh)
+    least = least_cost(sold, bought, charges.matrix())
+    if least is None:
+        with pytest.raises(PairingError, match="would trade with itself"):
+            pair_columns(clearing, orders, charges)
+        return
+    paired = pair_columns(clearing, orders, charges)
+    seller, buyer = peer[paired.sell_row], peer[paired.buy_row]
+    assert (seller != buyer).all()
+    assert (paired.energy_wh > 0).all()
+    given_wh = np.bincount(paired.sell_row, paired.energy_wh, minlength=peer.size)
+    taken_wh = np.bincount(paired.buy_row, paired.energy_wh, minlength=peer.size)
+    assert (given_wh + taken_wh == energy).all()
+    assert (paired.fee_ticks == charges.between(seller, buyer)).all()
+    assert paired.fee_ticks @ paired.energy_wh == pytest.approx(least, abs=1e-6)
+    pairs = list(zip(paired.sell_row.tolist(), paired.buy_row.tolist(), strict=True))
+    assert len(set(pairs)) == len(pairs)
+
+
+def test_at_one_place_everybody_who_sells_and_buys_finds_others():
+    # By hand: of five peers that sell 10 and buy 10 Wh each at one place, nobody is left out.
+    n = 5
+    orders = Orders(
+        peers=[f"peer {i}" for i in range(n)],
+        peer_index=np.tile(np.arange(n), 2),
+        is_buy=np.arange(2 * n) >= n,
+        price_ticks=np.full(2 * n, 10),
+        energy_wh=np.full(2 * n, 10),
+    )
+    clearing = Clearing(price_ticks=10, filled_wh=orders.energy_wh)
+    paired = pair_columns(clearing, orders, uniform_charges(n, 3))
+    assert (orders.peer_index[paired.sell_row] != orders.peer_index[paired.buy_row]).all()
+    assert paired.energy_wh.sum() == 50
+    assert paired.fee_ticks.tolist() == [3] * len(paired)
+
+
+def test_ten_thousand_peers_at_a_hundred_places_are_paired_at_the_least_fee():
+    # Independent: HiGHS between the places, for the peers at one place pay alike.
+    rng = np.random.default_rng(5)
+    n, places = 10_000, 100
+    fees = rng.integers(0, 90, (places, places))
+    charges = Charges(fees, rng.integers(0, places, n))
+    is_buy = rng.permutation(np.arange(n) % 2 == 0)
+    orders = Orders(
+        peers=[f"peer {i}" for i in range(n)],
+        peer_index=np.arange(n),
+        is_buy=is_buy,
+        price_ticks=np.where(is_buy, rng.integers(100, 400, n), rng.integers(50, 350, n)),
+        energy_wh=rng.integers(1, 3_000, n),
+    )
+    clearing = UniformPrice().clear(orders)
+    paired = pair_columns(clearing, orders, charges)
+    sold, bought = (
+        np.bincount(charges.place[side], clearing.filled_wh[side], minlength=places)
+        for side in (~is_buy, is_buy)
+    )
+    ways = vstack(
+        [kron(eye(places), np.ones((1, places))), kron(np.ones((1, places)), eye(places))]
+    )
+    best = linprog(fees.ravel(), A_eq=ways.tocsr(), b_eq=np.concatenate([sold, bought]))
+    assert paired.fee_ticks @ paired.energy_wh == pytest.approx(best.fun, abs=1e-6)
+    assert len(paired) < n + 2 * places
+
+
+def test_energy_one_tick_dearer_becomes_a_trade_of_its_own():
+    # By hand: 7 Wh for 3 × 12 + 4 × 13 = 88 µ€, of which the seller gets 7 × 12 + 1 = 85.
+    orders = Orders.of([Order(1, "a", "sell", 10, 7), Order(2, "b", "buy", 20, 7)])
+    clearing = Clearing(
+        price_ticks=None,
+        filled_wh=orders.energy_wh,
+        order_price_ticks=np.array([12, 12]),
+        dearer_wh=np.array([1, 4]),
+        surplus_ueur=3,
+    )
+    check_clearing(orders, clearing)
+    trades = pair_trades(clearing, orders, uniform_charges(2, 5))
+    assert [(t.energy_wh, t.price_ticks, t.receipt_ticks) for t in trades] == [
+        (3, 12, None),
+        (3, 13, 12),
+        (1, 13, None),
+    ]
+
+
+def test_receipts_and_fees_of_a_mechanisms_own_trades_are_kept():
+    orders = Orders.of(
+        [Order(1, "a", "sell", 10, 7), Order(2, "b", "buy", 20, 7)], charges=uniform_charges(2, 5)
+    )
+    made = ClearedTrades(*(np.array([x]) for x in (0, 1, 7, 14, 13, 5)))
+    clearing = Clearing(
+        price_ticks=None,
+        filled_wh=orders.energy_wh,
+        order_price_ticks=np.array([13, 19]),
+        surplus_ueur=7,
+        trades=made,
+    )
+    check_clearing(orders, clearing)
+    (trade,) = pair_trades(clearing, orders, uniform_charges(2, 8))
+    assert (trade.price_ticks, trade.receipt_ticks, trade.fee_ticks) == (14, 13, 5)
+
+
+def test_charges_of_other_peers_are_refused():
+    clearing, orders = cleared(("a", "sell", 5), ("b", "buy", 5))
+    with pytest.raises(PairingError, match="places of 3 peers, expected 2"):
+        pair_columns(clearing, orders, uniform_charges(3, 1))
 
 
 BIDDERS = st.lists(
