@@ -111,6 +111,8 @@ def first_trip(record: Record) -> dict[str, Any] | None:
 
 
 def _voltage(record: Record) -> list[Metric]:
+    if not record.has("vm_pu"):
+        return []
     values = record.values("vm_pu")
     places = ("lowest", values.argmin()), ("highest", values.argmax())
     figures = []
