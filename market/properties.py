@@ -69,7 +69,7 @@ class Properties:
 
     @property
     def rounds(self) -> int:
-        """Messages that a peer sends per period: its orders at once, or none where meters do. [-]"""
+        """Messages that a peer sends in a period: its orders at once; none to a rule. [-]"""
         return 0 if self.kind is Kind.RULE else 1
 
     @property
