@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -78,9 +78,18 @@ def nash(total: float, powers: ArrayLike, alone: ArrayLike | None = None) -> Flo
     return own + by_weight(total - float(own.sum()), powers)
 
 
-def mix(parts: Mapping[str, Floats], weights: Mapping[str, float]) -> Floats:
-    """Add up splits by weights, which themselves add up to 1."""
-    return np.asarray(sum(weights[name] * parts[name] for name in weights))
+def mix(parts: Sequence[tuple[float, Floats]]) -> Floats:
+    """Add up splits of one worth, each with its weight.
+
+    Raises
+    ------
+    GameError
+        Weights are negative, or do not add up to 1.
+    """
+    weights = [weight for weight, _ in parts]
+    if min(weights, default=0) < 0 or abs(sum(weights) - 1) > 1e-9:
+        raise GameError([f"splits are mixed by {weights}; expected weights that add up to 1"])
+    return np.asarray(sum(weight * shares for weight, shares in parts))
 
 
 def exchanged_milliwh(net_milliwh: Ints) -> Ints:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,7 @@ __all__ = ["LARGEST_EXACT", "EnergyGame", "Game", "GameError", "subset_sums"]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+_Number = TypeVar("_Number", np.int64, np.float64)
 
 #: Members up to which all coalitions are enumerated.
 LARGEST_EXACT = 16
@@ -179,10 +181,15 @@ class EnergyGame(Game):
     def __init__(self, net_milliwh: Ints, tariffs: Tariffs) -> None:
         supply_and_demand_milliwh(net_milliwh, tariffs)
         super().__init__(net_milliwh.size, self.worth_neur)
+        self._tariffs = tariffs
         self.net_milliwh = net_milliwh
         self.spread_ticks = tariffs.retail_ticks - tariffs.feed_in_ticks
         self.gives_milliwh = np.maximum(net_milliwh, 0)
         self.takes_milliwh = np.maximum(-net_milliwh, 0)
+
+    def among(self, members: Ints) -> EnergyGame:
+        """Give the game of these members by themselves, in this order."""
+        return EnergyGame(self.net_milliwh[members], self._tariffs)
 
     def worth_neur(self, coalitions: Bools) -> Ints:
         """Say what coalitions are worth, exactly. [n€]"""
@@ -205,7 +212,7 @@ class EnergyGame(Game):
         return np.asarray(self.spread_ticks * inside, dtype=np.float64)
 
 
-def subset_sums(values: NDArray[np.int64] | Floats) -> NDArray[np.int64] | Floats:
+def subset_sums(values: NDArray[_Number]) -> NDArray[_Number]:
     """Add up values over every coalition, in the order of `Game.of_table`.
 
     Parameters

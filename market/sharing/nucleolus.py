@@ -127,4 +127,5 @@ class _Sequence:
             raise GameError(
                 [f"the linear program of the nucleolus was not solved: {solved.message}"]
             )
-        return solved.x[: self.n], float(solved.x[self.n]), -solved.ineqlin.marginals
+        multiplier = -np.asarray(solved.ineqlin.marginals, dtype=np.float64)
+        return solved.x[: self.n], float(solved.x[self.n]), multiplier

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb
 
@@ -63,7 +64,9 @@ class SampledShapley:
     half_width: Floats
 
 
-def sampled_shapley(game: Game, *, seed: int, samples: int = 1000) -> SampledShapley:
+def sampled_shapley(
+    game: Game, *, seed: int | Sequence[int], samples: int = 1000
+) -> SampledShapley:
     """Estimate the Shapley value from random orders of joining [1]_.
 
     Each sample is an order and its reverse, whose mean varies less than two orders do: who comes
@@ -74,7 +77,7 @@ def sampled_shapley(game: Game, *, seed: int, samples: int = 1000) -> SampledSha
     Parameters
     ----------
     game : Game
-    seed : int
+    seed : int or sequence of int
         The same seed gives the same estimate.
     samples : int
         30 or more.
