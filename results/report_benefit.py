@@ -11,7 +11,7 @@ from .benefit import MEMBERS, Benefit, benefits, by_group, group_of
 from .reading import Record
 from .report_canvas import BLUE, GREEN, GREY, ORANGE, plain_figure, put_legend
 from .report_plots import Plot
-from .report_words import count, eur
+from .report_words import count, eur, join
 
 __all__ = ["PEER_ROWS", "benefit_plot", "benefit_section"]
 
@@ -56,15 +56,18 @@ def _ranked(rows: Sequence[Benefit]) -> list[Benefit]:
 
 
 def _told(members: Sequence[Benefit]) -> list[str]:
-    gained = sum(row.benefit_ueur > 0 for row in members)
-    lost = sum(row.benefit_ueur < 0 for row in members)
     total = sum(row.benefit_ueur for row in members)
     worst, best = members[0], members[-1]
-    more = "more" if total >= 0 else "less"
+    compared = f"{eur(abs(total))} {'more' if total > 0 else 'less'} than" if total else "just what"
+    ways = (
+        ("gained", sum(row.benefit_ueur > 0 for row in members)),
+        ("lost", sum(row.benefit_ueur < 0 for row in members)),
+        ("came out even", sum(row.benefit_ueur == 0 for row in members)),
+    )
+    parts = [f"{count(number, 'peer')} {how}" for how, number in ways if number]
     told = [
-        f"All {len(members)} peers together have {eur(abs(total))} {more} than the tariffs would "
-        f"have left them: {count(gained, 'peer')} gained, {count(lost, 'peer')} lost, "
-        f"{count(len(members) - gained - lost, 'peer')} came out even."
+        f"All {len(members)} peers together have {compared} the tariffs would have left them: "
+        f"{join(parts)}."
     ]
     if best.benefit_ueur > 0:
         told.append(f"{best.name} gained most, {eur(best.benefit_ueur)}.")

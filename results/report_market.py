@@ -34,10 +34,8 @@ def market_section(record: Record) -> dict[str, Any] | None:
 
 
 def how(record: Record) -> dict[str, str]:
-    """The mechanism's name, and its own sentence on how it arrives at its result."""
-    market = record.market
-    name = market["mechanism"].rpartition(":")[2].replace("_", " ")
-    return {"name": name or "unknown", "summary": market["summary"]}
+    """The mechanism by the name that the scenario gives it, and its own sentence on what it does."""
+    return {"name": record.market["mechanism"], "summary": record.market["summary"]}
 
 
 def summary(record: Record, periods: Outcomes) -> list[str]:

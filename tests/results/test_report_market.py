@@ -1,0 +1,360 @@
+"""The report explains every kind of market, and none of them leaves an empty plot."""
+
+import html
+import json
+import re
+
+import pytest
+
+from results.outcome import outcomes
+from results.reading import Record
+from results.report import write_report
+from results.report_curves import STEPS, curves, market_plots, steps
+from results.report_market import market_section
+
+SUMMARY = "All trade at one price between the last bid and the last offer."
+TERMS = {"residual": "supplier", "retail_ticks": 350, "feed_in_ticks": 80, "losses_milliwh": 0}
+METERS = (("anna", -1_300_000), ("ben", 500_000), ("carl", 1_000_000), ("lpd", 0))
+
+
+def text_of(folder):
+    page = write_report(folder).read_text(encoding="utf-8")
+    shown = re.sub(r"<(script|style)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", shown)))
+
+
+def order(number, peer, side, price_ticks, energy_wh, filled_wh, period=0):
+    return {
+        "order_id": number,
+        "period": period,
+        "peer": peer,
+        "side": side,
+        "price_ticks": price_ticks,
+        "energy_wh": energy_wh,
+        "arrival": 0,
+        "filled_wh": filled_wh,
+    }
+
+
+ORDERS = [
+    order(0, "anna", "buy", 300, 1200, 1200),
+    order(1, "carl", "sell", 100, 1000, 1000),
+    order(2, "ben", "sell", 200, 500, 200),
+]
+
+
+def contract(number, seller, energy_wh, price_ticks, **more):
+    return {
+        "contract_id": number,
+        "period": 0,
+        "energy_wh": energy_wh,
+        "price_ticks": price_ticks,
+        "fee_ticks": 10,
+        "seller": seller,
+        "buyer": "anna",
+        "delivered_milliwh": 1000 * energy_wh,
+        "fee_ueur": 10 * energy_wh,
+        "fate": "delivered",
+        "state": "settled",
+        **more,
+    }
+
+
+def period(volume_wh, **more):
+    return {
+        "period": 0,
+        "gate_tick": 0,
+        "volume_wh": volume_wh,
+        "offers_wh": 1500,
+        "requests_wh": 1200,
+        "retail_ticks": 350,
+        "feed_in_ticks": 80,
+        **more,
+    }
+
+
+def accounts(**balances):
+    return [
+        {
+            "account": f"peer:{name}" if name in ("anna", "ben", "carl") else name,
+            "role": "peer" if name in ("anna", "ben", "carl") else name,
+            "balance_ueur": balance,
+        }
+        for name, balance in balances.items()
+    ]
+
+
+def settled(balances, **tables):
+    meters = [
+        {"period": 0, "peer": peer, "net_milliwh": net, "shed_milliwh": 0} for peer, net in METERS
+    ]
+    return {
+        "settlement": [{"period": 0, **TERMS}],
+        "meters": meters,
+        "accounts": balances,
+        **tables,
+    }
+
+
+def of(mechanism, kind="orders", summary=SUMMARY):
+    return {"mechanism": mechanism, "kind": kind, "summary": summary}
+
+
+def test_a_uniform_price_is_told_with_curves_and_benefits(record_market):
+    balances = accounts(anna=-287_000, ben=64_000, carl=200_000, dso=12_000, supplier=11_000)
+    folder = record_market(
+        of("uniform_price"),
+        **settled(
+            balances,
+            orders=ORDERS,
+            contracts=[contract(1, "carl", 1000, 200), contract(2, "ben", 200, 200)],
+            periods=[period(1200, price_ticks=200)],
+        ),
+    )
+
+    text = text_of(folder)
+
+    for expected in (
+        f"uniform_price {SUMMARY}",
+        "Over one period, 1.20 kWh were traded: 80.0 % of what was offered and 100 % of what was "
+        "asked for. 0.30 kWh of offers found no buyer.",
+        "Buyers paid 20.0 ct/kWh and sellers got the same. The supplier asks 35.0 and pays 8.0",
+        "trade was worth 22.00 ct: 100 % of what a competitive equilibrium",
+        "buyers paid the DSO 1.20 ct on top",
+        "1.20 kWh were traded in two contracts, all at 20.0 ct/kWh.",
+        "All 3 peers together have 31.20 ct more than the tariffs would have left them: three "
+        "peers gained.",
+        "anna gained most, 16.80 ct.",
+    ):
+        assert expected in text
+
+
+def test_prices_that_differ_are_told_from_lowest_to_highest(record_market):
+    folder = record_market(
+        of("pay_as_bid"),
+        orders=ORDERS,
+        contracts=[contract(1, "carl", 1000, 200), contract(2, "ben", 200, 260)],
+        periods=[period(1200)],
+    )
+
+    section = market_section(Record(folder))
+    lines = curves(Record(folder), outcomes(Record(folder)))["0"]
+
+    assert (
+        "Buyers paid 20.0 to 26.0 ct/kWh (21.0 on average) and sellers got the same"
+        in (section["summary"][1])
+    )
+    heads = section["table"]["heads"]
+    row = dict(zip(heads, section["table"]["rows"][0], strict=True))
+    assert [row[f"Paid {word} [ct/kWh]"] for word in ("lowest", "mean", "highest")] == [
+        "20.0",
+        "21.0",
+        "26.0",
+    ]
+    assert lines["paid"] == {"x": [0, 0.2, 0.2, 1.2], "y": [26, 26, 20, 20]}
+    assert lines["received"] == {"x": [0, 1, 1, 1.2], "y": [20, 20, 26, 26]}
+    assert "Prices of each delivery period" in text_of(folder)
+
+
+def test_a_deficit_is_told_as_the_operators(record_market):
+    more = {"receipt_ticks": 200}
+    balances = accounts(
+        anna=-227_000, ben=64_000, carl=200_000, operator=-60_000, dso=12_000, supplier=11_000
+    )
+    folder = record_market(
+        of("vcg"),
+        **settled(
+            balances,
+            orders=ORDERS,
+            contracts=[
+                contract(1, "carl", 1000, 150, **more),
+                contract(2, "ben", 200, 150, **more),
+            ],
+            periods=[period(1200)],
+        ),
+    )
+
+    text = text_of(folder)
+
+    assert "Buyers paid 15.0 ct/kWh; sellers got 20.0 ct/kWh" in text
+    assert "Sellers got more than buyers paid: the operator made up the deficit of 6.00 ct." in text
+    assert re.search(r"Operator 1 \+0.00 -0.06 -0.06", text)
+
+
+def test_a_rule_is_told_without_contracts_or_curves(record_market):
+    bills = [
+        {"period": 0, "peer": peer, "status_quo_ueur": 0}
+        | {"net_milliwh": net, "inside_milliwh": inside, "receives_ueur": receives}
+        for peer, net, inside, receives in (
+            ("anna", -1_300_000, -1_300_000, -279_500),
+            ("ben", 500_000, 433_333, 98_500),
+            ("carl", 1_000_000, 866_667, 197_000),
+        )
+    ]
+    folder = record_market(
+        of("mid_market_rate", "rule", "Inside, energy costs the middle of both tariffs."),
+        **settled(
+            accounts(anna=-279_500, ben=98_500, carl=197_000, community=0, supplier=-16_000),
+            bills=bills,
+            rule_prices=[
+                {"period": 0, "name": "sell", "price_ticks": 197.0},
+                {"period": 0, "name": "buy", "price_ticks": 215.0},
+            ],
+            remarks=[{"period": 0, "remark": "The split is in the core."}],
+        ),
+    )
+
+    text = text_of(folder)
+
+    for expected in (
+        "mid_market_rate Inside, energy costs the middle of both tariffs.",
+        "No contracts were made: a rule shared what the meters showed. Of the 1.30 kWh that "
+        "members drew, 1.30 kWh came from each other.",
+        "1.30 kWh of it met inside the community, at internal prices: sell 19.7 ct/kWh and buy "
+        "21.5 ct/kWh.",
+        "The supplier paid the community 1.60 ct.",
+        "The split is in the core.",
+        "All 3 peers together have 35.10 ct more",
+    ):
+        assert expected in text
+    assert "Supply and demand" not in text
+    assert "Contracts and their fate" not in text
+    assert market_plots(Record(folder), outcomes(Record(folder))) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("orders", "why"),
+    [
+        ([], "Nobody gave an order."),
+        (
+            [order(0, "carl", "sell", 100, 1500, 0)],
+            "1.50 kWh were offered, and nobody asked for energy.",
+        ),
+        (
+            [order(0, "anna", "buy", 300, 1200, 0)],
+            "1.20 kWh were asked for, and nobody offered energy.",
+        ),
+        (
+            [order(0, "anna", "buy", 90, 1200, 0), order(1, "carl", "sell", 100, 1500, 0)],
+            "Nobody would pay what anybody asked: the best bid was 9.0 ct/kWh, the cheapest offer "
+            "10.0 ct/kWh.",
+        ),
+        (
+            [order(0, "anna", "buy", 100, 1200, 0), order(1, "carl", "sell", 90, 1500, 0)],
+            "Nothing was traded though prices met (the best bid was 10.0 ct/kWh, the cheapest "
+            "offer 9.0 ct/kWh): this mechanism's rules left it out.",
+        ),
+    ],
+)
+def test_a_market_without_trade_says_why(orders, why, record_market):
+    balances = accounts(anna=-455_000, ben=40_000, carl=80_000, supplier=335_000)
+    folder = record_market(
+        of("uniform_price"), **settled(balances, orders=orders, periods=[period(0)])
+    )
+
+    text = text_of(folder)
+
+    assert f"Over one period nothing was traded. {why}" in text
+    assert "have just what the tariffs would have left them: three peers came out even." in text
+    assert "Benefit of each peer" not in text
+    assert ("Supply and demand" in text) == bool(orders)
+
+
+def test_a_continuous_auction_shows_its_price_path(record_market):
+    rows = [contract(n, "carl", 100, price) for n, price in ((3, 190), (1, 200), (2, 260))]
+    folder = record_market(of("continuous"), orders=ORDERS, contracts=rows, periods=[period(300)])
+    record = Record(folder)
+
+    drawn, data = market_plots(record, outcomes(record))
+
+    assert [plot.key for plot in drawn] == ["curves", "path"]
+    assert data["periods"]["0"]["path"] == {"x": [1, 2, 3], "y": [20, 26, 19]}
+    assert "Three trades followed one another; the price moved by at most 7.0 ct/kWh" in (
+        text_of(folder)
+    )
+
+
+def test_what_the_grid_did_not_admit_is_told_with_its_reason(record_market):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = record_market(
+        of("uniform_price"),
+        orders=ORDERS,
+        contracts=[contract(1, "carl", 600, 200)],
+        periods=[period(1200, price_ticks=200)],
+    )
+    trades = [("carl", 1000, 600), ("ben", 150, 0), ("ben", 50, 50)]
+    rows = [
+        {"period": 0, "seller": seller, "buyer": "anna", "asked_wh": asked, "admitted_wh": admitted}
+        | {"reason": "1.103 p.u. at home 3" if admitted < asked else ""}
+        for seller, asked, admitted in trades
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "admission.parquet")
+
+    text = text_of(folder)
+
+    assert "The grid did not admit 0.55 kWh: one trade was rejected and 1 cut." in text
+    assert "carl anna 1000 600 1.103 p.u. at home 3" in text
+    assert "ben anna 50 50" not in text
+
+
+def test_subscriptions_stand_in_words_and_in_the_table(record_market):
+    folder = record_market(
+        of("vandebron"),
+        orders=ORDERS,
+        contracts=[contract(1, "carl", 1000, 200)],
+        periods=[period(1000)],
+        subscriptions=[{"period": 0, "peer": "anna", "amount_ueur": 2_500_000}],
+    )
+
+    section = market_section(Record(folder))
+
+    assert "Subscriptions brought the operator 2.50 €." in section["summary"]
+    assert "Subscriptions [€]" in section["table"]["heads"]
+
+
+def test_a_run_that_says_nothing_of_its_mechanism_is_told_all_the_same(record_market):
+    assert "Benefit against the tariffs" not in text_of(record_market())
+
+
+def test_what_was_traded_of_a_curve_breaks_where_it_was_not(record_market):
+    rows = [order(n, "carl", "sell", 100 + n, 10, filled) for n, filled in enumerate((10, 0, 4))]
+    record = Record(record_market(of("muda"), orders=rows, periods=[period(14)]))
+
+    lines = curves(record, outcomes(record))["0"]
+
+    assert lines["supply"]["x"] == [0, 0.01, 0.01, 0.02, 0.02, 0.03]
+    assert lines["sold"]["x"] == [0, 0.01, None, 0.02, 0.024]
+    assert lines["sold"]["y"] == [10, 10, None, 10.2, 10.2]
+
+
+def test_a_long_curve_keeps_its_energy_and_its_worth():
+    import numpy as np
+
+    rng = np.random.default_rng(3)
+    ticks, energy = np.sort(rng.integers(0, 40_000, 5_000)), rng.integers(1, 900, 5_000)
+
+    price, width, filled = steps(ticks, energy, energy // 2)
+
+    assert price.size <= STEPS
+    assert (np.diff(price) >= 0).all()
+    assert width.sum() == pytest.approx(energy.sum() / 1e3)
+    assert filled.sum() == pytest.approx((energy // 2).sum() / 1e3)
+    assert price @ width == pytest.approx(ticks @ energy / 1e4)
+
+
+def test_the_page_holds_the_curves_of_every_period_and_no_name_can_break_it(record_market):
+    second = [{**row, "period": 1, "order_id": 9 + i} for i, row in enumerate(ORDERS)]
+    folder = record_market(
+        of("</script><b>x", summary="<i>"),
+        orders=[*ORDERS, *second],
+        periods=[period(1200), period(1200) | {"period": 1}],
+    )
+
+    page = write_report(folder).read_text(encoding="utf-8")
+
+    (data,) = re.findall(r'id="market-curves">(.*?)</script>', page, flags=re.DOTALL)
+    assert set(json.loads(data)) == {"0", "1"}
+    assert "<b>x" not in page
+    assert "<i>" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL).split("<main>")[1]
