@@ -24,6 +24,7 @@ Key = Literal["equal", "contribution", "investment", "social", "shapley", "nucle
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 _NANO_PER_MICRO = 1000
+_NAMES_TOLD = 5
 _NOTHING_TO_SHARE = "There was no benefit to share."
 
 
@@ -160,7 +161,7 @@ class BenefitSharing:
         shares, remarks = np.zeros(n), [_NOTHING_TO_SHARE]
         if game.total > 0:
             shares, remarks = self._split(game)
-            remarks.append(self._core_remark(objection(game, shares, tolerance=_NANO_PER_MICRO)))
+            remarks.append(self._core_remark(objection(game, shares, tolerance=_NANO_PER_MICRO), n))
         supplier_ueur = supplier_bill_ueur(int(net_milliwh.sum()), tariffs)
         alone_neur = np.where(net_milliwh >= 0, tariffs.feed_in_ticks, tariffs.retail_ticks)
         alone_neur = alone_neur * net_milliwh
@@ -212,11 +213,10 @@ class BenefitSharing:
         )
         return shares
 
-    def _core_remark(self, found: Objection) -> str:
+    def _core_remark(self, found: Objection, n: int) -> str:
         if found.members:
-            who = ", ".join(self._name(i) for i in found.members)
             return (
-                f"The split is not in the core: {who} would earn "
+                f"The split is not in the core: {self._who(found.members, n)} would earn "
                 f"{found.shortfall / _NANO_PER_MICRO:.0f} µ€ more by themselves."
             )
         if found.in_core is None:
@@ -226,8 +226,17 @@ class BenefitSharing:
             )
         return "The split is in the core: no coalition would earn more by itself."
 
-    def _name(self, i: int) -> str:
-        return f"member {i}" if self._members is None else self._members[i]
+    def _who(self, coalition: tuple[int, ...], n: int) -> str:
+        """Name a coalition: its members, or whom it leaves behind, as many as can be read."""
+        left = sorted(set(range(n)) - set(coalition))
+        few = left if len(left) < len(coalition) else coalition
+        names = [f"member {i}" if self._members is None else self._members[i] for i in few]
+        told = ", ".join(names[:_NAMES_TOLD])
+        if len(names) > _NAMES_TOLD:
+            told += f" and {len(names) - _NAMES_TOLD} more"
+        if few is coalition:
+            return told
+        return f"all but {told}" if few else "all"
 
     def _refuse(self, n: int) -> None:
         keys, faults = self._options.keys, []

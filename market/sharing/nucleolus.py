@@ -128,4 +128,4 @@ class _Sequence:
                 [f"the linear program of the nucleolus was not solved: {solved.message}"]
             )
         multiplier = -np.asarray(solved.ineqlin.marginals, dtype=np.float64)
-        return solved.x[: self.n], float(solved.x[self.n]), multiplier
+        return found[: self.n], float(found[self.n]), multiplier
