@@ -29,6 +29,7 @@ from .cover import LpdStorage, Spare
 from .dues import GUARANTEE_FUND
 from .fallback import Fallback, Shortfall
 from .ledger import Ledger
+from .outcome import Outcome
 from .period import LPD, Period
 from .period_book import Life, Outbox, PeriodBook
 from .planner import CoverPlanner
@@ -154,12 +155,9 @@ class TransactionLoop:
         book = self._book(period)
         for order in orders:
             self._refuse_by_rule(period, "orders")
-            if order.peer not in book.bidders:
-                book.bidders.append(order.peer)
             if order.side == "sell":
-                energy_wh, price_ticks = int(order.energy_wh), int(order.price_ticks)
-                self.tokens.mint(period, order.peer, 1000 * energy_wh)
-                book.offers.append(UnsoldOffer(order.peer, energy_wh, price_ticks))
+                self.tokens.mint(period, order.peer, 1000 * int(order.energy_wh))
+            book.offered(order)
 
     def conclude(
         self,
@@ -191,9 +189,7 @@ class TransactionLoop:
         for contract in contracts:
             life = Life(contract, self.env.event(), self.env.event())
             life.process = self.env.process(self._live(life, book))
-            book.lives.append(life)
-            book.net_wh[contract.seller] += contract.energy_wh
-            book.net_wh[contract.buyer] -= contract.energy_wh
+            book.concluded(life)
         left = left_over(book.offers, book.contracts) if unsold is None else unsold
         hours = self.clock.period_h
         book.spares = [Spare(o.peer, o.price_ticks, o.energy_wh / hours / 1000) for o in left]
@@ -289,6 +285,8 @@ class TransactionLoop:
             )
         net = dict(zip(self.peers, map(int, reading.net_milliwh), strict=True))
         shed = dict(zip(self.peers, map(int, reading.shed_milliwh), strict=True))
+        if self._house.rule is not None:
+            book.settled.succeed(self._settle(book, net, shed, losses_milliwh))
         self._house.records.meters(period, net, shed)
         book.reading.succeed((net, shed, losses_milliwh))
         self.advance(now)
@@ -324,9 +322,7 @@ class TransactionLoop:
 
     def expected_wh(self, period: int) -> tuple[Ints, Ints]:
         """What each peer sold and bought in a period, for its meter. [Wh]"""
-        book = self._book(period)
-        net = np.array([book.net_wh.get(peer, 0) for peer in self.peers], dtype=np.int64)
-        return np.maximum(net, 0), np.maximum(-net, 0)
+        return self._book(period).expected_wh(self.peers)
 
     @property
     def lpd_stock_ticks(self) -> int:
@@ -368,10 +364,17 @@ class TransactionLoop:
             self._house.release_collateral(contract, int(self.env.now))
             life.to(State.CANCELLED)
 
-    def _settle(self, book: PeriodBook) -> Story:
-        """One delivery period: wait for its meters, settle, let tokens burn and expire."""
+    def _close(self, book: PeriodBook) -> Story:
+        """One delivery period of contracts: wait for its meters, then settle them all."""
         net, shed, losses_milliwh = yield book.reading
         yield self.env.all_of([life.metered for life in book.lives])
+        book.settled.succeed(self._settle(book, net, shed, losses_milliwh))
+
+    # Steps of the stories
+
+    def _settle(
+        self, book: PeriodBook, net: dict[str, int], shed: dict[str, int], losses_milliwh: int
+    ) -> dict[int, Outcome]:
         period = Period(
             period=book.period,
             tick=int(self.env.now),
@@ -383,13 +386,12 @@ class TransactionLoop:
             losses_milliwh=losses_milliwh,
             fund_ueur=self.ledger.balance(GUARANTEE_FUND),
         )
-        book.settled.succeed(self._house.settle(period))
-
-    # Steps of the stories
+        return self._house.settle(period)
 
     def _book(self, period: int) -> PeriodBook:
         if period not in self._books:
             book = PeriodBook(period, self.env.event(), self.env.event())
             self._books[period] = book
-            self.env.process(self._settle(book))
+            if self._house.rule is None:
+                self.env.process(self._close(book))
         return self._books[period]

@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import simpy
+import numpy as np
+from numpy.typing import NDArray
 
-from .contract import Contract, Schedule, Segment, State, UnsoldOffer, add_segments, follow
+from .contract import (
+    Contract,
+    OfferLike,
+    Schedule,
+    Segment,
+    State,
+    UnsoldOffer,
+    add_segments,
+    follow,
+)
 from .cover import Call, Cover, Spare
 from .outcome import Outcome
+
+if TYPE_CHECKING:
+    import simpy
 
 __all__ = ["Life", "Outbox", "PeriodBook"]
 
@@ -52,6 +66,25 @@ class PeriodBook:
     def contracts(self) -> list[Contract]:
         """All contracts, in order of conclusion."""
         return [life.contract for life in self.lives]
+
+    def offered(self, order: OfferLike) -> None:
+        """Note an order, and what it offers if it sells."""
+        if order.peer not in self.bidders:
+            self.bidders.append(order.peer)
+        if order.side == "sell":
+            energy_wh, price_ticks = int(order.energy_wh), int(order.price_ticks)
+            self.offers.append(UnsoldOffer(order.peer, energy_wh, price_ticks))
+
+    def concluded(self, life: Life) -> None:
+        """Note a contract."""
+        self.lives.append(life)
+        self.net_wh[life.contract.seller] += life.contract.energy_wh
+        self.net_wh[life.contract.buyer] -= life.contract.energy_wh
+
+    def expected_wh(self, peers: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Add up what each peer sold and bought. [Wh]"""
+        net = np.array([self.net_wh.get(peer, 0) for peer in peers], dtype=np.int64)
+        return np.maximum(net, 0), np.maximum(-net, 0)
 
     def lives_of(self, peer: str) -> list[Life]:
         """Give the contracts that a peer is a party of."""
