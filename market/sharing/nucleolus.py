@@ -123,9 +123,8 @@ class _Sequence:
             method="highs-ds",
             options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
         )
-        if solved.status != 0:
-            raise GameError(
-                [f"the linear program of the nucleolus was not solved: {solved.message}"]
-            )
+        found = solved.x
+        if found is None:
+            raise GameError([f"a linear program of the nucleolus was not solved: {solved.message}"])
         multiplier = -np.asarray(solved.ineqlin.marginals, dtype=np.float64)
         return found[: self.n], float(found[self.n]), multiplier
