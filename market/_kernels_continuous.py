@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Table = NDArray[np.int32]
-Codes = NDArray[np.int8]
-Floats = NDArray[np.float64]
 
-# Kinds of event, as in `order_book.Kind`.
+# The layout of the tables. `_kernels_entering` is compiled with it too, and numba keeps what it
+# compiled until that file changes: who changes a number here touches both.
+# Kinds of event, as in `order_events.Kind`.
 LIMIT, IMMEDIATE, MARKET, CANCEL, AMEND = range(5)
 # Columns of an event.
 KIND, ORDER_ID, PEER, SIDE, PRICE, ENERGY, TIME, EXPIRY = range(8)
@@ -31,137 +31,11 @@ ROW_PRICE, ROW_LEFT, ROW_GIVEN, ROW_PEER, ROW_SIDE, ROW_EXPIRY, ROW_MARK, ROW_ID
 LOG_SELL_ID, LOG_BUY_ID, LOG_SELLER, LOG_BUYER, LOG_ENERGY, LOG_PRICE, LOG_TIME, LOG_CAME = range(8)
 # What the book counts: rows, turns given out, trades, heap sizes of sellers and buyers, last time.
 N_ROWS, N_TURNS, N_TRADES, N_SELLS, N_BUYS, NOW = range(6)
-# States of an order, as in `order_book.State`.
+# States of an order, as in `order_views.State`.
 OPEN, FILLED, CANCELLED, EXPIRED, SELF_TRADE, DROPPED = range(6)
-# What can be wrong with an event; 0 is nothing.
-NO_KIND, NO_PEER, NO_SIDE, NO_ENERGY, TWICE, UNKNOWN, NOT_OWNER, TURNED = range(1, 9)
-BACKWARDS, CLOSED, STALE, OVERFLOW = range(9, 13)
-
 # A mark is turn · 2^31 + row, so marks are in turn and there is room for 2^31 rows and 2^32 turns.
 _ROW_BITS = 31
 _ROW = 2**_ROW_BITS - 1
-
-_LARGEST_SUM = 2.0**62
-_SCATTER = np.uint64(0x9E3779B97F4A7C15)
-
-
-@njit(cache=True, nogil=True)
-def place(order_id: int, rows: Ints, table: Table) -> np.int64:
-    """Find where the table keeps a number, or the free place where it belongs.
-
-    Eight neighbouring numbers lie beside each other, for the cache; the eights are scattered.
-    """
-    mask = table.size - 1
-    eight = (np.uint64(order_id) >> np.uint64(3)) * _SCATTER
-    at = ((np.int64(eight >> np.uint64(32)) << 3) | (order_id & 7)) & mask
-    while table[at] >= 0 and rows[table[at], ROW_ID] != order_id:
-        at = (at + 1) & mask
-    return at
-
-
-@njit(cache=True, nogil=True)
-def index_ids(rows: Ints, n: int, table: Table) -> None:
-    """Fill an empty table (−1 everywhere, a power of two above 2 n) with the first n orders."""
-    for row in range(n):
-        table[place(rows[row, ROW_ID], rows, table)] = row
-
-
-@njit(cache=True, nogil=True)
-def _wrong(events: Ints, i: int, row: int, rows: Ints, n_peers: int, now: int, gate: int) -> int:
-    """Judge event i by itself; `row` is the order of its number or −1."""
-    kind, peer, side, energy = events[i, KIND], events[i, PEER], events[i, SIDE], events[i, ENERGY]
-    if kind < LIMIT or kind > AMEND:
-        return NO_KIND
-    if events[i, TIME] < now:
-        return BACKWARDS
-    if events[i, TIME] >= gate:
-        return CLOSED
-    if kind >= CANCEL:
-        if row < 0:
-            return UNKNOWN
-        if rows[row, ROW_PEER] != peer:
-            return NOT_OWNER
-        if kind == CANCEL:
-            return 0
-        if rows[row, ROW_SIDE] != side:
-            return TURNED
-    elif row >= 0:
-        return TWICE
-    if peer < 0 or peer >= n_peers:
-        return NO_PEER
-    if side != 0 and side != 1:
-        return NO_SIDE
-    if energy <= 0:
-        return NO_ENERGY
-    if events[i, EXPIRY] <= events[i, TIME]:
-        return STALE
-    return 0
-
-
-@njit(cache=True, nogil=True)
-def enter_events(
-    events: Ints,
-    rows: Ints,
-    table: Table,
-    counts: Ints,
-    totals: Floats,
-    n_peers: int,
-    gate: int,
-    target: Table,
-    fault: Codes,
-) -> int:
-    """Give every new order a row and judge every event, without matching anything.
-
-    Parameters
-    ----------
-    events : (n, 8) int64 array
-        In the order in which they happen.
-    rows, table, counts, totals : arrays
-        The book: orders, where to find a number, counters, and energy and money that all orders
-        add up to. [Wh], [µ€]
-    n_peers, gate : int
-        Peers are counted below the first; times must lie before the second.
-    target : (n,) int32 array, written
-        Row of each event's order.
-    fault : (n,) int8 array, written
-        What is wrong with each event; 0 before, and where nothing is.
-
-    Returns
-    -------
-    int
-        How many events are wrong. If any, the caller takes `counts` and `totals` back to what
-        they were and fills `table` again; no order has been touched.
-    """
-    n_rows, now, wrong = counts[N_ROWS], counts[NOW], 0
-    wh, ueur = totals[0], totals[1]
-    for i in range(events.shape[0]):
-        at = place(events[i, ORDER_ID], rows, table)
-        row = np.int64(table[at])
-        code = _wrong(events, i, row, rows, n_peers, now, gate)
-        if code == 0 and events[i, KIND] != CANCEL:
-            more_wh = np.float64(events[i, ENERGY])
-            more_ueur = more_wh * abs(np.float64(events[i, PRICE]))
-            if max(wh + more_wh, ueur + more_ueur) < _LARGEST_SUM:
-                wh, ueur = wh + more_wh, ueur + more_ueur
-            else:
-                code = OVERFLOW
-        if code != 0:
-            fault[i] = code
-            wrong += 1
-        now = max(now, events[i, TIME])
-        if row < 0 and events[i, KIND] <= MARKET:
-            row = n_rows
-            n_rows += 1
-            table[at] = row
-            rows[row, ROW_PRICE] = events[i, PRICE]
-            rows[row, ROW_LEFT] = rows[row, ROW_GIVEN] = events[i, ENERGY]
-            rows[row, ROW_PEER], rows[row, ROW_SIDE] = events[i, PEER], events[i, SIDE]
-            rows[row, ROW_EXPIRY], rows[row, ROW_MARK] = events[i, EXPIRY], -OPEN
-            rows[row, ROW_ID] = events[i, ORDER_ID]
-        target[i] = row
-    counts[N_ROWS], counts[NOW] = n_rows, now
-    totals[0], totals[1] = wh, ueur
-    return wrong
 
 
 @njit(cache=True, nogil=True)
@@ -285,12 +159,12 @@ def match_events(
     log: Ints,
     counts: Ints,
 ) -> None:
-    """Let events happen that `enter_events` found good.
+    """Let events happen that `_kernels_entering.enter_events` found good.
 
     Parameters
     ----------
     events, target : (n, 8) int64, (n,) int32 array
-        As in `enter_events`.
+        As `enter_events` took and gave them.
     rows : (capacity, 8) int64 array
     heaps : (2, capacity, 2) int64 array
         Sellers, then buyers: price (negative for buyers) and mark, the best first.
@@ -301,7 +175,7 @@ def match_events(
     """
     n_turns, n_trades = counts[N_TURNS], counts[N_TRADES]
     for i in range(events.shape[0]):
-        kind, row = events[i, KIND], np.int64(target[i])
+        kind, row = events[i, KIND], int(target[i])
         if kind >= CANCEL and not _change(events, i, rows, row):
             continue
         side = rows[row, ROW_SIDE]

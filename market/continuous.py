@@ -77,18 +77,7 @@ def _meet(orders: Orders) -> ClearedTrades:
     expiry, kind = _expiry(orders), _kind(orders)
     turn = _turn(orders)
     book = OrderBook(orders.peers, capacity=len(orders))
-    made = book.apply(
-        Events(
-            kind=kind[turn],
-            order_id=turn,
-            peer=orders.peer_index[turn],
-            is_buy=orders.is_buy[turn],
-            price_ticks=orders.price_ticks[turn],
-            energy_wh=orders.energy_wh[turn],
-            time=orders.arrival[turn],
-            expiry=expiry[turn],
-        )
-    )
+    made = book.apply(Events.in_turn(orders, turn, kind, expiry))
     return ClearedTrades(
         sell_row=made.sell_order_id,
         buy_row=made.buy_order_id,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _kernels_continuous as k
+from . import _kernels_entering as entering
 from .book import OrderError, Orders
 from .order_events import FOREVER, Events, Kind, fault_of
 from .order_views import BookTrades, Depth, Levels, OrderStatus, State, depth_of, trades_of
@@ -202,12 +203,12 @@ class OrderBook:
             expiry=expiry,
         )
 
-    def _enter(self, events: Events) -> Ints:
+    def _enter(self, events: Events) -> NDArray[np.int32]:
         """Give new orders their rows; on any fault leave the book as it was."""
         counts, totals = self._counts.copy(), self._totals.copy()
         target = np.empty(len(events), dtype=np.int32)
         fault = np.zeros(len(events), dtype=np.int8)
-        wrong = k.enter_events(
+        wrong = entering.enter_events(
             events.table,
             self._rows,
             self._table,
@@ -246,10 +247,10 @@ class OrderBook:
 
     def _index(self) -> None:
         self._table.fill(-1)
-        k.index_ids(self._rows, int(self._counts[k.N_ROWS]), self._table)
+        entering.index_ids(self._rows, int(self._counts[k.N_ROWS]), self._table)
 
     def _find(self, order_id: int) -> int:
-        return int(self._table[k.place(order_id, self._rows, self._table)])
+        return int(self._table[entering.place(order_id, self._rows, self._table)])
 
     def _column(self, ids: NDArray[np.generic], column: int) -> Ints:
         """Values of orders by number, 0 for unknown ones."""

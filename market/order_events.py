@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _faults
 from . import _kernels_continuous as k
-from .book import OrderError
+from . import _kernels_entering as entering
+from .book import OrderError, Orders
 
 __all__ = ["FOREVER", "Events", "Kind", "fault_of"]
 
@@ -100,6 +101,23 @@ class Events:
         return len(self.table)
 
     @classmethod
+    def in_turn(cls, orders: Orders, turn: NDArray[np.intp], kind: Ints, expiry: Ints) -> Events:
+        """Give a book's orders, each at its arrival, in this turn and numbered by their rows."""
+        made = object.__new__(cls)
+        columns = {
+            "kind": kind,
+            "order_id": np.arange(len(orders)),
+            "peer": orders.peer_index,
+            "price_ticks": orders.price_ticks,
+            "energy_wh": orders.energy_wh,
+            "time": orders.arrival,
+            "expiry": expiry,
+        }
+        whole = {name: column[turn] for name, column in columns.items()}
+        made.table = _table(whole, orders.is_buy[turn])
+        return made
+
+    @classmethod
     def joined(cls, parts: Iterable[Events]) -> Events:
         """Give the events of several batches one after another."""
         made = object.__new__(cls)
@@ -121,20 +139,20 @@ def _table(whole: dict[str, Ints], side: NDArray[np.bool_]) -> Ints:
 
 
 _TEXTS = {
-    k.NO_KIND: "kind {kind} is none of {kinds}; use market.order_events.Kind",
-    k.NO_PEER: "peer {peer} is not among {n_peers} peers; count from 0",
-    k.NO_SIDE: "side {side} is neither 0 (sell) nor 1 (buy)",
-    k.NO_ENERGY: "energy is {energy} Wh, expected more than 0; drop the order, turn its side, or "
-    "cancel it",
-    k.TWICE: "the number is taken; number every order once, or amend that order",
-    k.UNKNOWN: "there is no such order; it must be given before it is cancelled or amended",
-    k.NOT_OWNER: "it is an order of {owner}, not of {name}; only its owner may change it",
-    k.TURNED: "an order keeps its side; cancel it and give a new one",
-    k.BACKWARDS: "time {time} lies before an earlier event; sort events by time",
-    k.CLOSED: "time {time} is not before the gate at {gate}; send it for a later period",
-    k.STALE: "it expires at {expiry}, not after its time {time}; give a later expiry",
-    k.OVERFLOW: "with it the book adds up to more Wh or µ€ than int64 can sum ({largest:.3g}); "
-    "check its units",
+    entering.NO_KIND: "kind {kind} is none of {kinds}; use market.order_events.Kind",
+    entering.NO_PEER: "peer {peer} is not among {n_peers} peers; count from 0",
+    entering.NO_SIDE: "side {side} is neither 0 (sell) nor 1 (buy)",
+    entering.NO_ENERGY: "energy is {energy} Wh, expected more than 0; drop the order, turn its "
+    "side, or cancel it",
+    entering.TWICE: "the number is taken; number every order once, or amend that order",
+    entering.UNKNOWN: "there is no such order; it must be given before it is cancelled or amended",
+    entering.NOT_OWNER: "it is an order of {owner}, not of {name}; only its owner may change it",
+    entering.TURNED: "an order keeps its side; cancel it and give a new one",
+    entering.BACKWARDS: "time {time} lies before an earlier event; sort events by time",
+    entering.CLOSED: "time {time} is not before the gate at {gate}; send it for a later period",
+    entering.STALE: "it expires at {expiry}, not after its time {time}; give a later expiry",
+    entering.OVERFLOW: "with it the book adds up to more Wh or µ€ than int64 can sum "
+    "({largest:.3g}); check its units",
 }
 
 
