@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field, model_validator
 
 from .rule import BillingError, Bills, Tariffs, supplier_bill_ueur
-from .sharing.bargaining import by_weight, exchanged_milliwh, mix, nash, whole_shares
+from .sharing.splits import by_weight, exchanged_milliwh, mix, nash, whole_shares
 from .sharing.core import Objection, objection
 from .sharing.game import LARGEST_EXACT, EnergyGame
 from .sharing.nucleolus import nucleolus

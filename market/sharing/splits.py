@@ -1,4 +1,4 @@
-"""Bargaining and given keys: splits that look at weights and not at coalitions."""
+"""Splits that look at weights and not at coalitions: given keys, bargaining, and their mixtures."""
 
 from __future__ import annotations
 
