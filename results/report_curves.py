@@ -67,8 +67,8 @@ def market_plots(
         return [], {}
     first = max(periods, key=lambda period: (str(period.period) in lines, period.volume_wh))
     shown = lines[str(first.period)]
-    one = all(found["price"] == found["paid"] for found in lines.values())
-    drawn = [_curves_plot(shown, ("price",) if one else ("paid", "received"))]
+    alike = all(found["price"] == found["paid"] for found in lines.values())
+    drawn = [_curves_plot(shown, ("price",) if alike else ("paid", "received"))]
     if any("path" in found for found in lines.values()):
         drawn.append(_path_plot(shown))
     return drawn, {"first": first.period, "periods": lines}
@@ -88,7 +88,7 @@ def curves(record: Record, periods: Sequence[PeriodOutcome]) -> dict[str, dict[s
         lines: dict[str, Any] = {
             **_side("supply", "sold", book.sell_ticks, book.sell_wh, book.sell_filled_wh),
             **_side("demand", "bought", book.buy_ticks, book.buy_wh, book.buy_filled_wh),
-            **_cleared(period, contracts.get(period.period, [])),
+            **_cleared(contracts.get(period.period, [])),
         }
         if paths:
             lines["path"] = _path(paths.get(period.period, []))
@@ -141,23 +141,27 @@ def _levels(price: Floats, width: Floats) -> Line:
     return {"x": _short(between), "y": _short(np.repeat(price, 2))}
 
 
-def _cleared(period: PeriodOutcome, contracts: Sequence[Mapping[str, Any]]) -> dict[str, Line]:
-    """What buyers pay from the dearest, what sellers get from the cheapest, and where they end."""
+def _cleared(contracts: Sequence[Mapping[str, Any]]) -> dict[str, Line]:
+    """What buyers pay from the dearest, what sellers get from the cheapest, and where they end.
+
+    Where every seller gets what its buyer pays, that is one line: ``price``, else empty.
+    """
     energy = np.array([row["energy_wh"] for row in contracts], dtype=np.int64)
     paid = [row["price_ticks"] for row in contracts]
     got = [row["receipt_ticks"] for row in contracts]
     received = [pay if get is None else get for pay, get in zip(paid, got, strict=True)]
-    lines: dict[str, Line] = {}
-    points: Line = {"x": [], "y": []}
+    lines: dict[str, Line] = {"price": {"x": [], "y": []}, "points": {"x": [], "y": []}}
     for name, ticks, sign in (("paid", paid, -1), ("received", received, 1)):
         column = np.array(ticks, dtype=np.int64)
         turn = np.argsort(sign * column, kind="stable")
         price, width, _ = steps(column[turn], energy[turn], energy[turn])
         lines[name] = _levels(price, width)
+    if paid == received:
+        lines["price"] = lines["paid"]
+    for name in ("price",) if paid == received else ("paid", "received"):
         for axis in ("x", "y"):
-            points[axis] += lines[name][axis][-1:]
-    one = period.paid == period.received and (period.paid is None or period.paid.one)
-    return {**lines, "points": points, "price": lines["paid"] if one else {"x": [], "y": []}}
+            lines["points"][axis] += lines[name][axis][-1:]
+    return lines
 
 
 def _path(ticks: Sequence[int]) -> Line:
@@ -230,9 +234,14 @@ def _curves_plot(shown: Mapping[str, Any], prices: Sequence[str]) -> Plot:
     )
     put_legend(figure)
     about = (
-        "Offers from the cheapest, requests from the dearest; thick is what was traded of them, "
-        "dots mark where what buyers pay and sellers get ends."
+        "Offers from the cheapest, requests from the dearest; thick is what was traded of them. "
+        "Prices paid run from the dearest, prices received from the cheapest; dots mark their end."
     )
+    if "price" in prices:
+        about = (
+            "Offers from the cheapest, requests from the dearest; thick is what was traded of "
+            "them. Prices run from the dearest; the dot marks their end."
+        )
     return Plot("curves", "Supply and demand", about, figure)
 
 

@@ -34,7 +34,7 @@ def market_section(record: Record) -> dict[str, Any] | None:
 
 
 def how(record: Record) -> dict[str, str]:
-    """The mechanism by the name that the scenario gives it, and its own sentence on what it does."""
+    """The name that the scenario gives the mechanism, and the mechanism's sentence on itself."""
     return {"name": record.market["mechanism"], "summary": record.market["summary"]}
 
 

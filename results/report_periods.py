@@ -114,12 +114,14 @@ def _cell(column: Column, period: PeriodOutcome) -> str:
 
 
 def _order_columns(periods: Outcomes) -> list[Column]:
-    one = all(p.paid == p.received and (p.paid is None or p.paid.one) for p in periods)
-    prices = [_price_column("Price [ct/kWh]", _paid_of, "mean_ticks")]
-    if not one:
+    alike = all(p.paid == p.received for p in periods)
+    if alike and all(p.paid is None or p.paid.one for p in periods):
+        prices = [_price_column("Price [ct/kWh]", _paid_of, "mean_ticks")]
+    else:
+        both = [("Paid", _paid_of), ("Received", _received_of)]
         prices = [
             _price_column(f"{what} {field} [ct/kWh]", of, f"{field}_ticks")
-            for what, of in (("Paid", _paid_of), ("Received", _received_of))
+            for what, of in ([("Price", _paid_of)] if alike else both)
             for field in ("lowest", "mean", "highest")
         ]
     return [

@@ -146,13 +146,13 @@ def test_prices_that_differ_are_told_from_lowest_to_highest(record_market):
     )
     heads = section["table"]["heads"]
     row = dict(zip(heads, section["table"]["rows"][0], strict=True))
-    assert [row[f"Paid {word} [ct/kWh]"] for word in ("lowest", "mean", "highest")] == [
+    assert [row[f"Price {word} [ct/kWh]"] for word in ("lowest", "mean", "highest")] == [
         "20.0",
         "21.0",
         "26.0",
     ]
-    assert lines["paid"] == {"x": [0, 0.2, 0.2, 1.2], "y": [26, 26, 20, 20]}
-    assert lines["received"] == {"x": [0, 1, 1, 1.2], "y": [20, 20, 26, 26]}
+    assert lines["price"] == {"x": [0, 0.2, 0.2, 1.2], "y": [26, 26, 20, 20]}
+    assert lines["points"] == {"x": [1.2], "y": [20]}
     assert "Prices of each delivery period" in text_of(folder)
 
 
@@ -177,6 +177,9 @@ def test_a_deficit_is_told_as_the_operators(record_market):
     text = text_of(folder)
 
     assert "Buyers paid 15.0 ct/kWh; sellers got 20.0 ct/kWh" in text
+    lines = curves(Record(folder), outcomes(Record(folder)))["0"]
+    assert lines["received"] == {"x": [0, 1.2], "y": [20, 20]}
+    assert lines["points"] == {"x": [1.2, 1.2], "y": [15, 20]}
     assert "Sellers got more than buyers paid: the operator made up the deficit of 6.00 ct." in text
     assert re.search(r"Operator 1 \+0.00 -0.06 -0.06", text)
 
