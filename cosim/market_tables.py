@@ -111,10 +111,11 @@ def _sums(done: Cleared | Shared) -> list[str]:
     if isinstance(done, Shared):
         return [f"all gain {_money(int(done.benefit_ueur.sum()))} over the tariffs"]
     gains = done.gains
+    best = "an unknown most" if gains.best_ueur is None else _money(gains.best_ueur)
     part = "" if gains.efficiency is None else f", {gains.efficiency:.2%} of it reached"
     return [
         f"operator {_money(gains.operator_ueur)}, DSO {_money(gains.dso_ueur)}",
-        f"all gain {_money(gains.total_ueur)}; {_money(gains.best_ueur)} is possible{part}",
+        f"all gain {_money(gains.total_ueur)}; {best} is possible{part}",
     ]
 
 

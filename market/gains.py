@@ -9,18 +9,24 @@ of the book could bring is the measure of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from scipy.optimize import linprog
 
 from .book import Clearing, Orders, Trade
-from .preferences import premium_ticks
+from .preferences import allowed, premium_ticks
 from .uniform_price import UniformPrice
 
-__all__ = ["Gains", "benefit_over_tariffs", "best_gain_ueur", "gains_from_trade"]
+__all__ = ["LARGEST_PAIRS", "Gains", "benefit_over_tariffs", "best_gain_ueur", "gains_from_trade"]
 
 Ints = NDArray[np.int64]
+
+LARGEST_PAIRS = 250_000
+"""Sellers times buyers up to which the best pairs of a book with wishes or charges are sought."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,8 +45,8 @@ class Gains:
         What it owes the operator whatever it trades. [µ€]
     surplus_ueur : int
         What buyers pay beyond what sellers get; the operator's. [µ€]
-    best_ueur : int
-        The most that trades of this book can be worth in all, `best_gain_ueur`. [µ€]
+    best_ueur : int or None
+        The most that trades of this book can bring, `best_gain_ueur`; None where not known. [µ€]
     """
 
     peers: tuple[str, ...]
@@ -49,7 +55,7 @@ class Gains:
     fee_ueur: Ints
     subscription_ueur: Ints
     surplus_ueur: int
-    best_ueur: int
+    best_ueur: int | None
 
     @property
     def peer_ueur(self) -> Ints:
@@ -73,14 +79,20 @@ class Gains:
 
     @property
     def efficiency(self) -> float | None:
-        """Part of the best that is reached; None where nothing can be gained. [1]"""
+        """Part of the best that is reached; None where that is nothing or not known. [1]"""
         return self.total_ueur / self.best_ueur if self.best_ueur else None
 
     def __add__(self, other: Gains) -> Gains:
         """Add the gains of two books of the same peers."""
-        names = [one.name for one in fields(self)[1:]]
+        known = self.best_ueur is not None and other.best_ueur is not None
         return Gains(
-            self.peers, **{name: getattr(self, name) + getattr(other, name) for name in names}
+            peers=self.peers,
+            bought_ueur=self.bought_ueur + other.bought_ueur,
+            sold_ueur=self.sold_ueur + other.sold_ueur,
+            fee_ueur=self.fee_ueur + other.fee_ueur,
+            subscription_ueur=self.subscription_ueur + other.subscription_ueur,
+            surplus_ueur=self.surplus_ueur + other.surplus_ueur,
+            best_ueur=(self.best_ueur or 0) + (other.best_ueur or 0) if known else None,
         )
 
 
@@ -140,14 +152,46 @@ def benefit_over_tariffs(
     return benefit_ueur if owed is None else benefit_ueur - owed
 
 
-def best_gain_ueur(orders: Orders) -> int:
+def best_gain_ueur(orders: Orders) -> int | None:
     """Find the most that trades of a book can bring: its competitive equilibrium. [µ€]
 
-    Buyers' worth less sellers' cost, whoever gets it. The book is for one period.
+    Buyers' worth, premiums included, less sellers' cost and transport, whoever gets it. Where
+    the book has wishes or charges, which pairs trade matters, and the best of them is a
+    transport problem: solved by HiGHS, not by the mechanism that is measured. The book is for one
+    period.
+
+    Returns
+    -------
+    int or None
+        None where wishes or charges leave more than `LARGEST_PAIRS` pairs to weigh.
     """
+    charged = orders.charges is not None and orders.charges.cap_ticks > 0
+    if charged or "prefers" in orders.attributes or "only_preferred" in orders.attributes:
+        return _best_pairs_ueur(orders)
     filled_wh = UniformPrice().clear(orders).filled_wh
     sign = np.where(orders.is_buy, 1, -1)
     return int((sign * orders.price_ticks) @ filled_wh)
+
+
+def _best_pairs_ueur(orders: Orders) -> int | None:
+    """Weigh every pair that may trade and gains by it. [µ€]"""
+    sells, buys = np.flatnonzero(~orders.is_buy), np.flatnonzero(orders.is_buy)
+    if sells.size * buys.size > LARGEST_PAIRS:
+        return None
+    sell, buy = (rows.ravel() for rows in np.meshgrid(sells, buys, indexing="ij"))
+    worth = orders.price_ticks[buy] - orders.price_ticks[sell] + premium_ticks(orders, sell, buy)
+    if orders.charges is not None:
+        worth -= orders.charges.between(orders.peer_index[sell], orders.peer_index[buy])
+    pairs = np.flatnonzero((worth > 0) & allowed(orders, sell, buy))
+    if not pairs.size:
+        return 0
+    columns = np.tile(np.arange(pairs.size), 2)
+    rows = np.concatenate([sell[pairs], buy[pairs]])
+    shape = (len(orders), pairs.size)
+    uses: Any = sparse.csr_array((np.ones(columns.size), (rows, columns)), shape=shape)
+    # A vertex of a transport problem in whole Wh is whole, and the simplex method ends in one.
+    found = linprog(-worth[pairs], A_ub=uses, b_ub=orders.energy_wh, method="highs-ds")
+    return int(worth[pairs] @ np.rint(found.x).astype(np.int64))
 
 
 def _fees_inside(clearing: Clearing) -> Ints:

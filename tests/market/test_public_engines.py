@@ -122,9 +122,7 @@ def assume_clear(orders):
     start, hour = datetime(2026, 1, 1), timedelta(hours=1)
     product = (start, start + hour, None)
     once = rrule(HOURLY, dtstart=start, until=start + hour)
-    config = MarketConfig(
-        "one", opening_hours=once, market_products=[MarketProduct(hour, 1, hour)]
-    )
+    config = MarketConfig("one", opening_hours=once, market_products=[MarketProduct(hour, 1, hour)])
     book = [
         {
             "start_time": product[0],
