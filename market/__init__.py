@@ -40,10 +40,11 @@ if TYPE_CHECKING:
     from .meters import Meters, PeriodReading
     from .mid_market_rate import MidMarketRate
     from .muda import Muda
+    from .node_fees import NodeFees
     from .order_book import BookTrades, Depth, OrderBook, OrderStatus, State
     from .order_events import FOREVER, Events, Kind
     from .order_file import OrderFileError, read_orders
-    from .pairing import PairingError, pair_trades
+    from .pairing import PairedTrades, PairingError, pair_columns, pair_trades
     from .pay_as_bid import PayAsBid
     from .promises import ClearingError, check_clearing
     from .quick import Cleared, Shared, clear, clear_file, share, share_file
@@ -86,12 +87,14 @@ __all__ = [
     "Meters",
     "MidMarketRate",
     "Muda",
+    "NodeFees",
     "Order",
     "OrderBook",
     "OrderError",
     "OrderFileError",
     "OrderStatus",
     "Orders",
+    "PairedTrades",
     "PairingError",
     "PayAsBid",
     "PeriodReading",
@@ -121,6 +124,7 @@ __all__ = [
     "distance_charges",
     "gains_from_trade",
     "node_charges",
+    "pair_columns",
     "pair_trades",
     "ptdf_charges",
     "read_orders",
@@ -152,7 +156,8 @@ _HOMES = {
     "order_book": "BookTrades Depth OrderBook OrderStatus State",
     "order_events": "FOREVER Events Kind",
     "order_file": "OrderFileError read_orders",
-    "pairing": "PairingError pair_trades",
+    "node_fees": "NodeFees",
+    "pairing": "PairedTrades PairingError pair_columns pair_trades",
     "pay_as_bid": "PayAsBid",
     "promises": "ClearingError check_clearing",
     "quick": "Cleared Shared clear clear_file share share_file",

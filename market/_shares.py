@@ -6,11 +6,13 @@ side's pieces end.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._kernels import overlay
 from ._pools import inner_energy, inverse, summed
 
 __all__ = ["Cells", "Side", "share_out"]
@@ -72,14 +74,9 @@ def share_out(sells: Side, buys: Side, cells: Cells) -> tuple[Ints, Ints, Ints]:
 
 def _overlay(first_wh: Ints, second_wh: Ints) -> tuple[Ints, Ints, Ints]:
     """Lay two rows of lengths with one sum side by side: their common pieces, by position."""
-    first_end, second_end = np.cumsum(first_wh), np.cumsum(second_wh)
-    ends = np.sort(np.concatenate([first_end, second_end]))
-    ends = ends[np.diff(ends, prepend=0) > 0]
-    return (
-        np.searchsorted(first_end, ends),
-        np.searchsorted(second_end, ends),
-        np.diff(ends, prepend=0),
-    )
+    first_at, second_at, energy_wh = np.empty((3, first_wh.size + second_wh.size), dtype=np.int64)
+    n = overlay(first_wh, second_wh, first_at, second_at, energy_wh)
+    return first_at[:n], second_at[:n], energy_wh[:n]
 
 
 def _lines(sells: Side, buys: Side, cells: Cells) -> tuple[_Line, _Line]:
@@ -87,14 +84,20 @@ def _lines(sells: Side, buys: Side, cells: Cells) -> tuple[_Line, _Line]:
     inner = np.flatnonzero(cells.sell_pool == cells.buy_pool)
     pools, stays_wh = cells.sell_pool[inner].tolist(), cells.energy_wh[inner].tolist()
     stays = dict(zip(pools, stays_wh, strict=True))
-    twice = np.intersect1d(sells.peer, buys.peer)
-    mixed = sorted(stays.keys() & set(sells.pool[np.isin(sells.peer, twice)].tolist()))
-    apart = [_apart(sells, buys, pool, stays[pool]) for pool in mixed]
-    sold, bought = zip(*apart, strict=True) if apart else ((), ())
-    return _line(sells, mixed, list(sold)), _line(buys, mixed, list(bought))
+    buying = np.zeros(int(sells.peer.max(initial=-1)) + 1, dtype=np.bool_)
+    buying[buys.peer[buys.peer < buying.size]] = True
+    mixed = sorted(stays.keys() & set(sells.pool[buying[sells.peer]].tolist()))
+    if not mixed:
+        return _as_brought(sells), _as_brought(buys)
+    sold, bought = zip(*(_apart(sells, buys, pool, stays[pool]) for pool in mixed), strict=True)
+    return _line(sells, mixed, sold), _line(buys, mixed, bought)
 
 
-def _line(side: Side, mixed: list[int], rearranged: list[_Line]) -> _Line:
+def _as_brought(side: Side) -> _Line:
+    return _Line(np.arange(side.pool.size), side.energy_wh)
+
+
+def _line(side: Side, mixed: list[int], rearranged: Sequence[_Line]) -> _Line:
     """Put rearranged pools among the others."""
     as_it_is = np.flatnonzero(~np.isin(side.pool, mixed))
     part = np.concatenate([as_it_is, *(line.part for line in rearranged)])

@@ -233,7 +233,8 @@ def _parts(
     """Line up what one side trades by pool, name and turn; an order at two prices makes two."""
     row = orders.turn[(of_side & (clearing.filled_wh > 0))[orders.turn]]
     peer = orders.peer_index[row]
-    row = row[np.argsort(pool[peer] * rank.size + rank[peer], kind="stable")]
+    # One key with the turn in it, for an argsort that need not be stable is much faster.
+    row = row[np.argsort((pool[peer] * rank.size + rank[peer]) * row.size + np.arange(row.size))]
     energy_wh, price_ticks = clearing.filled_wh[row], clearing.prices()[row]
     if clearing.dearer_wh is not None:
         dearer_wh = clearing.dearer_wh[row]
