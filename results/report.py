@@ -127,7 +127,8 @@ def _banner(record: Record) -> dict[str, str]:
 def _cards(record: Record, figures: dict[str, Metric]) -> list[dict[str, str]]:
     cards = [
         _energy_card(record, figures),
-        _cover_card(figures),
+        *_benefit_card(figures),
+        *(_cover_card(figures) if record.table("contracts").num_rows else ()),
         *_range_card(figures, "voltage", "pu", "Voltage"),
         *_range_card(figures, "frequency", "hz", "Frequency"),
     ]
@@ -150,6 +151,9 @@ def _split_unit(figure: Metric) -> tuple[str, str]:
 
 
 def _energy_card(record: Record, figures: dict[str, Metric]) -> dict[str, str]:
+    if record.table("bills").num_rows:
+        shared, note = figures["volume_kwh"], "by a rule, on what meters showed; no contracts"
+        return _card("Met inside the community", *_split_unit(shared), note)
     traded, delivered = figures["energy_traded_kwh"], figures["energy_delivered_kwh"]
     periods = len({row["period"] for row in record.rows("contracts")})
     note = (
@@ -159,7 +163,15 @@ def _energy_card(record: Record, figures: dict[str, Metric]) -> dict[str, str]:
     return _card("Traded", *_split_unit(traded), note)
 
 
-def _cover_card(figures: dict[str, Metric]) -> dict[str, str]:
+def _benefit_card(figures: dict[str, Metric]) -> list[dict[str, str]]:
+    total, worst = figures.get("benefit_total_eur"), figures.get("benefit_worst_peer_eur")
+    if total is None or worst is None or worst.value is None:
+        return []
+    note = f"all peers together; least by {worst.note}, {worst.value:+.2f} €"
+    return [_card("Gained against the tariffs", *_split_unit(total), note)]
+
+
+def _cover_card(figures: dict[str, Metric]) -> list[dict[str, str]]:
     kinds = {key: figures.get(f"covered_{key}_kwh") for key in COVER_LABELS}
     given = {
         key: figure.value
@@ -168,9 +180,8 @@ def _cover_card(figures: dict[str, Metric]) -> dict[str, str]:
     }
     names = {"own": "own storage", "lpd": "LPD"}
     note = ", ".join(f"{names.get(key, key)} {value:.2f} kWh" for key, value in given.items())
-    return _card(
-        "Covered by others", f"{sum(given.values()):.2f}", "kWh", note or "nothing missing"
-    )
+    whole = f"{sum(given.values()):.2f}"
+    return [_card("Covered by others", whole, "kWh", note or "nothing missing")]
 
 
 def _range_card(
