@@ -93,8 +93,9 @@ class ZeroIntelligencePlus:
         favour, column = (-1.0 if is_buy else 1.0), int(is_buy)
         margin, drift = mind.margin_ticks[who, column], mind.drift_ticks[who, column]
         heard = favour * (heard_ticks - outlook.worth(is_buy)[who])
-        eases = unsatisfied & (margin >= heard)
-        moves = eases | (margin <= heard)
+        asked = np.ceil(margin)  # as the order said it
+        eases = unsatisfied & (asked >= heard)
+        moves = eases | (asked <= heard)
         away = np.where(eases, -1.0, 1.0)
         part, plus = 0.05 * outlook.draw(_TIMES)[who], outlook.draw(_PLUS)[who]
         beyond = part * abs(heard_ticks) + self._options.nudge_ticks * plus
