@@ -67,71 +67,78 @@ def bill_each(net: Ints, retail: int, feed_in: int, receives: Ints) -> int:
 
 
 @njit(cache=True, nogil=True)
-def split_by_energy(net: Ints, side: int, part: int, whole: int, total: int, shares: Ints) -> None:
-    """Split a total over the members of one side, by energy and largest remainder.
+def split_by_side(net: Ints, part: Ints, whole: Ints, total: Ints, shares: Ints, key: Ints) -> None:
+    """Split a total over those who inject, and one over those who draw, by energy.
+
+    Every share is the exact one rounded down, or one more where the remainder is among the
+    largest of its side, ties to the earlier.
 
     Parameters
     ----------
     net : (n,) int64 array
-        Injection positive; at most 2**53 in sum. [mWh]
-    side : int
-        1: those who inject; -1: those who draw.
-    part, whole : int
-        A member's exact share is |net| · part / whole, and is below 2**51; 0 < whole < 2**61.
-    total : int
-        What the shares add up to: the sum of the exact ones, moved by less than 1.
-    shares : (n,) int64 array, written at the members of that side
-        Each the exact share rounded down, or one more; ties to the earlier.
+        Injection positive; at most 2**50 in sum. [mWh]
+    part, whole : (2,) int64 array
+        Of those who inject and of those who draw: a member's exact share is |net| · part / whole,
+        and is within ±2**51; 0 < whole < 2**61.
+    total : (2,) int64 array
+        What the shares of a side add up to: the sum of the exact ones, moved by less than 1.
+    shares : (n,) int64 array, written
+    key : (n,) int64 array, written
+        Room to work in.
     """
-    shift = 0
-    while whole >> (shift + _BUCKET_BITS):
-        shift += 1
-    remainder = np.empty(net.size, np.int64)
-    in_bucket = np.zeros(2**_BUCKET_BITS, np.int64)
-    left, scale = np.int64(total), part / whole
+    left, scale, shift = total.copy(), part / whole, np.zeros(2, np.int64)
+    in_bucket = np.zeros((2, 2**_BUCKET_BITS), np.int64)
+    for which in range(2):
+        while whole[which] >> (shift[which] + _BUCKET_BITS):
+            shift[which] += 1
     for i in range(net.size):
-        weight = net[i] * side
-        if weight > 0:
-            # The float is off by two at most. Its remainder is right although the products may
-            # wrap around, because the difference fits.
-            share = np.int64(np.floor(weight * scale))
-            rest = np.int64(
-                np.uint64(weight) * np.uint64(part) - np.uint64(share) * np.uint64(whole)
-            )
-            while rest < 0:
-                share -= 1
-                rest += whole
-            while rest >= whole:
-                share += 1
-                rest -= whole
-            shares[i], remainder[i] = share, rest
-            in_bucket[rest >> shift] += 1
-            left -= share
-        else:
-            remainder[i] = -1
-    if left > 0:
-        _round_up(remainder, in_bucket, shift, left, shares)
+        if net[i] == 0:
+            shares[i], key[i] = 0, -1
+            continue
+        side, weight = np.int64(net[i] < 0), abs(net[i])
+        # The float is off by two at most. Its remainder is right although the products may wrap
+        # around, because the difference fits.
+        share = np.int64(np.floor(weight * scale[side]))
+        rest = np.int64(
+            np.uint64(weight) * np.uint64(part[side]) - np.uint64(share) * np.uint64(whole[side])
+        )
+        while rest < 0:
+            share -= 1
+            rest += whole[side]
+        while rest >= whole[side]:
+            share += 1
+            rest -= whole[side]
+        shares[i], key[i] = share, 2 * rest + side
+        in_bucket[side, rest >> shift[side]] += 1
+        left[side] -= share
+    if left[0] > 0 or left[1] > 0:
+        _round_up(key, in_bucket, shift, left, shares)
 
 
 @njit(cache=True, nogil=True)
-def _round_up(remainder: Ints, in_bucket: Ints, shift: int, left: np.int64, shares: Ints) -> None:
-    """Add one to the `left` shares of largest remainder, ties to the earlier."""
-    bucket = in_bucket.size - 1
-    while in_bucket[bucket] < left:
-        left -= in_bucket[bucket]
-        bucket -= 1
-    close = np.empty(in_bucket[bucket], np.int64)
-    found = 0
-    for rest in remainder:
-        if rest >= 0 and rest >> shift == bucket:
-            close[found] = rest
-            found += 1
-    close.sort()
-    threshold = close[found - left]
-    tied = left - np.sum(close > threshold)
-    for i in range(remainder.size):
-        if remainder[i] > threshold:
-            shares[i] += 1
-        elif remainder[i] == threshold and tied > 0:
-            shares[i] += 1
-            tied -= 1
+def _round_up(key: Ints, in_bucket: Ints, shift: Ints, left: Ints, shares: Ints) -> None:
+    """Add one to the `left` shares of largest remainder on each side, ties to the earlier."""
+    bucket = np.zeros(2, np.int64)
+    for side in range(2):
+        b = in_bucket.shape[1] - 1
+        while b >= 0 and in_bucket[side, b] <= left[side]:
+            left[side] -= in_bucket[side, b]
+            b -= 1
+        bucket[side] = b
+    room = max(in_bucket[0, bucket[0]], in_bucket[1, bucket[1]]) if left.any() else 0
+    close, found = np.empty((2, room), np.int64), np.zeros(2, np.int64)
+    for i in range(key.size):
+        if key[i] >= 0:
+            side = key[i] & 1
+            b = (key[i] >> 1) >> shift[side]
+            if b > bucket[side]:
+                shares[i] += 1
+            elif b == bucket[side] and left[side] > 0:
+                close[side, found[side]] = i
+                found[side] += 1
+    for side in range(2):
+        if left[side] > 0:
+            rows = close[side, : found[side]]
+            order = np.argsort(-key[rows], kind="mergesort")
+            for i in rows[order[: left[side]]]:
+                shares[i] += 1

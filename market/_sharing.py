@@ -8,12 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._kernels_rules import split_by_energy
+from ._kernels_rules import split_by_side
 from .rule import Bills, Tariffs, supplier_bill_ueur, supply_and_demand_milliwh
 
 Ints = NDArray[np.int64]
 
-_SELLERS, _BUYERS = 1, -1
 _HALF_NANO_EUR = 2000  # of them make one µ€; 2 of them are a price of 1 tick times 1 mWh
 
 
@@ -50,32 +49,30 @@ def share_by_side(
     and each member's exact amount down, or up where its remainder is among the largest of its
     side, ties to the earlier. So nobody is off by 1 µ€.
     """
-    community = Community(*supply_and_demand_milliwh(net_milliwh, tariffs), tariffs)
-    net = np.ascontiguousarray(net_milliwh)
-    beyond = community.supply - community.demand
+    supply, demand = sums = supply_and_demand_milliwh(net_milliwh, tariffs)
+    beyond, exchanged = supply - demand, min(sums)
     supplier_ueur = supplier_bill_ueur(beyond, tariffs)
-    earned = sellers_earn(community)
-    left = 2 * beyond * (tariffs.feed_in_ticks if beyond >= 0 else tariffs.retail_ticks) - earned
+    earned = sellers_earn(Community(supply, demand, tariffs))
+    paid = earned - 2 * beyond * (tariffs.feed_in_ticks if beyond > 0 else tariffs.retail_ticks)
     sellers_ueur = (earned + _HALF_NANO_EUR // 2) // _HALF_NANO_EUR
-    receives_ueur = np.zeros_like(net)
-    prices = {}
-    for name, side, energy, part, total_ueur in (
-        ("sell", _SELLERS, community.supply, earned, sellers_ueur),
-        ("buy", _BUYERS, community.demand, left, supplier_ueur - sellers_ueur),
-    ):
-        if energy:
-            whole = _HALF_NANO_EUR * energy
-            split_by_energy(net, side, part, whole, total_ueur, receives_ueur)
-            prices[name] = side * part / (2 * energy)
-    return Bills(receives_ueur, _inside(net, community), supplier_ueur, prices)
+    totals_ueur = sellers_ueur, supplier_ueur - sellers_ueur
+    prices = {"sell": earned / (2 * supply)} if supply else {}
+    if demand:
+        prices["buy"] = paid / (2 * demand)
+    net = np.ascontiguousarray(net_milliwh)
+    return Bills(
+        receives_ueur=_split(net, sums, (earned, -paid), totals_ueur, _HALF_NANO_EUR),
+        inside_milliwh=_split(net, sums, (exchanged, -exchanged), (exchanged, -exchanged), 1),
+        supplier_ueur=supplier_ueur,
+        prices=prices,
+    )
 
 
-def _inside(net: Ints, community: Community) -> Ints:
-    """Exchange all of the shorter side inside, and as much of the longer, by energy. [mWh]"""
-    supply, demand = community.supply, community.demand
-    exchanged, longer = min(supply, demand), _SELLERS if supply > demand else _BUYERS
-    if not exchanged:
-        return np.zeros_like(net)
-    inside = np.abs(net)
-    split_by_energy(net, longer, exchanged, max(supply, demand), exchanged, inside)
-    return np.sign(net) * inside
+def _split(
+    net: Ints, sums: tuple[int, int], parts: tuple[int, int], totals: tuple[int, int], unit: int
+) -> Ints:
+    """Split what each side gets, `parts` in units of 1/`unit`, by energy, into whole `totals`."""
+    shares, room = np.empty_like(net), np.empty_like(net)
+    whole = unit * np.maximum(sums, 1)
+    split_by_side(net, np.array(parts), whole, np.array(totals), shares, room)
+    return shares

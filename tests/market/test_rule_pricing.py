@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market._kernels_rules import split_by_energy
+from market._kernels_rules import split_by_side
 from market.bill_sharing import BillSharing
 from market.mid_market_rate import MidMarketRate
 from market.rule import (
@@ -147,24 +147,38 @@ def test_no_rounding_could_leave_everybody_at_least_as_well_off_to_the_micro_eur
     assert bills.receives_ueur.sum() == 6
 
 
-@given(
-    net=st.lists(st.integers(-(10**14), 10**14), min_size=1, max_size=9),
-    part=st.integers(-(2**61) + 1, 2**61 - 1),
-)
-def test_the_split_is_exact_however_large(net, part):
-    # Against fractions: rounded down, then up by largest remainder, ties to the earlier.
-    energy = sum(n for n in net if n > 0)
-    if not energy:
-        return
-    whole = 2000 * energy
-    exact = {i: Fraction(n * part, whole) for i, n in enumerate(net) if n > 0}
+def split_in_fractions(net, part, side):
+    """Round the shares of a side down, then up by largest remainder, ties to the earlier."""
+    weights = {i: abs(n) for i, n in enumerate(net) if n * side > 0}
+    exact = {i: Fraction(w * part, 2000 * sum(weights.values())) for i, w in weights.items()}
     total = math.floor(sum(exact.values()) + Fraction(1, 2))
     shares = {i: math.floor(x) for i, x in exact.items()}
     for i in sorted(exact, key=lambda i: shares[i] - exact[i])[: total - sum(shares.values())]:
         shares[i] += 1
-    written = np.zeros(len(net), dtype=np.int64)
-    split_by_energy(np.array(net), 1, part, whole, total, written)
-    assert written.tolist() == [shares.get(i, 0) for i in range(len(net))]
+    return shares, total
+
+
+parts = st.integers(-(2**61) + 1, 2**61 - 1) | st.integers(-9_999, 9_999)
+
+
+@given(
+    net=st.lists(st.integers(-(10**14), 10**14) | st.integers(-3, 3), max_size=9),
+    parts=st.tuples(parts, parts),
+)
+def test_the_split_is_exact_however_large(net, parts):
+    sides = [split_in_fractions(net, part, side) for part, side in zip(parts, (1, -1), strict=True)]
+    expected = dict.fromkeys(range(len(net)), 0) | sides[0][0] | sides[1][0]
+    energy = [sum(n for n in net if n > 0), -sum(n for n in net if n < 0)]
+    shares, room = np.empty(len(net), dtype=np.int64), np.empty(len(net), dtype=np.int64)
+    split_by_side(
+        np.array(net, dtype=np.int64),
+        np.array(parts),
+        2000 * np.maximum(energy, 1),
+        np.array([total for _, total in sides]),
+        shares,
+        room,
+    )
+    assert shares.tolist() == list(expected.values())
 
 
 @pytest.mark.parametrize("rule", SHARING, ids=named)
