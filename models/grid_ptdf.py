@@ -32,11 +32,6 @@ def ptdf(grid: Grid) -> Floats:
         each bus that is withdrawn at the reference; positive from its table's first end (from
         bus, high-voltage bus) to its second. Zero for what is out of service or dead. [1]
 
-    Raises
-    ------
-    ValueError
-        When branches in service have no reactance, and so no DC flow.
-
     Notes
     -----
     B_f B⁻¹ with the references' columns left out, from series reactances and tap ratios as
@@ -80,14 +75,7 @@ def _susceptance(case: Case) -> Floats:
 
     The tap ratio is read off the admittance matrix: between the ends it holds −y / tap.
     """
-    reactance = case.z_branch.imag
-    lacking = np.flatnonzero(reactance == 0)
-    if lacking.size:
-        raise ValueError(
-            f"grid: {lacking.size} branches in service have no reactance and so no share of a "
-            f"DC flow; give their lines x_ohm_per_km above 0"
-        )
     row = np.arange(case.from_node.size)
     transfer = np.asarray(csc_matrix(case.yf).tocsr()[row, case.to_node]).ravel()
-    susceptance: Floats = np.abs(transfer * case.z_branch) / reactance
+    susceptance: Floats = np.abs(transfer * case.z_branch) / case.z_branch.imag
     return susceptance
