@@ -165,7 +165,7 @@ def _market(record: Record) -> list[Metric]:
         return []
     figures = [
         Metric("volume_kwh", "Cleared", sum(p.volume_wh for p in periods) / 1000, "kWh"),
-        *_gains([period.book for period in periods if period.book is not None]),
+        *_gains([p.book for p in periods if p.book is not None and p.book.by_limits]),
     ]
     members = [row for row in accounts if row.is_member]
     if members and record.rows("settlement"):

@@ -2,7 +2,8 @@
 
 Worked out from the recorded tables alone, for order-driven markets and for pricing rules alike.
 Gains from trade are measured by what the orders said: what buyers would have paid at most, less
-what sellers would have taken at least, before charges and premiums.
+what sellers would have taken at least, before charges; where buyers offer premiums for what they
+prefer, limits do not say it, and no gain is told.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ class Book:
     ----------
     buy_ticks, buy_wh, buy_filled_wh, sell_ticks, sell_wh, sell_filled_wh : (n,), (m,) int64
         Limits, energies and what of them was cleared. [µ€/Wh], [Wh]
+    buy_premium_ticks : (n,) int64
+        The most that a buyer would add to its limit for energy that it prefers. [µ€/Wh]
     """
 
     buy_ticks: Ints
@@ -54,6 +57,12 @@ class Book:
     sell_ticks: Ints
     sell_wh: Ints
     sell_filled_wh: Ints
+    buy_premium_ticks: Ints
+
+    @property
+    def by_limits(self) -> bool:
+        """Whether limits alone say what trade is worth; premiums say more, seller by seller."""
+        return not self.buy_premium_ticks.any()
 
     @cached_property
     def gain_ueur(self) -> int:
@@ -144,20 +153,26 @@ def outcomes(record: Record) -> list[PeriodOutcome]:
 
 
 def books(record: Record) -> dict[int, Book]:
-    """The orders of every period, sorted by limit, equal limits in the order given."""
+    """The orders of every period, sorted by limit, equal limits in the order given.
+
+    The table may bring a column ``premium_ticks``; see `Book`.
+    """
     table = record.table("orders")
     if not table.num_rows:
         return {}
     period, ticks, energy, filled = (
         table[name].to_numpy() for name in ("period", "price_ticks", "energy_wh", "filled_wh")
     )
+    premium = np.zeros(table.num_rows, dtype=np.int64)
+    if "premium_ticks" in table.column_names:
+        premium[:] = table["premium_ticks"].fill_null(0).to_numpy()
     is_buy = np.array(table["side"].to_pylist()) == "buy"
     turn = np.lexsort((np.where(is_buy, -ticks, ticks), ~is_buy, period))
     found = {}
     for rows in np.split(turn, np.flatnonzero(np.diff(period[turn])) + 1):
         buys, sells = np.split(rows, [int(is_buy[rows].sum())])
         columns = [column[side] for side in (buys, sells) for column in (ticks, energy, filled)]
-        found[int(period[rows[0]])] = Book(*columns)
+        found[int(period[rows[0]])] = Book(*columns, buy_premium_ticks=premium[buys])
     return found
 
 

@@ -43,6 +43,7 @@ LOOKS = {
     "demand": Look("Requests", BLUE, 1.4),
     "sold": Look("Sold", ORANGE, 4.5),
     "bought": Look("Bought", BLUE, 4.5),
+    "premium": Look("Requests with premium", BLUE, 1.4, "dotted"),
     "price": Look("Price", PURPLE, 2, "dashed"),
     "paid": Look("Buyers pay", PURPLE, 2, "dashed"),
     "received": Look("Sellers get", GREEN, 2, "dashed"),
@@ -68,7 +69,9 @@ def market_plots(
     first = max(periods, key=lambda period: (str(period.period) in lines, period.volume_wh))
     shown = lines[str(first.period)]
     alike = all(found["price"] == found["paid"] for found in lines.values())
-    drawn = [_curves_plot(shown, ("price",) if alike else ("paid", "received"))]
+    prices = ("price",) if alike else ("paid", "received")
+    dear = ("premium",) if any(found["premium"]["x"] for found in lines.values()) else ()
+    drawn = [_curves_plot(shown, (*dear, *prices))]
     if any("path" in found for found in lines.values()):
         drawn.append(_path_plot(shown))
     return drawn, {"first": first.period, "periods": lines}
@@ -87,6 +90,7 @@ def curves(record: Record, periods: Sequence[PeriodOutcome]) -> dict[str, dict[s
             continue
         lines: dict[str, Any] = {
             **_side("supply", "sold", book.sell_ticks, book.sell_wh, book.sell_filled_wh),
+            "premium": _premium(book),
             **_side("demand", "bought", book.buy_ticks, book.buy_wh, book.buy_filled_wh),
             **_cleared(contracts.get(period.period, [])),
         }
@@ -135,6 +139,16 @@ def _side(curve: str, done: str, ticks: Ints, energy: Ints, filled: Ints) -> dic
     return {curve: _levels(price, width), done: part}
 
 
+def _premium(book: Book) -> Line:
+    """Requests at what buyers would pay for what they like best; empty if nobody says so."""
+    if book.by_limits:
+        return {"x": [], "y": []}
+    ticks = book.buy_ticks + book.buy_premium_ticks
+    turn = np.argsort(-ticks, kind="stable")
+    price, width, _ = steps(ticks[turn], book.buy_wh[turn], book.buy_wh[turn])
+    return _levels(price, width)
+
+
 def _levels(price: Floats, width: Floats) -> Line:
     ends = np.cumsum(width)
     between = np.stack([ends - width, ends], axis=1).ravel()
@@ -172,7 +186,8 @@ def _path(ticks: Sequence[int]) -> Line:
 
 def _view(period: PeriodOutcome, book: Book) -> dict[str, float]:
     """Axes that show where the market happens, though an order may stand far above or below."""
-    limits = np.concatenate([book.buy_ticks, book.sell_ticks]) / 10
+    asked = book.buy_ticks + book.buy_premium_ticks
+    limits = np.concatenate([asked, book.buy_ticks, book.sell_ticks]) / 10
     low, high = float(limits.min()), float(limits.max())
     retail, feed_in = period.retail_ticks, period.feed_in_ticks
     if retail is not None and feed_in is not None:
@@ -203,7 +218,7 @@ def _source(line: Line, name: str) -> Any:
     return ColumnDataSource(columns, name=f"market-{name}")
 
 
-def _curves_plot(shown: Mapping[str, Any], prices: Sequence[str]) -> Plot:
+def _curves_plot(shown: Mapping[str, Any], more: Sequence[str]) -> Plot:
     from bokeh.models.ranges import Range1d
 
     view = shown["view"]
@@ -217,7 +232,7 @@ def _curves_plot(shown: Mapping[str, Any], prices: Sequence[str]) -> Plot:
         active_drag=None,
     )
     figure.hover.tooltips = [("", "$name"), ("kWh", "@x{0.000}"), ("ct/kWh", "@y{0.0}")]
-    for name in ("supply", "demand", "sold", "bought", *prices):
+    for name in ("supply", "demand", "sold", "bought", *more):
         look = LOOKS[name]
         figure.line(
             "x",
@@ -237,7 +252,7 @@ def _curves_plot(shown: Mapping[str, Any], prices: Sequence[str]) -> Plot:
         "Offers from the cheapest, requests from the dearest; thick is what was traded of them. "
         "Prices paid run from the dearest, prices received from the cheapest; dots mark their end."
     )
-    if "price" in prices:
+    if "price" in more:
         about = (
             "Offers from the cheapest, requests from the dearest; thick is what was traded of "
             "them. Prices run from the dearest; the dot marks their end."

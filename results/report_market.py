@@ -116,7 +116,7 @@ def price_paths(record: Record) -> dict[int, list[int]]:
 
 
 def _gain(periods: Outcomes) -> str:
-    books = [period.book for period in periods if period.book is not None]
+    books = [p.book for p in periods if p.book is not None and p.book.by_limits]
     possible = sum(book.possible_ueur for book in books)
     if not possible:
         return ""

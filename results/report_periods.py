@@ -133,7 +133,7 @@ def _order_columns(periods: Outcomes) -> list[Column]:
         Column("Operator kept [€]", 4, lambda p: p.operator_ueur / 1e6),
         Column("Transport [€]", 4, lambda p: p.charges_ueur / 1e6),
         Column("Subscriptions [€]", 4, lambda p: p.subscriptions_ueur / 1e6),
-        Column("Gain [€]", 4, lambda p: None if p.book is None else p.book.gain_ueur / 1e6),
+        Column("Gain [€]", 4, _gain),
         Column("Of the possible [%]", 1, _efficiency),
     ]
 
@@ -150,9 +150,14 @@ def _price_column(head: str, of: Callable[[PeriodOutcome], Prices | None], field
     return Column(head, 1, lambda p: None if (got := of(p)) is None else getattr(got, field) / 10)
 
 
+def _gain(period: PeriodOutcome) -> float | None:
+    book = period.book
+    return book.gain_ueur / 1e6 if book is not None and book.by_limits else None
+
+
 def _efficiency(period: PeriodOutcome) -> float | None:
     book = period.book
-    if book is None or not book.possible_ueur:
+    if book is None or not book.by_limits or not book.possible_ueur:
         return None
     return 100 * book.gain_ueur / book.possible_ueur
 

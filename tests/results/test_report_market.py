@@ -334,6 +334,25 @@ def test_what_was_traded_of_a_curve_breaks_where_it_was_not(record_market):
     assert lines["sold"]["y"] == [10, 10, None, 10.2, 10.2]
 
 
+def test_premiums_stand_as_steps_above_the_limits(record_market):
+    rows = [
+        {**order(0, "anna", "buy", 200, 1000, 0), "premium_ticks": 0},
+        {**order(1, "ben", "buy", 180, 500, 0), "premium_ticks": 60},
+        {**order(2, "carl", "sell", 190, 700, 700), "premium_ticks": None},
+    ]
+    record = Record(record_market(of("piclo"), orders=rows, periods=[period(0)]))
+
+    plots, data = market_plots(record, outcomes(record))
+    lines = data["periods"]["0"]
+
+    assert lines["demand"] == {"x": [0, 1, 1, 1.5], "y": [20, 20, 18, 18]}
+    assert lines["premium"] == {"x": [0, 0.5, 0.5, 1.5], "y": [24, 24, 20, 20]}
+    assert lines["view"]["top"] > 24
+    labels = [item.label.value for item in plots[0].figure.legend[0].items]
+    assert "Requests with premium" in labels
+    assert not any("trade was worth" in told for told in market_section(record)["summary"])
+
+
 def test_a_long_curve_keeps_its_energy_and_its_worth():
     import numpy as np
 
