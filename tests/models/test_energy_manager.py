@@ -2,12 +2,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from models.battery import BatteryParams
 from models.der import DerFleet
-from models.energy_manager import EnergyManagers, ManagerOptions, Tariffs
+from models.energy_manager import EnergyManagers, ManagerOptions
 from models.forecast import Forecaster
 from models.inverter import InverterParams
 
@@ -42,17 +40,12 @@ def managers(batteries, *, load_kw=0.0, pv_kw=0.0, dt_s=0.1, period_s=900, **opt
         load_error=0.0,
         pv_error=0.0,
     )
-    plain = {
-        "tariffs": Tariffs(feed_in_ticks=80, retail_ticks=350, fee_cap_ticks=30),
-        "margin": 0.25,
-        "price_rngs": [np.random.default_rng([3, peer]) for peer in range(n)],
-    }
     return EnergyManagers(
         forecaster=forecaster,
         batteries=batteries,
         dt_s=dt_s,
         ticks_per_period=round(period_s / dt_s),
-        **{**plain, **options},
+        **options,
     )
 
 
@@ -64,26 +57,41 @@ def plan(of, tick=0, **now):
     return of.plan(tick, **values)
 
 
-# What is offered
+# What is known at a gate
 
 
-def test_a_seller_offers_a_cautious_share_of_its_surplus():
+def test_a_surplus_counts_with_a_cautious_share():
     # By hand: (5 − 1) kW for a quarter of an hour is 1000 Wh; 0.8 of it.
-    offers = managers([None], load_kw=1.0, pv_kw=5.0).offers(0)
-    assert (offers.side.tolist(), offers.energy_wh.tolist()) == ([1], [800])
+    assert managers([None], load_kw=1.0, pv_kw=5.0).prospects(0).net_wh.tolist() == [800]
 
 
-def test_a_buyer_asks_for_a_cautious_share_of_its_need():
-    offers = managers([None], load_kw=3.0, pv_kw=1.0).offers(0)
-    assert (offers.side.tolist(), offers.energy_wh.tolist()) == ([-1], [400])
+def test_a_need_counts_with_a_cautious_share():
+    assert managers([None], load_kw=3.0, pv_kw=1.0).prospects(0).net_wh.tolist() == [-400]
 
 
-def test_a_battery_adds_a_share_of_its_charge_above_the_reserve_and_of_its_power():
+def test_a_battery_gives_a_share_of_its_charge_above_the_reserve_and_of_its_power():
     # By hand: (0.5 − 0.2)·10 kWh is 3 kWh, but 4 kW give 1 kWh in the period; half of it is
-    # 500 Wh. Less the need of 250 Wh, 0.8 of it.
-    half = ManagerOptions(battery_share=0.5)
-    offers = managers([STORE], load_kw=1.0, options=half).offers(0)
-    assert (offers.side.tolist(), offers.energy_wh.tolist()) == ([1], [200])
+    # 500 Wh, and 0.8 of that 400. The need of 250 Wh counts as 200.
+    of = managers([STORE], load_kw=1.0, options=ManagerOptions(battery_share=0.5))
+    known = of.prospects(0)
+    assert (known.net_wh.tolist(), known.stored_wh.tolist()) == ([-200], [400])
+    assert (known.held_wh.tolist(), known.power_wh.tolist()) == ([3000], [1000])
+
+
+def test_a_battery_takes_a_share_of_its_room_seen_from_the_grid():
+    # By hand: 0.08·10 kWh are free, which take 1 kWh from the grid at 0.8; half of it, and 0.8
+    # of that. Full, it would give (1 − 0.2)·10 kWh.
+    store = BatteryParams(
+        capacity_kwh=10.0,
+        p_max_kw=40.0,
+        efficiency_charge=0.8,
+        efficiency_discharge=1.0,
+        soc_initial=0.92,
+    )
+    known = managers([store, None], options=ManagerOptions(battery_share=0.5)).prospects(0)
+    assert known.room_wh.tolist() == pytest.approx([400, 0], abs=1)  # rounded down
+    assert known.size_wh.tolist() == [8000, 0]
+    assert known.efficiency.tolist() == [0.8, 1.0]
 
 
 def test_what_a_battery_owes_until_then_is_not_offered_again():
@@ -93,63 +101,39 @@ def test_what_a_battery_owes_until_then_is_not_offered_again():
     of = managers([low], options=ManagerOptions(battery_share=0.5))
     of.adopt(0, Schedule(1, 0, 1000))
     plan(of, 0, soc=0.37)
-    assert of.offers(1).energy_wh[0] == pytest.approx(280, abs=1)  # rounded down
+    assert of.prospects(1).stored_wh[0] == pytest.approx(280, abs=1)  # rounded down
+
+
+def test_what_a_battery_takes_until_then_is_no_room_any_more():
+    # By hand: 2 kWh are free, at 1:1; 4 kW were bought for the 15 min left, which fills 1 kWh;
+    # half of the rest is 500 Wh, and 0.8 of that.
+    store = BatteryParams(
+        capacity_kwh=10.0,
+        p_max_kw=4.0,
+        efficiency_charge=1.0,
+        efficiency_discharge=1.0,
+        soc_initial=0.8,
+    )
+    of = managers([store], options=ManagerOptions(battery_share=0.5))
+    of.adopt(0, Schedule(1, 0, -1000))
+    plan(of, 0, soc=0.8)
+    assert of.prospects(1).room_wh[0] == pytest.approx(400, abs=1)
 
 
 def test_a_tripped_inverter_forecasts_no_sun():
     of = managers([None, None], load_kw=1.0, pv_kw=5.0)
     plan(of, 0, load_kw=1.0, pv_available_kw=5.0, tripped=np.array([True, False]))
-    offers = of.offers(1)
-    assert offers.side.tolist() == [-1, 1]
-    assert offers.energy_wh.tolist() == [200, 800]
+    known = of.prospects(1, periods_ahead=1)
+    assert known.net_wh.tolist() == [-200, 800]
+    assert known.ahead_wh[:, 0].tolist() == [-250, 1000]
 
 
-def test_crumbs_and_the_distributor_stay_away():
-    # By hand: 0.09 kW for a quarter of an hour is 22.5 Wh; 0.8 of it is less than 20 Wh.
-    of = managers([None, None, STORE], pv_kw=np.array([0.09, 4.0, 0.0]), lpd=2)
-    offers = of.offers(0)
-    assert offers.side.tolist() == [0, 1, 0]
-    assert offers.energy_wh.tolist() == [0, 800, 0]
-    assert offers.limit_ticks[[0, 2]].tolist() == [0, 0]
-
-
-def test_limits_are_the_margin_from_the_own_tariff():
-    # By hand: the span is 350 − 30 − 80 = 240 ticks; a quarter of it is 60.
-    of = managers(
-        [None, None],
-        load_kw=np.array([0.0, 3.0]),
-        pv_kw=np.array([3.0, 0.0]),
-        options=ManagerOptions(margin_spread=0.0),
-    )
-    assert of.offers(0).limit_ticks.tolist() == [140, 260]
-
-
-@given(
-    retail=st.integers(0, 500),
-    feed_in=st.integers(-100, 400),
-    fee=st.integers(0, 200),
-    margin=st.floats(0.0, 1.0),
-    period=st.integers(0, 7),
-)
-def test_nobody_trades_at_a_loss_whatever_the_tariffs(retail, feed_in, fee, margin, period):
-    tariffs = Tariffs(feed_in_ticks=feed_in, retail_ticks=retail, fee_cap_ticks=fee)
-    of = managers(
-        [None, None],
-        load_kw=np.array([0.0, 3.0]),
-        pv_kw=np.array([3.0, 0.0]),
-        tariffs=tariffs,
-        margin=margin,
-    )
-    seller, buyer = of.offers(period).limit_ticks
-    assert seller >= feed_in
-    assert buyer + fee <= retail
-
-
-def test_offers_are_the_same_however_often_asked_and_differ_by_period():
-    of = managers([None] * 5, pv_kw=4.0)
-    first, again, other = of.offers(0), of.offers(0), of.offers(1)
-    np.testing.assert_array_equal(first.limit_ticks, again.limit_ticks)
-    assert (first.limit_ticks != other.limit_ticks).any()
+def test_periods_ahead_are_forecast_in_full_and_as_far_as_profiles_reach():
+    # By hand: profiles of eight quarters end with period 7; 4 kW are 1000 Wh in each.
+    of = managers([None], pv_kw=4.0)
+    assert of.prospects(5, periods_ahead=24).ahead_wh.tolist() == [[1000, 1000]]
+    assert of.prospects(5, periods_ahead=1).ahead_wh.tolist() == [[1000]]
+    assert of.prospects(7, periods_ahead=3).ahead_wh.shape == (1, 0)
 
 
 # What is planned
@@ -223,9 +207,9 @@ def test_pv_is_curtailed_only_for_the_connection():
     assert limit_kw.tolist() == [8.0, np.inf]
 
 
-def test_the_distributor_follows_its_cover_and_nothing_else():
+def test_who_has_no_load_follows_its_cover_and_nothing_else():
     # By hand: a second of 10 ticks, of which the segment fills 5 at 4 kW.
-    of = managers([STORE], lpd=0)
+    of = managers([STORE])
     assert plan(of, 0)[0].tolist() == [0.0]
     of.adopt(0, Schedule(1, 0, 0, (Segment(15, 20, 4.0), Segment(20, 40, -3.0))))
     assert plan(of, 10)[0] == pytest.approx([2.0])
@@ -233,7 +217,7 @@ def test_the_distributor_follows_its_cover_and_nothing_else():
 
 
 def test_a_woken_manager_plans_until_the_next_whole_second():
-    of = managers([STORE], lpd=0)
+    of = managers([STORE])
     plan(of, 10)
     of.adopt(0, Schedule(1, 0, 0, (Segment(17, 40, 3.0),)))
     assert plan(of, 17)[0] == pytest.approx([3.0])
@@ -305,6 +289,11 @@ def test_without_a_battery_a_cloud_breaks_the_promise():
     assert bare == pytest.approx((4.6 * 600 + 0.1 * 300) / 3.6, rel=0.002)
 
 
-def test_lists_of_different_length_are_refused():
-    with pytest.raises(ValueError, match="price_rngs is for 0 peers, batteries for 1"):
-        managers([None], price_rngs=[])
+def test_batteries_of_other_peers_than_the_forecast_are_refused():
+    with pytest.raises(ValueError, match="forecaster is for 2 peers, batteries for 1"):
+        EnergyManagers(
+            forecaster=managers([None, None])._forecaster,
+            batteries=[None],
+            dt_s=0.1,
+            ticks_per_period=9000,
+        )
