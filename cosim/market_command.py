@@ -129,8 +129,6 @@ def _done(
 def _mechanism(reference: str, options: list[str]) -> Any:
     from pydantic import ValidationError
 
-    from market.known import MECHANISMS
-    from market.quick import build
     from scenarios.overrides import read_value
     from scenarios.plugins import PluginError, build_mechanism
 
@@ -141,8 +139,6 @@ def _mechanism(reference: str, options: list[str]) -> Any:
             raise _Refused([f"--option {text}: sets nothing; expected name=value, as k=0.3"])
         told[name.strip()] = read_value(value)
     try:
-        if reference in MECHANISMS:
-            return build(reference, told)
         return build_mechanism(reference, told, Path.cwd())
     except PluginError as error:
         raise _Refused([f"--mechanism: {error}"]) from None

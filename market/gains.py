@@ -191,7 +191,7 @@ def _best_pairs_ueur(orders: Orders) -> int | None:
     uses: Any = sparse.csr_array((np.ones(columns.size), (rows, columns)), shape=shape)
     # A vertex of a transport problem in whole Wh is whole, and the simplex method ends in one.
     found = linprog(-worth[pairs], A_ub=uses, b_ub=orders.energy_wh, method="highs-ds")
-    return int(worth[pairs] @ np.rint(found.x).astype(np.int64))
+    return int(worth[pairs] @ np.rint(np.asarray(found.x)).astype(np.int64))
 
 
 def _fees_inside(clearing: Clearing) -> Ints:

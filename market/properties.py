@@ -118,6 +118,10 @@ PROPERTIES: Mapping[str, Properties] = MappingProxyType(
         "mid_market_rate": Properties(kind=Kind.RULE, source="Long et al. 2017"),
         "bill_sharing": Properties(kind=Kind.RULE, rational=False, source="Long et al. 2017"),
         "supply_demand_ratio": Properties(kind=Kind.RULE, source="Liu et al. 2017"),
+        "benefit_sharing": Properties(
+            kind=Kind.RULE,
+            source="Shapley 1953; Schmeidler 1969; Moncecchi, Meneghello and Merlo 2020",
+        ),
         "status_quo": Properties(kind=Kind.RULE, source="the supplier's tariffs"),
     }
 )
