@@ -19,6 +19,7 @@ from results.recording import TickRecorder
 from scenarios.resolve import ResolvedScenario
 
 from . import build
+from .admitting import Admitting
 from .audit import EnergyBooks
 from .bidders import Bidding, table
 from .box import FloatArray, Log
@@ -28,14 +29,16 @@ from .contracts_sim import ContractsSim
 from .der_sim import DerSim
 from .devices_sim import DevicesSim, LockstepInverter
 from .frequency_sim import FrequencySim, IslandSim
+from .gatekeeper import Gatekeeper
 from .grid_sim import GridSim
 from .manager_sim import ManagerSim
 from .market_sim import MarketSim
 from .meters_sim import MetersSim
 from .plan import wires
+from .pricing import HeldMechanism, Pricing, pricing
 from .profiles_sim import ProfilesSim
 from .recorder_sim import RecorderSim, Watch
-from .trading import Trading, mechanism
+from .trading import Trading
 from .wiring import Wire
 from .world import Boxes
 
@@ -63,10 +66,16 @@ class Plant:
     devices: Mapping[str, int]
     fleet: DerFleet
     managers: EnergyManagers
+    pricing: Pricing
     bidding: Bidding
     meters: Meters
     island: IslandFrequency | None
     trading: Trading
+
+    @property
+    def by_orders(self) -> bool:
+        """Whether energy is priced by orders at the gates, rather than by a rule afterwards."""
+        return isinstance(self.pricing, HeldMechanism)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -117,6 +126,9 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
     charged = charges(resolved, grid, peer_bus)
     seated = table(resolved)
     managers = build.managers(resolved, refined, seated.periods_ahead)
+    priced = pricing(resolved)
+    # Fees per node are taken into the clearing; fees per pair come on top of what is bid.
+    reckoned_ticks = charged.cap_ticks if charged.entry_ticks is None else 0
     settlement = resolved.scenario.settlement
     return Plant(
         resolved=resolved,
@@ -128,7 +140,8 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
         devices=devices,
         fleet=build.fleet(resolved, devices),
         managers=managers,
-        bidding=Bidding(resolved, managers, seated, charged.cap_ticks),
+        pricing=priced,
+        bidding=Bidding(resolved, managers, seated, reckoned_ticks, charged),
         meters=Meters(
             len(resolved.peers),
             resolved.dt_s,
@@ -137,7 +150,14 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
             trip_ticks=settlement.trip_ticks,
         ),
         island=build.island(resolved) if resolved.scenario.island else None,
-        trading=Trading(resolved, charged, ledger, log),
+        trading=Trading(
+            resolved,
+            priced,
+            charged,
+            _admitting(resolved, peer_bus, managers),
+            ledger,
+            log,
+        ),
     )
 
 
@@ -193,24 +213,45 @@ def boxes(
             ManagerSim(),
             {
                 "managers": made.managers,
-                "bidding": made.bidding,
+                "bidding": made.bidding if made.by_orders else None,
                 "peers": names,
                 "clock": clock,
             },
         ),
-        "market": (MarketSim(), {"mechanism": mechanism(made.resolved), "clock": clock}),
+        **_market(made),
         **tick,
         "contracts": (
             ContractsSim(),
             {
                 "loop": trading.loop,
                 "conclude": trading.conclude,
+                "settle": trading.settle,
                 "stores": trading.stores,
                 "clock": clock,
                 "log": log,
             },
         ),
     }
+
+
+def _market(made: Plant) -> Boxes:
+    """The market's box; a rule needs none."""
+    if not isinstance(made.pricing, HeldMechanism):
+        return {}
+    return {"market": (MarketSim(), {"mechanism": made.pricing, "clock": made.clock})}
+
+
+def _admitting(
+    resolved: ResolvedScenario, peer_bus: tuple[int, ...], managers: EnergyManagers
+) -> Admitting | None:
+    """Who admits trades, with a grid of its own to try their schedules on."""
+    spec, market = resolved.scenario.market.admission, resolved.scenario.market
+    if spec is None:
+        return None
+    period_h = market.period.seconds / 3600
+    names = [peer.name for peer in resolved.peers]
+    keeper = Gatekeeper(build.grid(resolved), peer_bus, spec, peers=names, period_h=period_h)
+    return Admitting(keeper, managers.expected_wh, period_h)
 
 
 def _devices(
@@ -279,6 +320,7 @@ def laid(made: Plant) -> list[Wire]:
         len(made.names),
         devices=bool(made.devices),
         islanded=island is not None,
+        by_orders=made.by_orders,
         f_hz=island.nominal_hz if island is not None else spec.nominal_hz,
     )
     for generator, bus in made.generators().items():

@@ -10,6 +10,7 @@ import numpy as np
 from market.bidders import Seat, Table
 from market.bidding import Bidder, Outlook
 from market.book import Clearing, Orders
+from market.charges import Charges
 from models.draws import keys
 from models.energy_manager import EnergyManagers
 from scenarios.peers import Peer
@@ -63,6 +64,8 @@ class Bidding:
         The scenario's bidders.
     fee_cap_ticks : int
         The highest transport fee there is, which a buyer reckons with. [µ€/Wh]
+    charges : Charges
+        What trades between the peers pay for transport; every book brings them.
     """
 
     def __init__(
@@ -71,7 +74,9 @@ class Bidding:
         managers: EnergyManagers,
         seated: Table,
         fee_cap_ticks: int,
+        charges: Charges,
     ) -> None:
+        self._charges = charges
         tariffs = resolved.scenario.market.tariffs
         self._managers, self._table, self._fee_cap_ticks = managers, seated, fee_cap_ticks
         self._feed_in_ticks = to_ticks(tariffs.feed_in_eur_per_kwh)
@@ -94,7 +99,7 @@ class Bidding:
             self._outlook(period), gate_tick=gate_tick, first_id=self._given
         )
         self._given += len(orders)
-        return orders
+        return orders.with_charges(self._charges)
 
     def learn(self, orders: Orders, clearing: Clearing) -> None:
         """Tell all bidders how the book of a gate was cleared.

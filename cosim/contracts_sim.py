@@ -8,12 +8,15 @@ from typing import Any
 from market.book import Clearing, Orders
 from market.life import TransactionLoop
 
-from .box import Box, Inputs, Log, happened, silent
+from .box import Box, FloatArray, Inputs, Log, happened, silent
 from .clock import NEVER, Clock
-from .meters_sim import Alarm
+from .meters_sim import Alarm, Closing
 
-Conclude = Callable[[int, int, Orders, Clearing], None]
-"""Makes contracts of a clearing: (tick, period, orders, clearing)."""
+Conclude = Callable[[int, int, Orders, Clearing], FloatArray | None]
+"""Makes contracts of a clearing (tick, period, orders, clearing); gives caps on injections. [kW]"""
+
+Settle = Callable[[int, Closing], None]
+"""Settles a period from its meters: (tick, closing)."""
 
 
 class ContractsSim(Box):
@@ -27,7 +30,7 @@ class ContractsSim(Box):
         "Contracts": {
             "public": True,
             "params": [],
-            "attrs": ["cleared", "alarm", "reading", "schedule", "outcome"],
+            "attrs": ["cleared", "alarm", "reading", "schedule", "outcome", "caps"],
         }
     }
 
@@ -38,12 +41,16 @@ class ContractsSim(Box):
         *,
         loop: TransactionLoop,
         conclude: Conclude,
+        settle: Settle,
         stores: Callable[[Alarm], None],
         clock: Clock,
         log: Log = silent,
     ) -> dict[str, Any]:
-        """Take the loop, how a clearing becomes contracts, and who hears of the stores."""
+        """Take the loop, how clearings become contracts and periods money, and who hears of
+        the stores.
+        """
         self._loop, self._conclude, self._stores = loop, conclude, stores
+        self._settle = settle
         self._clock, self._log = clock, log
         meta: dict[str, Any] = self.meta
         return meta
@@ -51,9 +58,7 @@ class ContractsSim(Box):
     def advance(self, time: int, inputs: Inputs) -> int | None:
         loop, tick = self._loop, self._clock.tick(time)
         for closing in happened(inputs, "contracts", "reading"):
-            loop.close_period(
-                tick, closing.period, closing.reading, losses_milliwh=closing.losses_milliwh
-            )
+            self._settle(tick, closing)
             self._log(time, "period_settled", period=closing.period)
         for alarms in happened(inputs, "contracts", "alarm"):
             for alarm in alarms:
@@ -61,8 +66,10 @@ class ContractsSim(Box):
         said = self.values["contracts"]
         said.clear()
         for period, orders, clearing in happened(inputs, "contracts", "cleared"):
-            self._conclude(tick, period, orders, clearing)
+            caps_kw = self._conclude(tick, period, orders, clearing)
             said["outcome"] = (period, orders, clearing)
+            if caps_kw is not None:
+                said["caps"] = (period, caps_kw)
         loop.advance(tick)
         if messages := loop.take_messages():
             said["schedule"] = tuple(messages)

@@ -32,7 +32,7 @@ class ManagerSim(Box):
                 "setpoint[kW]",
                 "limit[kW]",
             ],
-            events_in=["schedule", "outcome"],
+            events_in=["schedule", "outcome", "caps"],
             events_out=["orders"],
         )
     }
@@ -43,11 +43,14 @@ class ManagerSim(Box):
         time_resolution: float = 1.0,
         *,
         managers: EnergyManagers,
-        bidding: Bidding,
+        bidding: Bidding | None,
         peers: tuple[str, ...],
         clock: Clock,
     ) -> dict[str, Any]:
-        """Take the energy managers, who bids, and the peers' names in their order."""
+        """Take the energy managers, who bids, and the peers' names in their order.
+
+        Nobody bids where a rule prices what meters show.
+        """
         self._managers, self._bidding, self._clock = managers, bidding, clock
         self._position = {name: index for index, name in enumerate(peers)}
         self._tripped = np.zeros(len(peers), dtype=np.bool_)
@@ -58,7 +61,10 @@ class ManagerSim(Box):
         clock, values = self._clock, self.values["manager"]
         values.pop("orders", None)
         for _, orders, clearing in happened(inputs, "manager", "outcome"):
-            self._bidding.learn(orders, clearing)
+            if self._bidding is not None:
+                self._bidding.learn(orders, clearing)
+        for capped, export_kw in happened(inputs, "manager", "caps"):
+            self._managers.cap(capped, export_kw)
         told = [one for batch in happened(inputs, "manager", "schedule") for one in batch]
         for schedule in told:
             self._managers.adopt(self._position[schedule.peer], schedule)
@@ -66,7 +72,7 @@ class ManagerSim(Box):
         whole_second = clock.tick(time) % clock.ticks_per_second == 0
         if clock.is_physics(time) and (told or whole_second or period is not None):
             self._plan(time, inputs.get("manager", {}))
-        if period is not None:
+        if period is not None and self._bidding is not None:
             values["orders"] = (period, self._bidding.book(period, clock.tick(time)))
         upcoming = min(clock.next_second(time), clock.next_gate(time))
         return upcoming if upcoming < NEVER else None

@@ -27,7 +27,9 @@ mosaik carries no values on a tick in which nothing happened.
 """
 
 
-def wires(peers: int, *, devices: bool, islanded: bool, f_hz: float) -> list[Wire]:
+def wires(
+    peers: int, *, devices: bool, islanded: bool, f_hz: float, by_orders: bool = True
+) -> list[Wire]:
     """Lay out a run's wires.
 
     Parameters
@@ -40,6 +42,8 @@ def wires(peers: int, *, devices: bool, islanded: bool, f_hz: float) -> list[Wir
         Whether frequency follows from the balance.
     f_hz : float
         Nominal frequency, which holds before the first tick. [Hz]
+    by_orders : bool
+        Whether there is a market that clears orders.
     """
     before = {
         "zeros": np.zeros(peers),
@@ -47,7 +51,9 @@ def wires(peers: int, *, devices: bool, islanded: bool, f_hz: float) -> list[Wir
         "no": np.zeros(peers, dtype=np.bool_),
         "f_hz": f_hz,
     }
-    laid = _slow(before) + _tick(before) + _trade() + _recorded(islanded=islanded)
+    laid = _slow(before) + _tick(before) + _settled() + _recorded(islanded=islanded)
+    if by_orders:
+        laid += _trade()
     if devices:
         laid += _devices(before)
     if islanded:
@@ -110,12 +116,15 @@ def _tick(before: Mapping[str, Any]) -> list[Wire]:
 
 
 def _trade() -> list[Wire]:
-    """From orders to contracts, and what contracts tell everybody."""
+    """From orders to contracts."""
+    return [_wire("manager", "market", "orders"), _wire("market", "contracts", "cleared")]
+
+
+def _settled() -> list[Wire]:
+    """From meters to settlement, and what contracts tell everybody."""
     return [
-        _wire("manager", "market", "orders"),
-        _wire("market", "contracts", "cleared"),
         _wire("meters", "contracts", "alarm", "reading"),
-        _told("manager", "schedule", "outcome"),
+        _told("manager", "schedule", "outcome", "caps"),
         _told("meters", "schedule"),
     ]
 

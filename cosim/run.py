@@ -25,6 +25,7 @@ from scenarios.resolve import ResolvedScenario
 from . import provenance, resources
 from .assembly import Plant, boxes, energy_books, laid, plant
 from .judging import checks_of, judge
+from .pricing import described
 from .world import Boxes, prepared
 
 RUNS = Path("results/runs")
@@ -176,6 +177,7 @@ def _described(resolved: ResolvedScenario) -> dict[str, Any]:
         "versions": provenance.versions(),
         "hashes": provenance.hashes(inputs),
         "machine": provenance.machine(),
+        "market": described(resolved),
         "resolved": resolved.manifest(),
     }
 

@@ -1,4 +1,4 @@
-"""The market side of a run: fees, orders on record, clearings that become contracts."""
+"""The market side of a run: orders on record, clearings that become contracts, periods settled."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from market.book import Clearing, Mechanism, Orders
+from market.book import Clearing, Orders
 from market.charges import Charges
 from market.contract import Clock as ContractClock
 from market.cover import LpdStorage
 from market.ledger import Ledger
 from market.life import TransactionLoop
 from market.pairing import pair_trades
-from market.promises import ClearingError, check_clearing
-from market.rules import Terms
-from scenarios.plugins import build_mechanism
+from market.rule import Rule
 from scenarios.resolve import ResolvedScenario
-from scenarios.schema_market import to_ticks
 
-from .box import Log
-from .meters_sim import Alarm
+from .admitting import Admitting
+from .box import FloatArray, Log
+from .meters_sim import Alarm, Closing
+from .pricing import Pricing, failed, terms
 
 
 class Trading:
@@ -29,16 +28,28 @@ class Trading:
     Parameters
     ----------
     resolved : ResolvedScenario
+    pricing : HeldMechanism or Rule
+        What prices the energy.
     charges : Charges
         What trades pay for transport.
+    admitting : Admitting or None
+        Who admits trades as far as the grid can carry them; None: all are admitted.
     ledger : Ledger
     log : callable
         Takes a mosaik time, what happened, and details by name.
     """
 
     def __init__(
-        self, resolved: ResolvedScenario, charges: Charges, ledger: Ledger, log: Log
+        self,
+        resolved: ResolvedScenario,
+        pricing: Pricing,
+        charges: Charges,
+        admitting: Admitting | None,
+        ledger: Ledger,
+        log: Log,
     ) -> None:
+        self._mechanism = resolved.scenario.market.mechanism
+        self._admitting = admitting
         self._names = tuple(peer.name for peer in resolved.peers)
         self._charges, self._log, self._gate_ticks = charges, log, resolved.gate_ticks
         self.terms, self._lpd = terms(resolved), resolved.peers[-1]
@@ -53,24 +64,63 @@ class Trading:
             lpd=LpdStorage(ramp_kw_per_s=self._lpd.ramp_kw_per_s, efficiency=one_way),
             islanded=resolved.scenario.island is not None,
             now=-resolved.gate_ticks,
+            rule=pricing if isinstance(pricing, Rule) else None,
         )
+        self._by_rule = isinstance(pricing, Rule)
         self.periods: list[dict[str, Any]] = []
+        self.admission: list[dict[str, Any]] = []
         self.orders: list[dict[str, Any]] = []
 
-    def conclude(self, tick: int, period: int, orders: Orders, clearing: Clearing) -> None:
-        """Make contracts of a clearing: tokens for offers, pairs by least total fee."""
+    def conclude(
+        self, tick: int, period: int, orders: Orders, clearing: Clearing
+    ) -> FloatArray | None:
+        """Make contracts of a clearing: tokens for offers, pairs by least total fee.
+
+        Returns
+        -------
+        (n_peers,) float64 array or None
+            The most that each peer may inject in the period, where the grid did not admit all
+            trades. [kW]
+        """
         trades = pair_trades(clearing, orders, self._charges)
+        asked_wh, answer = sum(trade.energy_wh for trade in trades), None
+        if self._admitting is not None:
+            answer = self._admitting.judge(period, trades, orders)
+            trades = answer.trades
+            self.admission += answer.rows
         self.loop.offers(tick, period, orders)
-        self.loop.conclude(tick, period, trades)
+        self.loop.conclude(tick, period, trades, barred=answer.cut if answer else ())
+        if clearing.subscriptions_ueur is not None:
+            owed = zip(orders.peers, clearing.subscriptions_ueur.tolist(), strict=True)
+            self.loop.subscribe(tick, period, {peer: ueur for peer, ueur in owed if ueur})
         self._record(tick, period, orders, clearing)
         self._log(
             tick + self._gate_ticks,
             "market_cleared",
             period=period,
             price_ticks=clearing.price_ticks,
-            volume_wh=sum(trade.energy_wh for trade in trades),
+            volume_wh=asked_wh,
             contracts=len(trades),
+            **({} if answer is None else {"cut_wh": asked_wh - sum(t.energy_wh for t in trades)}),
         )
+        return answer.caps_kw if answer is not None and answer.cut else None
+
+    def settle(self, tick: int, closing: Closing) -> None:
+        """Settle a period from its meters: by its contracts, or by the rule.
+
+        Raises
+        ------
+        MechanismFailed
+            A rule raised or broke a promise; it is named.
+        """
+        try:
+            self.loop.close_period(
+                tick, closing.period, closing.reading, losses_milliwh=closing.losses_milliwh
+            )
+        except Exception as fault:  # whatever a user's own rule raises
+            if not self._by_rule:
+                raise
+            raise failed(self._mechanism, f"{type(fault).__name__}: {fault}") from fault
 
     def stores(self, alarm: Alarm) -> None:
         """Tell the loop what the LPD's storage can give and take."""
@@ -107,59 +157,12 @@ class Trading:
                     "side": order.side,
                     "price_ticks": order.price_ticks,
                     "energy_wh": order.energy_wh,
-                    "arrival": tick,
+                    "arrival": order.arrival,
                     "filled_wh": filled,
                 }
             )
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         """Everything of the market that is recorded, as plain rows."""
-        return {"periods": self.periods, "orders": self.orders, **self.loop.tables()}
-
-
-def terms(resolved: ResolvedScenario) -> Terms:
-    """Tariffs and parameters of settlement in the units of the ledger."""
-    tariffs, spec = resolved.scenario.market.tariffs, resolved.scenario.settlement
-    return Terms(
-        retail_ticks=to_ticks(tariffs.retail_eur_per_kwh),
-        feed_in_ticks=to_ticks(tariffs.feed_in_eur_per_kwh),
-        lpd_sell_ticks=to_ticks(spec.lpd_sell_eur_per_kwh),
-        lpd_buy_ticks=to_ticks(spec.lpd_buy_eur_per_kwh),
-        stability_fee_ticks=to_ticks(spec.stability_fee_eur_per_kwh),
-        compensation_ticks=to_ticks(spec.compensation_eur_per_kwh),
-        collateral_percent=spec.collateral_percent,
-        dead_band_permille=spec.dead_band_permille,
-        dead_band_milliwh=1000 * spec.dead_band_wh,
-        guarantee_fund_ueur=round(1e6 * spec.guarantee_fund_eur),
-    )
-
-
-def mechanism(resolved: ResolvedScenario) -> Mechanism:
-    """The market mechanism that the scenario names, with its options, held to its promises."""
-    market = resolved.scenario.market
-    made: Mechanism = build_mechanism(market.mechanism, market.options, resolved.file.parent)
-    return _Held(made, market.mechanism)
-
-
-class MechanismFailed(ValueError):
-    """A market mechanism raised or broke a promise that every mechanism makes; mend it."""
-
-
-class _Held:
-    """Somebody's mechanism: its clearings are checked, and it is named when they are wrong."""
-
-    def __init__(self, of: Mechanism, name: str) -> None:
-        self._of, self._name, self.Options = of, name, of.Options
-
-    def clear(self, orders: Orders) -> Clearing:
-        try:
-            clearing = self._of.clear(orders)
-            check_clearing(orders, clearing)
-        except ClearingError as broken:
-            raise self._failed("; ".join(broken.faults)) from broken
-        except Exception as fault:  # whatever a user's own file raises
-            raise self._failed(f"{type(fault).__name__}: {fault}") from fault
-        return clearing
-
-    def _failed(self, why: str) -> MechanismFailed:
-        return MechanismFailed(f"market mechanism {self._name}: {why}")
+        kept = {"periods": self.periods, "orders": self.orders, **self.loop.tables()}
+        return kept | ({"admission": self.admission} if self._admitting is not None else {})

@@ -6,7 +6,7 @@ tick belong to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -165,11 +165,14 @@ class TransactionLoop:
         period: int,
         trades: Iterable[TradeLike],
         unsold: Sequence[UnsoldOffer] | None = None,
+        *,
+        barred: Collection[str] = (),
     ) -> list[Contract]:
         """Turn trades into contracts, take collateral, and tell everybody what to deliver.
 
         `unsold` are possible replacements; unless given, what offers minus
-        trades leave, each peer's dearest offers last sold.
+        trades leave, each peer's dearest offers last sold. `barred` peers are
+        none: the grid has no room for more of theirs.
 
         Raises
         ------
@@ -192,7 +195,11 @@ class TransactionLoop:
             book.concluded(life)
         left = left_over(book.offers, book.contracts) if unsold is None else unsold
         hours = self.clock.period_h
-        book.spares = [Spare(o.peer, o.price_ticks, o.energy_wh / hours / 1000) for o in left]
+        book.spares = [
+            Spare(offer.peer, offer.price_ticks, offer.energy_wh / hours / 1000)
+            for offer in left
+            if offer.peer not in barred
+        ]
         self.advance(now)
         for peer in dict.fromkeys([*book.bidders, *book.net_wh]):
             self._outbox.tell(peer, book)

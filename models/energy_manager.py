@@ -123,6 +123,7 @@ class EnergyManagers:
         self._efficiency_in = np.array([b.efficiency_charge for b in stores])
         self._efficiency = self._efficiency_in * [b.efficiency_discharge for b in stores]
         self._soc = np.array([b.soc_initial for b in stores])
+        self._caps_kw: dict[int, Floats] = {}
         self._tripped = np.zeros(self.n, dtype=np.bool_)
         self._tick: int | None = None
         self._begin_wh = np.zeros(self.n)
@@ -183,8 +184,20 @@ class EnergyManagers:
         most_kw = np.where(path_kw > 0.0, self._p_max_kw, spare_kwh / second_h)
         setpoint_kw = np.minimum(wanted_kw, np.minimum(most_kw, self._p_max_kw))
         setpoint_kw = np.maximum(setpoint_kw, -self._p_max_kw)
-        limit_kw = np.maximum(self._export_kw + load_kw - setpoint_kw, 0.0)
+        export_kw = self._caps_kw.get(tick // self._ticks_per_period, self._export_kw)
+        limit_kw = np.maximum(export_kw + load_kw - setpoint_kw, 0.0)
         return setpoint_kw, limit_kw
+
+    def cap(self, period: int, export_kw: Floats) -> None:
+        """Hold peers to less injection in one period than their connections allow. (n,) [kW]
+
+        A battery's contracted path stays; PV yields.
+        """
+        self._caps_kw[period] = np.minimum(export_kw, self._export_kw)
+
+    def expected_wh(self, period: int) -> Floats:
+        """Net injection of every peer in a period, as it is forecast, without storage. (n,) [Wh]"""
+        return 1000.0 * self._net_kwh(period)
 
     def prospects(self, period: int, *, periods_ahead: int = 0) -> Prospects:
         """Say what every peer can give or needs in a period, and what is to be expected after it.

@@ -39,6 +39,8 @@ class Peer:
         What that profile is multiplied by to give kW.
     pv_kwp, inverter_kva : float
         Peak power of its modules and apparent power of their inverter; 0 without. [kWp], [kVA]
+    investment_eur : float
+        What was invested in its PV. [€]
     battery_kwh, battery_kw : float
         Usable energy and limit of power at the grid side; 0 without. [kWh], [kW]
     soc_initial : float
@@ -71,6 +73,7 @@ class Peer:
     pv_scale: float = 0.0
     pv_kwp: float = 0.0
     inverter_kva: float = 0.0
+    investment_eur: float = 0.0
     battery_kwh: float = 0.0
     battery_kw: float = 0.0
     soc_initial: float = 0.0
@@ -182,6 +185,7 @@ class _Drawer:
             "pv_scale": p_kwp if profile.unit == "pu" else 1.0,
             "pv_kwp": p_kwp,
             "inverter_kva": p_kwp * spec.s_kva_per_kwp,
+            "investment_eur": p_kwp * spec.eur_per_kwp,
         }
 
     def _battery(self, spec: BatterySpec | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pydantic import (
     model_validator,
 )
 
+from .schema_admission import AdmissionSpec
 from .schema_bids import BidSpec
 from .schema_peers import Share
 from .spec import Problem, Spec, refuse
@@ -120,6 +121,11 @@ class MarketSpec(Spec):
     )
     tariffs: TariffSpec = Field(default=TariffSpec(), description="Supplier's prices.")
     fees: FeeSpec = Field(default=FeeSpec(), description="Transport fees.")
+    admission: AdmissionSpec | None = Field(
+        default=None,
+        description="Trades are admitted as far as the grid can carry their schedule; left out, "
+        "all are.",
+    )
     bids: BidSpec = Field(default=BidSpec(), description="How peers bid.")
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, PositiveFloat, Tag, model_validator
+from pydantic import Discriminator, Field, NonNegativeFloat, PositiveFloat, Tag, model_validator
 
 from .schema_bids import AgentSpec
 from .spec import POSITIVE, Problem, Range, Spec, refuse
@@ -40,6 +40,11 @@ class PvSpec(Spec):
     s_kva_per_kwp: PositiveFloat = Field(
         default=1.0,
         description="Apparent power of the inverter per peak power of the modules. [kVA/kWp]",
+    )
+    eur_per_kwp: NonNegativeFloat = Field(
+        default=1500.0,
+        description="What was invested in it, where a community shares its benefit by that; the "
+        "default is a round figure, not a source's. [€/kWp]",
     )
     profile: str = Field(
         default="simbench:PV*",

@@ -1,0 +1,110 @@
+"""The scenario's pricing: the mechanism or rule that it names, held to its promises, and the terms
+that settlement goes by.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+
+from market.book import Clearing, Mechanism, Orders
+from market.node_fees import NodeFees
+from market.promises import ClearingError, check_clearing
+from market.rule import Rule
+from market.rules import Terms
+from scenarios.plugins import build_mechanism
+from scenarios.resolve import ResolvedScenario
+from scenarios.schema_market import to_ticks
+
+__all__ = ["HeldMechanism", "MechanismFailed", "Pricing", "described", "pricing", "terms"]
+
+
+class MechanismFailed(ValueError):
+    """A market mechanism raised or broke a promise that every mechanism makes; mend it."""
+
+
+class HeldMechanism:
+    """Somebody's mechanism: its clearings are checked, and it is named when they are wrong."""
+
+    def __init__(self, of: Mechanism, name: str) -> None:
+        self._of, self._name, self.Options = of, name, of.Options
+
+    def clear(self, orders: Orders) -> Clearing:
+        """Clear a book by the mechanism.
+
+        Raises
+        ------
+        MechanismFailed
+            It raised, or its clearing breaks a promise.
+        """
+        try:
+            clearing = self._of.clear(orders)
+            check_clearing(orders, clearing)
+        except ClearingError as broken:
+            raise failed(self._name, "; ".join(broken.faults)) from broken
+        except Exception as fault:  # whatever a user's own file raises
+            raise failed(self._name, f"{type(fault).__name__}: {fault}") from fault
+        return clearing
+
+
+Pricing = HeldMechanism | Rule
+"""Orders cleared at the gates, or meters billed after each period."""
+
+
+def failed(name: str, why: str) -> MechanismFailed:
+    """Say which mechanism failed, and why."""
+    return MechanismFailed(f"market mechanism {name}: {why}")
+
+
+def pricing(resolved: ResolvedScenario) -> Pricing:
+    """Make the mechanism or rule that the scenario names, with its options.
+
+    Raises
+    ------
+    MechanismFailed
+        A rule refuses its members.
+    """
+    market = resolved.scenario.market
+    made: Any = build_mechanism(market.mechanism, market.options, resolved.file.parent)
+    if hasattr(made, "clear"):
+        at_nodes = market.fees.per == "node"
+        return HeldMechanism(NodeFees(made) if at_nodes else made, market.mechanism)
+    rule: Rule = made
+    if hasattr(made, "meet"):
+        members = resolved.peers[:-1]
+        invested_eur = np.array([peer.investment_eur for peer in members])
+        try:
+            made.meet(tuple(peer.name for peer in members), invested_eur)
+        except Exception as fault:  # whatever a user's own file raises
+            raise failed(market.mechanism, str(fault)) from fault
+    return rule
+
+
+def described(resolved: ResolvedScenario) -> dict[str, str]:
+    """Say for the manifest what prices the energy: mechanism, kind, and its summary."""
+    from scenarios.plugins import mechanism_class
+
+    name = resolved.scenario.market.mechanism
+    found = mechanism_class(name, resolved.file.parent)
+    summary = (inspect.getdoc(found) or "").partition("\n")[0]
+    kind = "orders" if hasattr(found, "clear") else "rule"
+    return {"mechanism": name, "kind": kind, "summary": summary}
+
+
+def terms(resolved: ResolvedScenario) -> Terms:
+    """Tariffs and parameters of settlement in the units of the ledger."""
+    tariffs, spec = resolved.scenario.market.tariffs, resolved.scenario.settlement
+    return Terms(
+        retail_ticks=to_ticks(tariffs.retail_eur_per_kwh),
+        feed_in_ticks=to_ticks(tariffs.feed_in_eur_per_kwh),
+        lpd_sell_ticks=to_ticks(spec.lpd_sell_eur_per_kwh),
+        lpd_buy_ticks=to_ticks(spec.lpd_buy_eur_per_kwh),
+        stability_fee_ticks=to_ticks(spec.stability_fee_eur_per_kwh),
+        compensation_ticks=to_ticks(spec.compensation_eur_per_kwh),
+        collateral_percent=spec.collateral_percent,
+        dead_band_permille=spec.dead_band_permille,
+        dead_band_milliwh=1000 * spec.dead_band_wh,
+        guarantee_fund_ueur=round(1e6 * spec.guarantee_fund_eur),
+    )
