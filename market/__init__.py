@@ -46,15 +46,19 @@ if TYPE_CHECKING:
     from .order_file import OrderFileError, read_orders
     from .pairing import PairedTrades, PairingError, pair_columns, pair_trades
     from .pay_as_bid import PayAsBid
+    from .piclo import Piclo
     from .promises import ClearingError, check_clearing
     from .quick import Cleared, Shared, clear, clear_file, share, share_file
     from .rule import BillingError, Bills, Rule, Tariffs, check_bills
     from .rules import Rules, Terms
+    from .sonnen_community import SonnenCommunity
     from .status_quo import StatusQuo
     from .supply_demand_ratio import SupplyDemandRatio
     from .tokens import TokenBook, TokenError
     from .trade_reduction import TradeReduction
+    from .trader import Trader
     from .uniform_price import UniformPrice
+    from .vandebron import Vandebron
     from .vcg import VickreyClarkeGroves
 
 __all__ = [
@@ -98,11 +102,13 @@ __all__ = [
     "PairingError",
     "PayAsBid",
     "PeriodReading",
+    "Piclo",
     "Rule",
     "Rules",
     "Schedule",
     "Segment",
     "Shared",
+    "SonnenCommunity",
     "State",
     "StatusQuo",
     "SupplyDemandRatio",
@@ -112,9 +118,11 @@ __all__ = [
     "TokenError",
     "Trade",
     "TradeReduction",
+    "Trader",
     "TransactionLoop",
     "UniformPrice",
     "UnsoldOffer",
+    "Vandebron",
     "VickreyClarkeGroves",
     "benefit_over_tariffs",
     "check_bills",
@@ -159,15 +167,19 @@ _HOMES = {
     "node_fees": "NodeFees",
     "pairing": "PairedTrades PairingError pair_columns pair_trades",
     "pay_as_bid": "PayAsBid",
+    "piclo": "Piclo",
     "promises": "ClearingError check_clearing",
     "quick": "Cleared Shared clear clear_file share share_file",
     "rule": "BillingError Bills Rule Tariffs check_bills",
     "rules": "Rules Terms",
+    "sonnen_community": "SonnenCommunity",
     "status_quo": "StatusQuo",
     "supply_demand_ratio": "SupplyDemandRatio",
     "tokens": "TokenBook TokenError",
     "trade_reduction": "TradeReduction",
+    "trader": "Trader",
     "uniform_price": "UniformPrice",
+    "vandebron": "Vandebron",
     "vcg": "VickreyClarkeGroves",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}

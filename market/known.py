@@ -22,10 +22,14 @@ MECHANISMS: Mapping[str, str] = MappingProxyType(
         "mid_market_rate": "market.mid_market_rate:MidMarketRate",
         "muda": "market.muda:Muda",
         "pay_as_bid": "market.pay_as_bid:PayAsBid",
+        "piclo": "market.piclo:Piclo",
+        "sonnen_community": "market.sonnen_community:SonnenCommunity",
         "status_quo": "market.status_quo:StatusQuo",
         "supply_demand_ratio": "market.supply_demand_ratio:SupplyDemandRatio",
         "trade_reduction": "market.trade_reduction:TradeReduction",
+        "trader": "market.trader:Trader",
         "uniform_price": "market.uniform_price:UniformPrice",
+        "vandebron": "market.vandebron:Vandebron",
         "vcg": "market.vcg:VickreyClarkeGroves",
     }
 )
