@@ -53,7 +53,8 @@ def search_flips(
     """Find which members to flip so that penalties and the imbalance left cost least.
 
     Depth-first branch and bound. A branch is cut when its penalties, and the cheapest conceivable
-    way to undo its imbalance with the members still open, leave nothing to gain.
+    way to undo its imbalance with the members still open, leave nothing to gain. Members that are
+    alike stand side by side and are not tried in each other's place.
 
     Parameters
     ----------
@@ -124,6 +125,11 @@ def search_flips(
         tried[depth] += 1
         if flip and paid + penalty[depth] >= best_loss - tolerance:
             continue
+        # Of members that are alike the first ones are flipped.
+        if flip and depth > 0 and not flipped[depth - 1]:
+            alike = penalty[depth] == penalty[depth - 1]
+            if alike and tilt_change[depth] == tilt_change[depth - 1]:
+                continue
         flipped[depth] = flip
         if flip:
             paid += penalty[depth]

@@ -16,7 +16,7 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
-_MOST_NODES = 2_000_000
+_MOST_NODES = 10_000_000  # about a tenth of a second
 
 
 @dataclass(frozen=True, slots=True)
