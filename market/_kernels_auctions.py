@@ -89,3 +89,23 @@ def price_replacement(
                 total += taken * price[row]
                 left -= taken
         worth[owner] = total
+
+
+@njit(cache=True, nogil=True)
+def spread_rest(rest: Ints, turn: Ints, peer: Ints, filled_wh: Ints, dearer_wh: Ints) -> None:
+    """Share out what each peer's money is beyond whole ticks per Wh: one tick on so many Wh.
+
+    Parameters
+    ----------
+    rest : (n_peers,) int64 array, zeros afterwards
+        Wh of each peer that are one tick dearer, at most what it trades. [Wh]
+    turn : (n,) int64 array
+        Rows in the turn in which they bear it.
+    peer, filled_wh : (n,) int64 array
+        [-], [Wh]
+    dearer_wh : (n,) int64 array, written
+        [Wh]
+    """
+    for row in turn:
+        dearer_wh[row] = min(rest[peer[row]], filled_wh[row])
+        rest[peer[row]] -= dearer_wh[row]

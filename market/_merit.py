@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._kernels_auctions import find_margin, price_replacement
+from ._kernels_auctions import find_margin, price_replacement, spread_rest
 from .book import Clearing, OrderError, Orders
 from .uniform_price import UniformPrice
 
@@ -15,6 +15,7 @@ __all__ = [
     "Merit",
     "merit_of",
     "nothing",
+    "peer_prices",
     "refuse_unequal_lots",
     "two_prices",
     "worth_of_place",
@@ -116,6 +117,30 @@ def worth_of_place(
     worth_ueur = np.zeros_like(wanted_wh)
     price_replacement(wanted_wh, rank, price_ticks, energy_wh, peer, worth_ueur)
     return worth_ueur
+
+
+def peer_prices(orders: Orders, filled_wh: Ints, money_ueur: Ints) -> tuple[Ints, Ints]:
+    """Turn the money of each peer into a price per Wh and the Wh that are one tick dearer.
+
+    Parameters
+    ----------
+    orders : Orders
+    filled_wh : (n,) int64 array
+        Energy traded by each order, of one side only. [Wh]
+    money_ueur : (n_peers,) int64 array
+        What each peer pays or gets for all of it. [µ€]
+
+    Returns
+    -------
+    price_ticks, dearer_wh : (n,) int64 array
+        Energy times price, and the dearer Wh, sum to each peer's money exactly; its earliest
+        orders bear the rest. [µ€/Wh], [Wh]
+    """
+    traded_wh, dearer_wh = np.zeros_like(money_ueur), np.zeros_like(filled_wh)
+    np.add.at(traded_wh, orders.peer_index, filled_wh)
+    ticks, rest_wh = np.divmod(money_ueur, np.maximum(traded_wh, 1))
+    spread_rest(rest_wh, orders.turn, orders.peer_index, filled_wh, dearer_wh)
+    return ticks[orders.peer_index], dearer_wh
 
 
 def refuse_unequal_lots(orders: Orders) -> None:

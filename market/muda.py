@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from ._merit import merit_of, nothing, worth_of_place
+from ._merit import merit_of, nothing, peer_prices, worth_of_place
 from .book import Clearing, Orders
 from .uniform_price import UniformPrice
 
@@ -32,14 +33,13 @@ class Muda:
     At the other half's price, the side that offers less energy trades all of it at that price.
     Of the longer side, the best limits trade, and each peer pays beyond the price what it keeps
     the others of its side from gaining: for as many Wh as it trades, the best limits of theirs
-    left out. These extra payments are the operator's surplus. A peer's money is rounded to whole
-    ticks per Wh in its favour, by less than one tick per Wh.
+    left out. These extra payments are the operator's surplus. Where a peer's money is not a whole
+    number of ticks per Wh, some of its Wh are one tick dearer (``dearer_wh``), so it is exact.
 
     Properties: individually rational; weakly budget balanced (strictly but for the extra
     payments); not efficient, halves do not trade with one another; incentive compatible, the
     lots being drawn, for peers on one side whose marginal value falls with energy, which separate
-    orders say: exactly before rounding and within less than one tick per Wh after it. One
-    identity per peer. It honours limits only: no origin, no partner.
+    orders say, to the µ€. One identity per peer. It honours limits only: no origin, no partner.
 
     Parameters
     ----------
@@ -71,20 +71,29 @@ class Muda:
             return nothing(orders)
         drawn = halves(orders.peers, self._seed, orders.periods[0])
         left = drawn[orders.peer_index]
-        filled_wh, price_ticks = np.zeros((2, len(orders)), dtype=np.int64)
+        told = _Told(*np.zeros((3, len(orders)), dtype=np.int64))
         prices = [_own_price(orders.take(half)) for half in (left, ~left)]
         for half, other_ticks in zip((left, ~left), reversed(prices), strict=True):
             if other_ticks is not None:
-                _trade(orders, half, other_ticks, filled_wh, price_ticks)
-        if not filled_wh.any():
+                _trade(orders, half, other_ticks, told)
+        if not told.filled_wh.any():
             return nothing(orders)
-        sign = np.where(orders.is_buy, 1, -1)
+        money_ueur = told.price_ticks * told.filled_wh + told.dearer_wh
         return Clearing(
             price_ticks=None,
-            filled_wh=filled_wh,
-            order_price_ticks=price_ticks,
-            surplus_ueur=int((sign * price_ticks) @ filled_wh),
+            filled_wh=told.filled_wh,
+            order_price_ticks=told.price_ticks,
+            surplus_ueur=int(np.where(orders.is_buy, money_ueur, -money_ueur).sum()),
+            dearer_wh=told.dearer_wh,
         )
+
+
+class _Told(NamedTuple):
+    """Columns of the clearing while it is made. [Wh], [µ€/Wh], [Wh]"""
+
+    filled_wh: Ints
+    price_ticks: Ints
+    dearer_wh: Ints
 
 
 def halves(peers: Sequence[str], seed: int, period: int) -> Bools:
@@ -116,9 +125,7 @@ def _own_price(orders: Orders) -> int | None:
     return (low + (min(roofs) if roofs else low)) // 2
 
 
-def _trade(
-    orders: Orders, half: Bools, price_ticks: int, filled_wh: Ints, order_price_ticks: Ints
-) -> None:
+def _trade(orders: Orders, half: Bools, price_ticks: int, told: _Told) -> None:
     """Trade one half at a given price, writing what its orders get and pay."""
     willing = np.where(
         orders.is_buy, orders.price_ticks >= price_ticks, orders.price_ticks <= price_ticks
@@ -126,26 +133,24 @@ def _trade(
     rows = np.flatnonzero(half & willing)
     book = orders.take(rows)
     filled = UniformPrice().clear(book).filled_wh
-    filled_wh[rows] = filled
-    order_price_ticks[rows] = price_ticks
+    told.filled_wh[rows] = filled
+    told.price_ticks[rows] = price_ticks
     for side in (book.is_buy, ~book.is_buy):
         if (filled[side] < book.energy_wh[side]).any() and filled.any():
-            longer = book.take(side)
-            order_price_ticks[rows[side]] = _vickrey_ticks(longer, filled[side], price_ticks)
+            longer, longer_wh = book.take(side), filled[side]
+            money_ueur = _vickrey_money(longer, longer_wh, price_ticks)
+            ticks, dearer_wh = peer_prices(longer, longer_wh, money_ueur)
+            told.price_ticks[rows[side]], told.dearer_wh[rows[side]] = ticks, dearer_wh
 
 
-def _vickrey_ticks(orders: Orders, filled_wh: Ints, price_ticks: int) -> Ints:
-    """Price of each order of the longer side: the best limits left out, else the given price."""
+def _vickrey_money(orders: Orders, filled_wh: Ints, price_ticks: int) -> Ints:
+    """What peers of the longer side pay: the best limits left out, else the given price. [µ€]"""
     traded_wh = np.zeros(len(orders.peers), dtype=np.int64)
     np.add.at(traded_wh, orders.peer_index, filled_wh)
-    buying = bool(orders.is_buy[0])
-    money_ueur = worth_of_place(
+    return worth_of_place(
         traded_wh,
         np.append(orders.price_ticks, price_ticks),
         np.append(orders.energy_wh - filled_wh, filled_wh.sum()),
         np.append(orders.peer_index, -1),
-        highest_first=buying,
+        highest_first=bool(orders.is_buy[0]),
     )
-    size_wh = np.maximum(traded_wh, 1)
-    ticks: Ints = money_ueur // size_wh if buying else -(-money_ueur // size_wh)
-    return ticks[orders.peer_index]

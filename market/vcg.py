@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from ._merit import nothing, worth_of_place
+from ._merit import nothing, peer_prices, worth_of_place
 from .book import Clearing, Orders
 from .uniform_price import UniformPrice
 
@@ -29,13 +29,12 @@ class VickreyClarkeGroves:
     truthfulness.
 
     One price per Wh holds for all that a peer buys, and one for all that it sells. Where its
-    money is not a whole number of ticks per Wh, it is rounded in the peer's favour, by less than
-    one tick per Wh, and the operator's deficit includes that. A peer that both buys and sells
-    trades the smaller of the two with itself at the uniform price.
+    money is not a whole number of ticks per Wh, some of its Wh are one tick dearer
+    (``dearer_wh``), so that its money is exact. A peer that both buys and sells trades the smaller
+    of the two with itself at the uniform price.
 
-    Properties: individually rational; efficient; incentive compatible, exactly for the money
-    before rounding and within less than one tick per Wh after it (exactly too where every peer
-    gives orders for 1 Wh); *not* budget balanced. It honours limits only: no origin, no partner.
+    Properties: individually rational; efficient; incentive compatible, to the µ€; *not* budget
+    balanced. It honours limits only: no origin, no partner.
 
     Parameters
     ----------
@@ -66,22 +65,21 @@ class VickreyClarkeGroves:
         told = UniformPrice().clear(orders)
         if told.price_ticks is None:
             return nothing(orders)
-        paid_ueur, got_ueur, bought_wh, sold_wh = _money(orders, told.filled_wh, told.price_ticks)
-        buyer_ticks = paid_ueur // np.maximum(bought_wh, 1)
-        seller_ticks = -(-got_ueur // np.maximum(sold_wh, 1))
-        peer = orders.peer_index
-        price_ticks = np.where(orders.is_buy, buyer_ticks[peer], seller_ticks[peer])
-        sign = np.where(orders.is_buy, 1, -1)
+        paid_ueur, got_ueur = _money(orders, told.filled_wh, told.price_ticks)
+        bought_wh = np.where(orders.is_buy, told.filled_wh, 0)
+        paid_ticks, paid_dearer_wh = peer_prices(orders, bought_wh, paid_ueur)
+        got_ticks, got_dearer_wh = peer_prices(orders, told.filled_wh - bought_wh, got_ueur)
         return Clearing(
             price_ticks=None,
             filled_wh=told.filled_wh,
-            order_price_ticks=price_ticks,
-            surplus_ueur=int((sign * price_ticks) @ told.filled_wh),
+            order_price_ticks=np.where(orders.is_buy, paid_ticks, got_ticks),
+            surplus_ueur=int(paid_ueur.sum() - got_ueur.sum()),
+            dearer_wh=paid_dearer_wh + got_dearer_wh,
         )
 
 
-def _money(orders: Orders, filled_wh: Ints, own_ticks: int) -> tuple[Ints, Ints, Ints, Ints]:
-    """Money that peers pay and get, before rounding, and energy they buy and sell. [µ€], [Wh]"""
+def _money(orders: Orders, filled_wh: Ints, own_ticks: int) -> tuple[Ints, Ints]:
+    """Money that peers pay and get. [µ€]"""
     buy, peer, left_wh = orders.is_buy, orders.peer_index, orders.energy_wh - filled_wh
     bought_wh, sold_wh = np.zeros((2, len(orders.peers)), dtype=np.int64)
     np.add.at(bought_wh, peer[buy], filled_wh[buy])
@@ -101,4 +99,4 @@ def _money(orders: Orders, filled_wh: Ints, own_ticks: int) -> tuple[Ints, Ints,
         highest_first=False,
     )
     itself_ueur = own_ticks * np.minimum(bought_wh, sold_wh)
-    return paid_ueur + itself_ueur, got_ueur + itself_ueur, bought_wh, sold_wh
+    return paid_ueur + itself_ueur, got_ueur + itself_ueur

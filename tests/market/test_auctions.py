@@ -234,9 +234,31 @@ def test_vcg_removes_a_peer_with_all_its_orders():
         ]
     )
     clearing = VickreyClarkeGroves().clear(orders)
-    # dora: (90 + 80 + 50) / 3 = 73.3, and in her favour 74.
-    assert told(clearing) == [(0, 1, 20), (1, 1, 20), (2, 1, 30), (4, 3, 74)]
-    assert clearing.surplus_ueur == 20 + 20 + 30 - 3 * 74
+    # dora: 90 + 80 + 50 = 220, two Wh at 73 and one at 74.
+    assert told(clearing) == [(0, 1, 20), (1, 1, 20), (2, 1, 30), (4, 3, 73)]
+    assert clearing.dearer_wh.tolist() == [0, 0, 0, 0, 1, 0]
+    assert clearing.order_money_ueur()[4] == 220
+    assert clearing.surplus_ueur == 20 + 20 + 30 - 220
+    trades = pair_trades(clearing, orders, np.zeros((5, 5), dtype=np.int64))
+    assert sum(t.energy_wh * (t.receipt_ticks or t.price_ticks) for t in trades) == 220
+
+
+def test_muda_charges_the_longer_side_to_the_unit():
+    # By hand: right (peers 0, 1) makes 25 of bid 30 and ask 20. Left at 25: 3 Wh to sell, a bid of
+    # 60 for 3 Wh and one of 40 for 2 Wh. The winner keeps 2 Wh at 40 from trading; its third Wh
+    # nobody else wants, so it costs 25: 105 in all, 3 Wh at 35. With a bid of 41 for 2 Wh it pays
+    # 107, two of the Wh at 36.
+    for limit, dearer in ((40, 0), (41, 2)):
+        rows = [("buy", 30, 1), ("sell", 20, 1), ("buy", 60, 3), ("buy", limit, 2), ("sell", 10, 3)]
+        orders = Orders.of(
+            Order(i, f"peer {i}", side, price, energy, arrival=i)
+            for i, (side, price, energy) in enumerate(rows)
+        )
+        seed = seed_with(orders.peers, {"peer 2", "peer 3", "peer 4"})
+        clearing = Muda(Muda.Options(seed=seed)).clear(orders)
+        assert [row for row in told(clearing) if row[0] > 1] == [(2, 3, 35), (4, 3, 25)]
+        assert clearing.dearer_wh[2] == dearer
+        assert clearing.surplus_ueur == 3 * 35 + dearer - 3 * 25
 
 
 def test_one_equal_lot_per_peer_can_be_demanded():
@@ -332,6 +354,7 @@ def test_the_order_of_rows_and_of_peers_makes_no_difference(mechanism, orders, d
         Orders.of([orders[i] for i in rows], data.draw(st.permutations(orders.peers)))
     )
     assert sorted((rows[i], *rest) for i, *rest in told(shuffled)) == told(straight)
+    assert (shuffled.order_money_ueur() == straight.order_money_ueur()[rows]).all()
     assert shuffled.surplus_ueur == straight.surplus_ueur
 
 
@@ -393,13 +416,12 @@ def gain_without(orders, peer):
 @settings(max_examples=200)
 @given(orders=ORDERS)
 def test_vcg_charges_what_clearing_again_without_the_peer_says(orders):
-    # By the definition: gain of the others without the peer, less their gain with it. Rounding
-    # favours the peer by less than one tick per Wh.
+    # By the definition: gain of the others without the peer, less their gain with it.
     clearing = VickreyClarkeGroves().clear(orders)
     sign = np.where(orders.is_buy, 1, -1)
     worth = sign * orders.price_ticks * clearing.filled_wh
-    money = sign * clearing.prices() * clearing.filled_wh
+    money = sign * clearing.order_money_ueur()
     for peer in range(len(orders.peers)):
         own = orders.peer_index == peer
         due = gain_without(orders, peer) - int(worth[~own].sum())
-        assert 0 <= due - int(money[own].sum()) < max(1, int(clearing.filled_wh[own].sum()))
+        assert int(money[own].sum()) == due
