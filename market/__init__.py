@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .bidders import Seat, Table
+    from .bidding import BIDDERS, Bidder, BidError, Bids, Learner, Outlook
     from .bill_sharing import BillSharing
     from .book import (
         MECHANISMS,
@@ -62,8 +64,12 @@ if TYPE_CHECKING:
     from .vcg import VickreyClarkeGroves
 
 __all__ = [
+    "BIDDERS",
     "FOREVER",
     "MECHANISMS",
+    "BidError",
+    "Bidder",
+    "Bids",
     "BillSharing",
     "BillingError",
     "Bills",
@@ -83,6 +89,7 @@ __all__ = [
     "Gains",
     "Huang",
     "Kind",
+    "Learner",
     "Ledger",
     "LedgerError",
     "LpdStorage",
@@ -98,6 +105,7 @@ __all__ = [
     "OrderFileError",
     "OrderStatus",
     "Orders",
+    "Outlook",
     "PairedTrades",
     "PairingError",
     "PayAsBid",
@@ -106,12 +114,14 @@ __all__ = [
     "Rule",
     "Rules",
     "Schedule",
+    "Seat",
     "Segment",
     "Shared",
     "SonnenCommunity",
     "State",
     "StatusQuo",
     "SupplyDemandRatio",
+    "Table",
     "Tariffs",
     "Terms",
     "TokenBook",
@@ -144,6 +154,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "bidders": "Seat Table",
+    "bidding": "BIDDERS BidError Bidder Bids Learner Outlook",
     "bill_sharing": "BillSharing",
     "book": "MECHANISMS ClearedTrades Clearing Mechanism Order OrderError Orders Trade",
     "charges": (
