@@ -2,6 +2,7 @@
 
 In the status quo every meter settles alone with the supplier: injection of a delivery period at
 the feed-in tariff, withdrawal at the retail tariff, for the energy that was metered in the run.
+Where a rule billed a period, it is the status quo that was recorded with its bills.
 Losses are bought and the guarantee fund is endowed as in the run. So the accounts sum to zero in
 both worlds, and what one gains by the market another forgoes.
 """
@@ -148,14 +149,18 @@ def _status_quo(record: Record) -> defaultdict[str, int]:
     """Every account's balance if nobody had traded. [µ€]"""
     accounts = defaultdict[str, int](int)
     terms = {row["period"]: row for row in record.rows("settlement")}
+    billed = {(row["period"], row["peer"]): row["status_quo_ueur"] for row in record.rows("bills")}
     for row in record.rows("meters"):
         if row["period"] in terms:
             of = terms[row["period"]]
             tariff = of["feed_in_ticks"] if row["net_milliwh"] > 0 else of["retail_ticks"]
-            _pay(accounts, of["residual"], _account_of(row["peer"]), tariff, row["net_milliwh"])
+            gets = billed.get((row["period"], row["peer"]), _worth(tariff, row["net_milliwh"]))
+            accounts[_account_of(row["peer"])] += gets
+            accounts[of["residual"] or "supplier"] -= gets
     for of in terms.values():
-        lost = max(0, of["losses_milliwh"] or 0)
-        _pay(accounts, of["residual"], "dso", of["retail_ticks"], -lost)
+        lost = _worth(of["retail_ticks"], max(0, of["losses_milliwh"] or 0))
+        accounts["dso"] -= lost
+        accounts[of["residual"] or "supplier"] += lost
     for row in record.rows("accounts"):
         if row["account"] == ENDOWMENT:
             accounts[ENDOWMENT] += row["balance_ueur"]
@@ -163,17 +168,10 @@ def _status_quo(record: Record) -> defaultdict[str, int]:
     return accounts
 
 
-def _pay(
-    accounts: defaultdict[str, int],
-    residual: str | None,
-    account: str,
-    price_ticks: int,
-    milliwh: int,
-) -> None:
-    """Let the residual party buy injected energy, or sell what was drawn, rounded half up."""
-    amount = (price_ticks * abs(milliwh) + 500) // 1000 * (1 if milliwh > 0 else -1)
-    accounts[account] += amount
-    accounts[residual or "supplier"] -= amount
+def _worth(price_ticks: int, milliwh: int) -> int:
+    """Price times energy, halves away from zero, as settlement pays it. [µ€]"""
+    amount = (price_ticks * abs(milliwh) + 500) // 1000
+    return amount if milliwh > 0 else -amount
 
 
 def _held_collateral(record: Record) -> defaultdict[str, int]:

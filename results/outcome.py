@@ -171,8 +171,15 @@ def books(record: Record) -> dict[int, Book]:
     found = {}
     for rows in np.split(turn, np.flatnonzero(np.diff(period[turn])) + 1):
         buys, sells = np.split(rows, [int(is_buy[rows].sum())])
-        columns = [column[side] for side in (buys, sells) for column in (ticks, energy, filled)]
-        found[int(period[rows[0]])] = Book(*columns, buy_premium_ticks=premium[buys])
+        found[int(period[rows[0]])] = Book(
+            buy_ticks=ticks[buys],
+            buy_wh=energy[buys],
+            buy_filled_wh=filled[buys],
+            sell_ticks=ticks[sells],
+            sell_wh=energy[sells],
+            sell_filled_wh=filled[sells],
+            buy_premium_ticks=premium[buys],
+        )
     return found
 
 

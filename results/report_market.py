@@ -179,7 +179,7 @@ def _rule_summary(periods: Outcomes) -> list[str]:
 
 
 REMARKS = 6
-"""Remarks of a rule that the summary repeats; the table has those of every period."""
+"""Remarks of a rule that the summary repeats; those of every period stand with its period."""
 
 
 def _cut_rows(record: Record) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ def period_sentence(period: PeriodOutcome) -> str:
     if period.by_rule:
         told = f"{kwh(1000 * period.volume_wh)} were exchanged inside, of "
         told += f"{kwh(1000 * period.offers_wh)} fed in and {kwh(1000 * period.requests_wh)} drawn"
-        return f"{told}{inside_prices([period])}."
+        return " ".join([f"{told}{inside_prices([period])}.", *period.remarks])
     if not period.volume_wh:
         return nothing(period)
     told = f"{kwh(1000 * period.volume_wh)} were traded in {count(period.trades, 'contract')}"
@@ -169,7 +169,7 @@ def _rule_columns(periods: Outcomes) -> list[Column]:
         Column("Drawn [kWh]", 3, lambda p: p.requests_wh / 1e3),
         Column("Met inside [kWh]", 3, lambda p: p.volume_wh / 1e3),
         *(_inside_column(name) for name in names),
-        Column("Supplier paid [€]", 4, lambda p: (p.supplier_ueur or 0) / 1e6),
+        Column("From the supplier [€]", 4, lambda p: (p.supplier_ueur or 0) / 1e6),
     ]
 
 

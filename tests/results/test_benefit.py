@@ -129,6 +129,19 @@ def test_half_a_micro_euro_is_rounded_as_settlement_rounds_it(record_market):
     assert compared(folder)["supplier"].status_quo_ueur == 4
 
 
+def test_where_a_rule_billed_its_own_status_quo_counts(record_market):
+    # The rule rounds 3.5 µ€ in the member's favour.
+    bill = {"period": 0, "peer": "anna", "net_milliwh": -10, "inside_milliwh": 0}
+    folder = record_market(
+        settlement=[{"period": 0, **TERMS, "losses_milliwh": 0}],
+        meters=[{"period": 0, "peer": "anna", "net_milliwh": -10, "shed_milliwh": 0}],
+        bills=[{**bill, "receives_ueur": -3, "status_quo_ueur": -3}],
+        accounts=accounts(anna=-3, supplier=3),
+    )
+
+    assert all(row.benefit_ueur == 0 for row in benefits(Record(folder)))
+
+
 def test_collateral_that_is_still_held_belongs_to_who_left_it(record_market):
     open_contract = contract(1, "carl", 1000, 200, state="delivering")
     open_contract |= {"collateral_seller_ueur": 3_000, "collateral_buyer_ueur": 2_000}

@@ -218,7 +218,8 @@ def test_a_rule_is_told_without_contracts_or_curves(record_market):
         "1.30 kWh of it met inside the community, at internal prices: sell 19.7 ct/kWh and buy "
         "21.5 ct/kWh.",
         "The supplier paid the community 1.60 ct.",
-        "The split is in the core.",
+        "and 1.30 kWh drawn, at internal prices: sell 19.7 ct/kWh and buy 21.5 ct/kWh. The split "
+        "is in the core.",
         "All 3 peers together have 35.10 ct more",
     ):
         assert expected in text
