@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field, model_validator
 
 from .rule import BillingError, Bills, Tariffs, supplier_bill_ueur
-from .sharing.splits import by_weight, exchanged_milliwh, mix, nash, whole_shares
 from .sharing.core import Objection, objection
 from .sharing.game import LARGEST_EXACT, EnergyGame
 from .sharing.nucleolus import nucleolus
 from .sharing.shapley import sampled_shapley, shapley
+from .sharing.splits import by_weight, exchanged_milliwh, mix, nash, whole_shares
 
 __all__ = ["BenefitSharing"]
 
@@ -229,12 +229,13 @@ class BenefitSharing:
     def _who(self, coalition: tuple[int, ...], n: int) -> str:
         """Name a coalition: its members, or whom it leaves behind, as many as can be read."""
         left = sorted(set(range(n)) - set(coalition))
-        few = left if len(left) < len(coalition) else coalition
+        long = len(coalition) > max(len(left), _NAMES_TOLD)
+        few = left if long else coalition
         names = [f"member {i}" if self._members is None else self._members[i] for i in few]
         told = ", ".join(names[:_NAMES_TOLD])
         if len(names) > _NAMES_TOLD:
             told += f" and {len(names) - _NAMES_TOLD} more"
-        if few is coalition:
+        if not long:
             return told
         return f"all but {told}" if few else "all"
 

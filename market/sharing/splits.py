@@ -120,14 +120,17 @@ def exchanged_milliwh(net_milliwh: Ints) -> Ints:
 def whole_shares(total: int, shares: Sequence[float] | Floats) -> Ints:
     """Round shares to whole numbers that add up to `total`: largest remainder, ties to the earlier.
 
-    Shares that miss the total by an error of floating point are scaled to it first.
+    Shares that miss the total by an error of floating point are scaled to it first, and
+    remainders that differ by no more than such an error are ties.
     """
     parts = np.array(shares, dtype=np.float64)
     if parts.sum() > 0:
-        parts *= total / parts.sum()
-    whole = np.floor(parts)
+        parts = parts / parts.sum() * total
+    error = min(1e-13 * max(total, 1), 0.25)
+    whole = np.floor(parts + error)
+    remainder = np.rint((parts - whole) / (2 * error))
     rounded = whole.astype(np.int64)
     each, more = divmod(total - int(rounded.sum()), parts.size)
     rounded += each
-    rounded[np.argsort(whole - parts, kind="stable")[:more]] += 1
+    rounded[np.argsort(-remainder, kind="stable")[:more]] += 1
     return rounded
