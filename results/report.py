@@ -156,6 +156,8 @@ def _energy_card(record: Record, figures: dict[str, Metric]) -> dict[str, str]:
         return _card("Met inside the community", *_split_unit(shared), note)
     traded, delivered = figures["energy_traded_kwh"], figures["energy_delivered_kwh"]
     periods = len({row["period"] for row in record.rows("contracts")})
+    if not periods:
+        return _card("Traded", *_split_unit(traded), "no contracts")
     note = (
         f"in {figures['contracts'].value:.0f} contracts over {periods} periods; "
         f"{delivered.told()} delivered by its sellers"

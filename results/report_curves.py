@@ -50,6 +50,10 @@ LOOKS = {
 }
 
 
+CURVES = ("supply", "demand", "sold", "bought", "premium")
+"""Lines of every market; prices are one more or two."""
+
+
 def market_plots(
     record: Record, periods: Sequence[PeriodOutcome]
 ) -> tuple[list[Plot], dict[str, Any]]:
@@ -69,9 +73,9 @@ def market_plots(
     first = max(periods, key=lambda period: (str(period.period) in lines, period.volume_wh))
     shown = lines[str(first.period)]
     alike = all(found["price"] == found["paid"] for found in lines.values())
-    prices = ("price",) if alike else ("paid", "received")
-    dear = ("premium",) if any(found["premium"]["x"] for found in lines.values()) else ()
-    drawn = [_curves_plot(shown, (*dear, *prices))]
+    names = [*CURVES, "price"] if alike else [*CURVES, "paid", "received"]
+    seen = [name for name in names if any(found[name]["x"] for found in lines.values())]
+    drawn = [_curves_plot(shown, seen)]
     if any("path" in found for found in lines.values()):
         drawn.append(_path_plot(shown))
     return drawn, {"first": first.period, "periods": lines}
@@ -218,7 +222,7 @@ def _source(line: Line, name: str) -> Any:
     return ColumnDataSource(columns, name=f"market-{name}")
 
 
-def _curves_plot(shown: Mapping[str, Any], more: Sequence[str]) -> Plot:
+def _curves_plot(shown: Mapping[str, Any], names: Sequence[str]) -> Plot:
     from bokeh.models.ranges import Range1d
 
     view = shown["view"]
@@ -232,7 +236,7 @@ def _curves_plot(shown: Mapping[str, Any], more: Sequence[str]) -> Plot:
         active_drag=None,
     )
     figure.hover.tooltips = [("", "$name"), ("kWh", "@x{0.000}"), ("ct/kWh", "@y{0.0}")]
-    for name in ("supply", "demand", "sold", "bought", *more):
+    for name in names:
         look = LOOKS[name]
         figure.line(
             "x",
@@ -248,15 +252,12 @@ def _curves_plot(shown: Mapping[str, Any], more: Sequence[str]) -> Plot:
         "x", "y", source=_source(shown["points"], "points"), size=9, color=PURPLE, name="Cleared"
     )
     put_legend(figure)
-    about = (
-        "Offers from the cheapest, requests from the dearest; thick is what was traded of them. "
-        "Prices paid run from the dearest, prices received from the cheapest; dots mark their end."
-    )
-    if "price" in more:
-        about = (
-            "Offers from the cheapest, requests from the dearest; thick is what was traded of "
-            "them. Prices run from the dearest; the dot marks their end."
-        )
+    about = "Offers from the cheapest, requests from the dearest"
+    if "sold" in names:
+        about += "; thick is what was traded of them. Prices paid run from the dearest"
+        about += ", prices received from the cheapest" if "received" in names else ""
+        about += "; a dot marks where they end"
+    about += "."
     return Plot("curves", "Supply and demand", about, figure)
 
 

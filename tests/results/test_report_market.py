@@ -186,12 +186,12 @@ def test_a_deficit_is_told_as_the_operators(record_market):
 
 def test_a_rule_is_told_without_contracts_or_curves(record_market):
     bills = [
-        {"period": 0, "peer": peer, "status_quo_ueur": 0}
+        {"period": 0, "peer": peer, "status_quo_ueur": alone}
         | {"net_milliwh": net, "inside_milliwh": inside, "receives_ueur": receives}
-        for peer, net, inside, receives in (
-            ("anna", -1_300_000, -1_300_000, -279_500),
-            ("ben", 500_000, 433_333, 98_500),
-            ("carl", 1_000_000, 866_667, 197_000),
+        for peer, net, inside, receives, alone in (
+            ("anna", -1_300_000, -1_300_000, -279_500, -455_000),
+            ("ben", 500_000, 433_333, 98_500, 40_000),
+            ("carl", 1_000_000, 866_667, 197_000, 80_000),
         )
     ]
     folder = record_market(
@@ -264,6 +264,13 @@ def test_a_market_without_trade_says_why(orders, why, record_market):
     assert "have just what the tariffs would have left them: three peers came out even." in text
     assert "Benefit of each peer" not in text
     assert ("Supply and demand" in text) == bool(orders)
+    labels = {
+        item.label.value
+        for plot in market_plots(Record(folder), outcomes(Record(folder)))[0]
+        for item in plot.figure.legend[0].items
+    }
+    sides = {"buy": "Requests", "sell": "Offers"}
+    assert labels == {sides[row["side"]] for row in orders}
 
 
 def test_a_continuous_auction_shows_its_price_path(record_market):
