@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .assignment import Assignment
     from .bidders import Seat, Table
     from .bidding import BIDDERS, Bidder, BidError, Bids, Learner, Outlook
     from .bill_sharing import BillSharing
@@ -67,6 +68,7 @@ __all__ = [
     "BIDDERS",
     "FOREVER",
     "MECHANISMS",
+    "Assignment",
     "BidError",
     "Bidder",
     "Bids",
@@ -154,6 +156,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "assignment": "Assignment",
     "bidders": "Seat Table",
     "bidding": "BIDDERS BidError Bidder Bids Learner Outlook",
     "bill_sharing": "BillSharing",

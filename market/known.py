@@ -14,6 +14,7 @@ __all__ = ["MECHANISMS"]
 #: Known name to "module:Class".
 MECHANISMS: Mapping[str, str] = MappingProxyType(
     {
+        "assignment": "market.assignment:Assignment",
         "benefit_sharing": "market.benefit_sharing:BenefitSharing",
         "bill_sharing": "market.bill_sharing:BillSharing",
         "continuous": "market.continuous:ContinuousAuction",

@@ -57,11 +57,11 @@ def premium_ticks(orders: Orders, sell_rows: ArrayLike, buy_rows: ArrayLike) -> 
         With every malformed wish of the book.
     """
     sells, buys = np.broadcast_arrays(sell_rows, buy_rows)
-    premium = np.zeros(sells.shape, dtype=np.int64)
-    for where, wishes, applies in _wishes(orders, sells, buys):
+    premium = np.zeros(sells.size, dtype=np.int64)
+    for where, wishes, applies in _wishes(orders, sells.ravel(), buys.ravel()):
         worth = np.array([ticks for _, ticks in wishes], dtype=np.int64)
         premium[where] = np.where(applies, worth[:, None], 0).max(axis=0)
-    return premium
+    return premium.reshape(sells.shape)
 
 
 def rank(orders: Orders, sell_rows: ArrayLike, buy_rows: ArrayLike) -> Ints:
@@ -70,10 +70,10 @@ def rank(orders: Orders, sell_rows: ArrayLike, buy_rows: ArrayLike) -> Ints:
     Parameters and errors as in `premium_ticks`; a buyer without wishes ranks everybody 0. [-]
     """
     sells, buys = np.broadcast_arrays(sell_rows, buy_rows)
-    places = np.zeros(sells.shape, dtype=np.int64)
-    for where, wishes, applies in _wishes(orders, sells, buys):
+    places = np.zeros(sells.size, dtype=np.int64)
+    for where, wishes, applies in _wishes(orders, sells.ravel(), buys.ravel()):
         places[where] = np.where(applies.any(axis=0), applies.argmax(axis=0), len(wishes))
-    return places
+    return places.reshape(sells.shape)
 
 
 def allowed(orders: Orders, sell_rows: ArrayLike, buy_rows: ArrayLike) -> Bools:
@@ -86,10 +86,10 @@ def allowed(orders: Orders, sell_rows: ArrayLike, buy_rows: ArrayLike) -> Bools:
     strict = orders.attributes.get("only_preferred")
     if strict is None:
         return may
-    named = np.zeros(sells.shape, dtype=np.bool_)
-    for where, _, applies in _wishes(orders, sells, buys):
+    named = np.zeros(sells.size, dtype=np.bool_)
+    for where, _, applies in _wishes(orders, sells.ravel(), buys.ravel()):
         named[where] = applies.any(axis=0)
-    may &= named | ~strict.astype(np.bool_)[buys]
+    may = may & (named.reshape(sells.shape) | ~strict.astype(np.bool_)[buys])
     return may
 
 
@@ -136,25 +136,25 @@ def _given(orders: Orders, name: str) -> Iterator[tuple[int, Any]]:
 
 
 def _wishes(
-    orders: Orders, sells: NDArray[Any], buys: NDArray[Any]
-) -> Iterator[tuple[tuple[NDArray[np.intp], ...], Wishes, Bools]]:
+    orders: Orders, sells: Ints, buys: Ints
+) -> Iterator[tuple[NDArray[np.intp], Wishes, Bools]]:
     """For each buyer with wishes: its pairs, the wishes, and which apply to which pair."""
     if faults := preference_faults(orders):
         raise OrderError(faults)
     wanted = {i: wishes for i, wishes in _given(orders, "prefers") if wishes}
     if not wanted:
         return
-    by_buyer = np.argsort(buys, axis=None, kind="stable")
-    sorted_buys = buys.ravel()[by_buyer]
+    by_buyer = np.argsort(buys)
+    sorted_buys = buys[by_buyer]
     for buyer, wishes in wanted.items():
         first, last = np.searchsorted(sorted_buys, [buyer, buyer + 1])
         if first < last:
-            where = np.unravel_index(by_buyer[first:last], buys.shape)
+            where = by_buyer[first:last]
             rows = sells[where]
             yield where, wishes, np.array([_is(orders, name, rows, buyer) for name, _ in wishes])
 
 
-def _is(orders: Orders, name: str, sell_rows: NDArray[Any], buyer: int) -> Bools:
+def _is(orders: Orders, name: str, sell_rows: Ints, buyer: int) -> Bools:
     """Tell which sellers are of a kind that a buyer names."""
     if name == "local":
         zone = orders.attributes.get("zone")
