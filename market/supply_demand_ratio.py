@@ -17,7 +17,7 @@ class SupplyDemandRatio:
 
     With the ratio R < 1, retail r and feed-in f, sellers get ``r·f / ((r − f)·R + f)``, and buyers
     pay R times that plus (1 − R)·r; from 1 on, both trade at f [1]_ (as reported elsewhere; the
-    paper is unverified). What sellers get together is rounded to half a nano-euro.
+    paper is unverified). What sellers get together is cut to half nano-euros.
 
     Nobody is worse off than with the supplier, except by less than 1 µ€ of rounding: the supplier
     rounds the community's bill once, and what members would get by themselves, each rounded, may
@@ -62,4 +62,4 @@ def _sellers_earn(of: Community) -> int:
     if of.supply >= of.demand:
         return 2 * feed_in * of.supply
     scarcity = (retail - feed_in) * of.supply + feed_in * of.demand
-    return (4 * retail * feed_in * of.supply * of.demand + scarcity) // (2 * scarcity)
+    return 2 * retail * feed_in * of.supply * of.demand // scarcity

@@ -115,7 +115,7 @@ class RulePeriod:
     def _at(self, prices_of: Callable[[int, int, int, int], Prices]) -> dict[str, int]:
         """Bill everybody at a price for sellers and one for buyers.
 
-        What sellers get together counts in half nano-euros, and in whole µ€ when it is paid out;
+        What sellers get together is cut to half nano-euros, and rounded to µ€ when it is paid out;
         buyers pay the rest of the supplier's bill.
         """
         sellers = {peer: net for peer, net in self.net.items() if net > 0}
@@ -125,7 +125,7 @@ class RulePeriod:
             return dict.fromkeys(self.net, 0)
         tariffs = self.terms["retail_ticks"], self.terms["feed_in_ticks"]
         sell, buy = prices_of(*tariffs, supply, demand)
-        earned = floor(2 * sell * supply + HALF) * HALF
+        earned = floor(2 * sell * supply) * HALF
         paid = -buy * demand + (sell * supply - earned)
         total = floor(self._nano(supply - demand) / 1000 + HALF)
         to_sellers = floor(earned / 1000 + HALF)

@@ -74,6 +74,11 @@ def test_supply_demand_ratio_gives_the_computed_example(net_kwh, sell, buy):
     assert bills.receives_ueur == pytest.approx(exact, abs=1)
 
 
+def test_what_sellers_get_at_the_supply_demand_ratio_is_cut_to_half_nano_euros():
+    # By hand: 3 mWh at 300/22 µ€/Wh are 40.909 n€, cut to 40.5; the buyer of 5 mWh pays 60 more.
+    assert share(SupplyDemandRatio(), [3, -5]).prices == {"sell": 13.5, "buy": 20.1}
+
+
 def test_bill_sharing_pays_sellers_nothing_while_the_community_is_short():
     # By hand: 4 kWh are imported at 30; of 10 kWh drawn, 7 and 3 pay 84 and 36 thousand.
     bills = share(BillSharing(), [6 * KWH, -7 * KWH, -3 * KWH])
