@@ -90,7 +90,7 @@ def _largest_kw(
                 break
         else:
             broke = tried
-        if broke - held <= FINE * broke:
+        if np.isfinite(broke) and broke - held <= FINE * broke:
             break
         # Newton's steps towards a curved limit may leave what is known; halve that instead.
         aim = tried + reach
