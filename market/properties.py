@@ -115,6 +115,30 @@ PROPERTIES: Mapping[str, Properties] = MappingProxyType(
             source="Segal-Halevi, Hassidim and Aumann 2018",
         ),
         "continuous": Properties(kind=Kind.CONTINUOUS, arrival=True, source="Smith 1962"),
+        "assignment": Properties(
+            kind=Kind.OPTIMISING,
+            efficient=True,
+            preferences=True,
+            charges=True,
+            source="Shapley and Shubik 1971",
+        ),
+        "piclo": Properties(
+            kind=Kind.PLATFORM,
+            preferences=True,
+            charges=True,
+            arrival=True,
+            source="Zhang et al. 2017 (the pilot); Gale and Shapley 1962",
+        ),
+        "vandebron": Properties(
+            kind=Kind.PLATFORM,
+            preferences=True,
+            charges=True,
+            source="Zhang et al. 2017 (the pilot)",
+        ),
+        "sonnen_community": Properties(kind=Kind.PLATFORM, source="sonnen (the pilot)"),
+        "trader": Properties(
+            kind=Kind.PLATFORM, charges=True, arrival=True, source="Electron (the pilot)"
+        ),
         "mid_market_rate": Properties(kind=Kind.RULE, source="Long et al. 2017"),
         "bill_sharing": Properties(kind=Kind.RULE, rational=False, source="Long et al. 2017"),
         "supply_demand_ratio": Properties(kind=Kind.RULE, source="Liu et al. 2017"),

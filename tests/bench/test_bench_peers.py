@@ -79,6 +79,10 @@ def test_bench_mid_market_rate_beside_peers(benchmark, orders):
 @pytest.mark.parametrize("name", ["huang", "muda"])
 def test_bench_pymarket(benchmark, name, orders):
     pymarket = pytest.importorskip("pymarket")
+    from pymarket.mechanisms.huang_auction import huang_auction
+    from pymarket.mechanisms.muda_auction import muda
+
+    engines = {"huang": huang_auction, "muda": muda}
     benchmark.group = f"peers {orders}"
     told, bids = book(orders), pymarket.BidManager()
     lift = np.random.default_rng(8).permutation(orders) / (2 * orders)  # no limit twice
@@ -86,11 +90,9 @@ def test_bench_pymarket(benchmark, name, orders):
         buys = order.side == "buy"
         bids.add_bid(float(order.energy_wh), order.price_ticks + more, order.order_id, buys)
     frame = bids.get_df()
-    engine = {"huang": pymarket.mechanisms.huang_auction.huang_auction,
-              "muda": pymarket.mechanisms.muda_auction.muda}[name]  # fmt: skip
     arguments = (frame, np.random.RandomState(7)) if name == "muda" else (frame,)
 
-    transactions, _ = benchmark(engine, *arguments)
+    transactions, _ = benchmark(engines[name], *arguments)
 
     assert transactions.get_df()["quantity"].sum() > 0
     ours = {"huang": Huang, "muda": Muda}[name]().clear(told)
