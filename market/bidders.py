@@ -55,6 +55,10 @@ class Table:
     arrive_within : int
         Peers' orders come in the last so many ticks before the gate, each peer's at a moment
         drawn for it and the period, so that over time nobody is first among equals. [ticks]
+
+    Attributes
+    ----------
+    seats : tuple of Seat
     """
 
     def __init__(
@@ -66,7 +70,7 @@ class Table:
         smallest_wh: int = 1,
         arrive_within: int = 0,
     ) -> None:
-        self._peers, self._seats = tuple(peers), tuple(seats)
+        self._peers, self.seats = tuple(peers), tuple(seats)
         self._smallest_wh, self._within = smallest_wh, arrive_within
         self._zones = None
         if zones is not None and any(zone is not None for zone in zones):
@@ -75,7 +79,7 @@ class Table:
     @property
     def periods_ahead(self) -> int:
         """How far the bidder that looks furthest looks. [periods]"""
-        return max((getattr(s.bidder, "periods_ahead", 0) for s in self._seats), default=0)
+        return max((getattr(s.bidder, "periods_ahead", 0) for s in self.seats), default=0)
 
     def orders(
         self,
@@ -100,7 +104,7 @@ class Table:
         BidError
             A bidder raised, or gave orders that its peers cannot keep; it is named.
         """
-        bids = _joined([self._bids(seat, outlook) for seat in self._seats])
+        bids = _joined([self._bids(seat, outlook) for seat in self.seats])
         rows = np.flatnonzero(bids.energy_wh >= self._smallest_wh)
         rows = rows[np.argsort(bids.peer_index[rows], kind="stable")]
         peer = bids.peer_index[rows]
@@ -128,7 +132,7 @@ class Table:
         BidError
             A bidder raised; it is named.
         """
-        for seat in self._seats:
+        for seat in self.seats:
             if isinstance(seat.bidder, Learner):
                 try:
                     seat.bidder.learn(orders, clearing)
