@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .assignment import Assignment
+    from .benefit_sharing import BenefitSharing
     from .bidders import Seat, Table
     from .bidding import BIDDERS, Bidder, BidError, Bids, Learner, Outlook
     from .bill_sharing import BillSharing
@@ -54,8 +55,15 @@ if TYPE_CHECKING:
     from .quick import Cleared, Shared, clear, clear_file, share, share_file
     from .rule import BillingError, Bills, Rule, Tariffs, check_bills
     from .rules import Rules, Terms
+    from .shared_storage import SharedStorage, StorageError
+    from .sharing.core import Objection, objection
+    from .sharing.game import EnergyGame, Game, GameError
+    from .sharing.nucleolus import nucleolus
+    from .sharing.shapley import SampledShapley, sampled_shapley, shapley
+    from .sharing.splits import by_weight, exchanged_milliwh, mix, nash
     from .sonnen_community import SonnenCommunity
     from .status_quo import StatusQuo
+    from .storage_auction import StorageAuction, StorageOffer, StorageRights
     from .supply_demand_ratio import SupplyDemandRatio
     from .tokens import TokenBook, TokenError
     from .trade_reduction import TradeReduction
@@ -69,6 +77,7 @@ __all__ = [
     "FOREVER",
     "MECHANISMS",
     "Assignment",
+    "BenefitSharing",
     "BidError",
     "Bidder",
     "Bids",
@@ -87,8 +96,11 @@ __all__ = [
     "Contract",
     "ContractError",
     "Depth",
+    "EnergyGame",
     "Events",
     "Gains",
+    "Game",
+    "GameError",
     "Huang",
     "Kind",
     "Learner",
@@ -101,6 +113,7 @@ __all__ = [
     "MidMarketRate",
     "Muda",
     "NodeFees",
+    "Objection",
     "Order",
     "OrderBook",
     "OrderError",
@@ -115,13 +128,19 @@ __all__ = [
     "Piclo",
     "Rule",
     "Rules",
+    "SampledShapley",
     "Schedule",
     "Seat",
     "Segment",
     "Shared",
+    "SharedStorage",
     "SonnenCommunity",
     "State",
     "StatusQuo",
+    "StorageAuction",
+    "StorageError",
+    "StorageOffer",
+    "StorageRights",
     "SupplyDemandRatio",
     "Table",
     "Tariffs",
@@ -137,17 +156,25 @@ __all__ = [
     "Vandebron",
     "VickreyClarkeGroves",
     "benefit_over_tariffs",
+    "by_weight",
     "check_bills",
     "check_clearing",
     "clear",
     "clear_file",
     "distance_charges",
+    "exchanged_milliwh",
     "gains_from_trade",
+    "mix",
+    "nash",
     "node_charges",
+    "nucleolus",
+    "objection",
     "pair_columns",
     "pair_trades",
     "ptdf_charges",
     "read_orders",
+    "sampled_shapley",
+    "shapley",
     "share",
     "share_file",
     "uniform_charges",
@@ -157,6 +184,7 @@ __all__ = [
 
 _HOMES = {
     "assignment": "Assignment",
+    "benefit_sharing": "BenefitSharing",
     "bidders": "Seat Table",
     "bidding": "BIDDERS BidError Bidder Bids Learner Outlook",
     "bill_sharing": "BillSharing",
@@ -176,10 +204,10 @@ _HOMES = {
     "meters": "Meters PeriodReading",
     "mid_market_rate": "MidMarketRate",
     "muda": "Muda",
+    "node_fees": "NodeFees",
     "order_book": "BookTrades Depth OrderBook OrderStatus State",
     "order_events": "FOREVER Events Kind",
     "order_file": "OrderFileError read_orders",
-    "node_fees": "NodeFees",
     "pairing": "PairedTrades PairingError pair_columns pair_trades",
     "pay_as_bid": "PayAsBid",
     "piclo": "Piclo",
@@ -187,8 +215,15 @@ _HOMES = {
     "quick": "Cleared Shared clear clear_file share share_file",
     "rule": "BillingError Bills Rule Tariffs check_bills",
     "rules": "Rules Terms",
+    "shared_storage": "SharedStorage StorageError",
+    "sharing.core": "Objection objection",
+    "sharing.game": "EnergyGame Game GameError",
+    "sharing.nucleolus": "nucleolus",
+    "sharing.shapley": "SampledShapley sampled_shapley shapley",
+    "sharing.splits": "by_weight exchanged_milliwh mix nash",
     "sonnen_community": "SonnenCommunity",
     "status_quo": "StatusQuo",
+    "storage_auction": "StorageAuction StorageOffer StorageRights",
     "supply_demand_ratio": "SupplyDemandRatio",
     "tokens": "TokenBook TokenError",
     "trade_reduction": "TradeReduction",

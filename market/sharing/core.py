@@ -46,7 +46,9 @@ class Objection:
         return True if self.at_most <= 0 else None
 
 
-def objection(game: Game, shares: Floats, *, tolerance: float | None = None) -> Objection:
+def objection(
+    game: Game, shares: Floats, *, tolerance: float | None = None, gap: float = 0.0
+) -> Objection:
     """Find the most discontent coalition of a split.
 
     Up to 16 members every coalition is looked at. Beyond, an `EnergyGame` is searched by its
@@ -66,8 +68,10 @@ def objection(game: Game, shares: Floats, *, tolerance: float | None = None) -> 
     shares : (n_members,) float array
         What each member is given. [the game's unit]
     tolerance : float, optional
-        A shortfall up to this is none, and the search ends when nobody can miss more than it
-        has found by more than this. 1e-9 of the worth of all unless given. [the game's unit]
+        A shortfall up to this is none. 1e-9 of the worth of all unless given. [the game's unit]
+    gap : float
+        Where somebody objects, a search ends when nobody can miss more than it has found by more
+        than this, or than the tolerance. [the game's unit]
 
     Raises
     ------
@@ -87,7 +91,7 @@ def objection(game: Game, shares: Floats, *, tolerance: float | None = None) -> 
     if game.n_members <= LARGEST_EXACT:
         return _enumerated(game, given, slack)
     if isinstance(game, EnergyGame):
-        return _searched(game, given, slack)
+        return _searched(game, given, slack, gap)
     raise GameError(
         [
             f"{game.n_members} members; the core is looked at for up to {LARGEST_EXACT}, or for "
@@ -105,7 +109,7 @@ def _enumerated(game: Game, shares: Floats, slack: float) -> Objection:
     return Objection(members, float(missed[worst]), float(missed[worst]))
 
 
-def _searched(game: EnergyGame, shares: Floats, slack: float) -> Objection:
+def _searched(game: EnergyGame, shares: Floats, slack: float, gap: float) -> Objection:
     gain = game.spread_ticks * game.gives_milliwh - shares
     cover = game.spread_ticks * game.takes_milliwh - shares
     gain_weight = _best_weight(gain, cover)
@@ -113,12 +117,11 @@ def _searched(game: EnergyGame, shares: Floats, slack: float) -> Objection:
     bound = float(np.maximum(together, 0).sum())
     if bound <= slack:
         return Objection((), 0.0, 0.0)
-    joined, complete = _least_loss(gain, cover, together, bound, gain_weight, slack)
+    joined, beyond = _least_loss(gain, cover, together, bound, gain_weight, slack, gap)
     missed = float(min(gain[joined].sum(), cover[joined].sum()))
-    at_most = max(missed, 0.0) + slack if complete else bound
     if missed <= slack:
-        return Objection((), 0.0, 0.0 if complete else bound)
-    return Objection(tuple(np.flatnonzero(joined).tolist()), missed, at_most)
+        return Objection((), 0.0, 0.0 if beyond <= slack else bound)
+    return Objection(tuple(np.flatnonzero(joined).tolist()), missed, min(bound, missed + beyond))
 
 
 def _best_weight(gain: Floats, cover: Floats) -> float:
@@ -137,9 +140,15 @@ def _best_weight(gain: Floats, cover: Floats) -> float:
 
 
 def _least_loss(
-    gain: Floats, cover: Floats, together: Floats, bound: float, gain_weight: float, slack: float
-) -> tuple[Bools, bool]:
-    """Search for the coalition that comes closest to the bound; tell if the search was complete."""
+    gain: Floats,
+    cover: Floats,
+    together: Floats,
+    bound: float,
+    gain_weight: float,
+    slack: float,
+    gap: float,
+) -> tuple[Bools, float]:
+    """Search for the coalition that comes closest to the bound; say how far it may be from best."""
     joined = together > 0
     change = np.where(joined, cover - gain, gain - cover)
     penalty = np.abs(together)
@@ -147,18 +156,19 @@ def _least_loss(
     best_loss, first = _greedy(penalty, change, tilt, gain_weight)
     if bound <= best_loss:  # nobody at all does better
         best_loss, first = bound, joined.copy()
+    near = max(slack, gap) if bound - best_loss > slack else slack
     flips = first.copy()
     rows = np.flatnonzero((penalty < best_loss) & (change != 0))
     size = np.abs(change[rows])
     rows = rows[np.lexsort((-size, penalty[rows] / size))]
     found = first[rows]
     found_loss, complete = search_flips(
-        penalty[rows], change[rows], tilt, gain_weight, best_loss, slack, _MOST_NODES, found
+        penalty[rows], change[rows], tilt, gain_weight, best_loss, near, _MOST_NODES, found
     )
     if found_loss < best_loss:
         flips[:] = False
         flips[rows] = found
-    return joined ^ flips, complete
+    return joined ^ flips, near if complete else np.inf
 
 
 def _greedy(

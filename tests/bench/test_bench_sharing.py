@@ -46,9 +46,9 @@ def test_bench_nucleolus(benchmark, members):
 def test_bench_who_objects(benchmark, members):
     game = EnergyGame(meters(members), TARIFFS)
     shares = np.full(members, game.total / members)
-    objection(game, shares, tolerance=1_000)
+    objection(game, shares, tolerance=1_000, gap=1e-4 * game.total)
 
-    found = benchmark(objection, game, shares, tolerance=1_000)
+    found = benchmark(objection, game, shares, tolerance=1_000, gap=1e-4 * game.total)
 
     assert found.in_core is False
 

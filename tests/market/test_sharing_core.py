@@ -79,7 +79,7 @@ def test_eighteen_meters_are_searched_as_if_enumerated(seed):
     assert found.at_most >= exact
 
 
-@pytest.mark.parametrize("n", [40, 150])
+@pytest.mark.parametrize("n", [30, 80])
 @pytest.mark.parametrize("split", ["equal", "contribution"])
 def test_highs_finds_nobody_more_discontent(n, split):
     rng = np.random.default_rng(n)
@@ -94,12 +94,12 @@ def test_highs_finds_nobody_more_discontent(n, split):
         constraints=LinearConstraint(np.column_stack([both * in_thousandths, [-1, -1]]), lb=0),
         integrality=np.append(np.ones(n), 0),
         bounds=Bounds(np.append(np.zeros(n), -np.inf), np.append(np.ones(n), np.inf)),
-        options={"mip_rel_gap": 1e-5},
+        options={"mip_rel_gap": 1e-4},
     )
 
     found = objection(game, shares, tolerance=1e-6 * game.total)
 
-    assert found.shortfall * in_thousandths == pytest.approx(-solved.fun, rel=3e-5)
+    assert found.shortfall * in_thousandths == pytest.approx(-solved.fun, rel=2e-4)
     assert found.at_most * in_thousandths >= -solved.fun * (1 - 1e-9)
 
 
@@ -130,6 +130,17 @@ def test_a_search_that_gives_up_says_what_it_could_not_exclude():
     assert found.in_core is None
     assert found.members == ()
     assert found.at_most > 0
+
+
+def test_a_gap_ends_the_search_early_and_is_told():
+    game = EnergyGame(np.random.default_rng(57).integers(-3_000_000, 3_000_000, 57), TARIFFS)
+    shares = np.full(57, game.total / 57)
+    exact, early = (objection(game, shares, tolerance=1, gap=g * game.total) for g in (0, 1e-2))
+
+    assert exact.at_most - exact.shortfall <= 1 + 1e-3
+    assert early.shortfall <= exact.at_most
+    assert early.at_most >= exact.shortfall
+    assert early.at_most - early.shortfall <= 1e-2 * game.total
 
 
 def test_shares_that_no_game_has_are_refused():
