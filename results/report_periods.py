@@ -83,11 +83,29 @@ def _paid(period: PeriodOutcome) -> str:
 
 
 class Column(NamedTuple):
-    """A column of numbers: what stands over it, how many decimals it has, where it comes from."""
+    """A column of numbers.
+
+    Attributes
+    ----------
+    head : str
+        What stands over it.
+    digits : int
+        Decimals.
+    of : callable
+        Where it comes from; None where there is nothing to say.
+    zero_tells : bool
+        Whether a column of zeros says something, as one of prices does.
+    """
 
     head: str
     digits: int
     of: Callable[[PeriodOutcome], float | None]
+    zero_tells: bool = False
+
+    def tells(self, period: PeriodOutcome) -> bool:
+        """Whether it says something of this period."""
+        value = self.of(period)
+        return value is not None and (self.zero_tells or value != 0)
 
 
 def period_table(record: Record, periods: Outcomes) -> dict[str, Any]:
@@ -100,7 +118,7 @@ def period_table(record: Record, periods: Outcomes) -> dict[str, Any]:
     """
     rule = any(period.by_rule for period in periods)
     columns = _rule_columns(periods) if rule else _order_columns(periods)
-    kept = [column for column in columns if any(column.of(period) for period in periods)]
+    kept = [column for column in columns if any(column.tells(p) for p in periods)]
     rows = [
         [record.period_begin(period.period), *(_cell(column, period) for column in kept)]
         for period in periods
@@ -147,7 +165,11 @@ def _received_of(period: PeriodOutcome) -> Prices | None:
 
 
 def _price_column(head: str, of: Callable[[PeriodOutcome], Prices | None], field: str) -> Column:
-    return Column(head, 1, lambda p: None if (got := of(p)) is None else getattr(got, field) / 10)
+    def price(period: PeriodOutcome) -> float | None:
+        prices = of(period)
+        return None if prices is None else getattr(prices, field) / 10
+
+    return Column(head, 1, price, zero_tells=True)
 
 
 def _gain(period: PeriodOutcome) -> float | None:
@@ -177,4 +199,4 @@ def _inside_column(name: str) -> Column:
     def price(period: PeriodOutcome) -> float | None:
         return period.inside[name] / 10 if name in period.inside else None
 
-    return Column(f"{name.replace('_', ' ').capitalize()} [ct/kWh]", 1, price)
+    return Column(f"{name.replace('_', ' ').capitalize()} [ct/kWh]", 1, price, zero_tells=True)

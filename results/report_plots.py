@@ -124,10 +124,12 @@ def _delivery(canvas: Canvas, failed: str | None) -> Plot | None:
     record, length = canvas.record, canvas.record.manifest.get("ticks_per_period")
     if failed is None or failed not in record.peers or not length or not record.has("p_kw"):
         return None
+    mine = [row for row in record.rows("contracts") if failed in (row["seller"], row["buyer"])]
+    if not mine:
+        return None
     figure = canvas.figure("kW")
     hours = length * record.dt_s / 3600
     promised: dict[int, int] = {}
-    mine = [row for row in record.rows("contracts") if failed in (row["seller"], row["buyer"])]
     for row in mine:
         sign = 1 if row["seller"] == failed else -1
         promised[row["period"]] = promised.get(row["period"], 0) + sign * row["energy_wh"]

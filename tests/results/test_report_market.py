@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from results.folder import EventLog
 from results.outcome import outcomes
 from results.reading import Record
 from results.report import write_report
@@ -226,6 +227,28 @@ def test_a_rule_is_told_without_contracts_or_curves(record_market):
     assert "Supply and demand" not in text
     assert "Contracts and their fate" not in text
     assert market_plots(Record(folder), outcomes(Record(folder))) == ([], {})
+
+
+def test_a_price_of_nothing_is_a_price(record_market):
+    bill = {"period": 0, "peer": "anna", "net_milliwh": -5, "inside_milliwh": 0}
+    folder = record_market(
+        of("bill_sharing", "rule"),
+        bills=[{**bill, "receives_ueur": -2, "status_quo_ueur": -2}],
+        rule_prices=[{"period": 0, "name": "sell", "price_ticks": 0.0}],
+    )
+
+    table = market_section(Record(folder))["table"]
+
+    assert dict(zip(table["heads"], table["rows"][0], strict=True))["Sell [ct/kWh]"] == "0.0"
+
+
+def test_a_trip_without_contracts_draws_no_contract(record_market):
+    folder = record_market(of("mid_market_rate", "rule"))
+    with EventLog(folder) as log:
+        log.write(1, "trip", peer="carl", device="carl-inverter")
+
+    assert "carl tripped" in (text := text_of(folder))
+    assert "Delivered against contracted" not in text
 
 
 @pytest.mark.parametrize(
