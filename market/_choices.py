@@ -1,7 +1,7 @@
 """Buyers that choose sellers by their wishes: a book laid out so that few offers are looked at.
 
-Offers of one origin, at one place, in one zone are alike but for price and turn, so a buyer
-compares the first of each kind, however many offers there are.
+Offers of one origin in one zone are of one class to a buyer, and at one place are charged alike; so
+it compares the first of each such group, however many offers there are.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def choose(orders: Orders, turn: NDArray[np.intp], *, near_first: bool, once: bo
     place, fees = places(orders)
     sells = orders.turn[~orders.is_buy[orders.turn]]
     buys = turn[orders.is_buy[turn]]
-    sells, offers, groups = _offers(orders, sells, origin, zone, place, origins)
+    sells, offers, classes, groups = _offers(orders, sells, origin, zone, place, origins)
     peer_offers, peer_start = _by_peer(offers[:, 2], len(orders.peers))
     buyers = np.column_stack(
         [
@@ -90,6 +90,7 @@ def choose(orders: Orders, turn: NDArray[np.intp], *, near_first: bool, once: bo
     n = choose_in_turn(
         buyers,
         offers,
+        classes,
         groups,
         wishes.table,
         wishes.start,
@@ -142,17 +143,17 @@ def _offers(
     zone: Ints,
     place: Ints,
     origins: dict[Any, int],
-) -> tuple[Ints, Ints, Ints]:
-    """Sort sellers' rows by kind, then price, then turn, and give both tables of the kernel."""
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """Sort sellers' rows by kind, then price, then turn, and give the kernel's tables of them."""
     price, where = orders.price_ticks[sells], place[orders.peer_index[sells]]
-    by_kind = np.lexsort((price, where, zone[sells], origin[sells]))
-    turn, sells, where = by_kind, sells[by_kind], where[by_kind]
-    kinds, first, group = np.unique(
-        np.column_stack([origin[sells], zone[sells], where]),
-        axis=0,
-        return_index=True,
-        return_inverse=True,
-    )
+    turn = np.lexsort((price, where, zone[sells], origin[sells]))
+    sells, where = sells[turn], where[turn]
+    kinds = np.column_stack([origin[sells], zone[sells]])
+    classes, of_offer = np.unique(kinds, axis=0, return_inverse=True)
+    of_offer = of_offer.ravel()
+    grouped = np.column_stack([of_offer, where])
+    groups, first = np.unique(grouped, axis=0, return_index=True)
+    end = np.append(first[1:], sells.size)[: first.size]
     green = [origins[name] for name in GREEN if name in origins]
     offers = np.column_stack(
         [
@@ -160,20 +161,16 @@ def _offers(
             orders.energy_wh[sells],
             orders.peer_index[sells],
             turn,
-            group.ravel(),
+            of_offer,
+            where,
         ]
     )
-    groups = np.column_stack(
-        [
-            kinds[:, 0],
-            np.isin(kinds[:, 0], green),
-            kinds[:, 1],
-            kinds[:, 2],
-            first,
-            np.append(first[1:], sells.size)[: first.size],
-        ]
+    return (
+        sells,
+        _ints(offers),
+        _ints(np.column_stack([classes[:, 0], np.isin(classes[:, 0], green), classes[:, 1]])),
+        _ints(np.column_stack([groups, first, end])),
     )
-    return sells, _ints(offers), _ints(groups)
 
 
 def _by_peer(peer: Ints, n_peers: int) -> tuple[Ints, Ints]:

@@ -12,117 +12,140 @@ Bools = NDArray[np.bool_]
 # Columns of buyers, in their turn.
 B_LIMIT, B_ENERGY, B_PEER, B_PLACE, B_ZONE, B_STRICT, B_LIST = range(7)
 # Columns of offers, by group, then price, then turn.
-O_PRICE, O_LEFT, O_PEER, O_TURN, O_GROUP = range(5)
-# Columns of groups: offers of one origin at one place in one zone.
-G_ORIGIN, G_GREEN, G_ZONE, G_PLACE, G_FIRST, G_END = range(6)
+O_PRICE, O_LEFT, O_PEER, O_TURN, O_CLASS, O_PLACE = range(6)
+# Columns of classes: energy of one origin in one zone.
+C_ORIGIN, C_GREEN, C_ZONE = range(3)
+# Columns of groups: offers of one class at one place.
+G_CLASS, G_PLACE, G_FIRST, G_END = range(4)
 # Columns of wishes; the lists stand one behind the other.
 W_LOCAL, W_GREEN, W_ORIGIN, W_PEER, W_PREMIUM = range(5)
+# How a buyer sees a class: its kind (less is better: 2 · rank, 1 more where it is far), and up to
+# which price it takes it. [-], [µ€/Wh]
+S_KIND, S_ROOF = range(2)
+_UNWANTED = 2**62
+# After so many offers are sold out, groups are swept; until then buyers walk past them.
+_SWEEP = 64
 
 
 @njit(cache=True, nogil=True)
-def _wish(buyer: Ints, group: Ints, wishes: Ints, first: int, end: int) -> tuple[int, int]:
-    """Rank a group's kind of energy in a list of wishes, and give its dearest premium."""
-    rank, premium = end - first, 0
-    for w in range(end - 1, first - 1, -1):
-        if (
-            (wishes[w, W_LOCAL] == 1 and group[G_ZONE] >= 0 and group[G_ZONE] == buyer[B_ZONE])
-            or (wishes[w, W_GREEN] == 1 and group[G_GREEN] == 1)
-            or (wishes[w, W_ORIGIN] >= 0 and wishes[w, W_ORIGIN] == group[G_ORIGIN])
-        ):
-            rank, premium = w - first, max(premium, wishes[w, W_PREMIUM])
-    return rank, premium
-
-
-@njit(cache=True, nogil=True)
-def _before(key: Ints, best: Ints) -> bool:
-    """Compare keys, the first number that differs counts."""
-    for i in range(key.size):
-        if key[i] != best[i]:
-            return bool(key[i] < best[i])
-    return False
-
-
-@njit(cache=True, nogil=True)
-def _judge(
-    buyer: Ints,
-    offer: Ints,
-    group: Ints,
-    rank: int,
-    premium: int,
-    unnamed: int,
-    fee: int,
+def _see(
+    buyers: Ints,
+    b: int,
+    classes: Ints,
+    wishes: Ints,
+    first: int,
+    end: int,
     near_first: bool,
-    key: Ints,
-) -> bool:
-    """Tell whether a buyer would take an offer, and write down how much it likes it."""
-    cost = offer[O_PRICE] + fee
-    if buyer[B_STRICT] == 1 and rank == unnamed:
-        return False
-    if cost > buyer[B_LIMIT] + premium:
-        return False
-    key[0], key[3], key[4] = rank, cost, offer[O_TURN]
-    if near_first:
-        key[1] = not (group[G_ZONE] >= 0 and group[G_ZONE] == buyer[B_ZONE])
-        key[2] = fee
-    return True
+    seen: Ints,
+) -> None:
+    """Write how a buyer with the wishes from `first` up to `end` sees every class."""
+    for c in range(classes.shape[0]):
+        near = classes[c, C_ZONE] >= 0 and classes[c, C_ZONE] == buyers[b, B_ZONE]
+        rank, premium = end - first, 0
+        for w in range(end - 1, first - 1, -1):
+            if (
+                (wishes[w, W_ORIGIN] >= 0 and wishes[w, W_ORIGIN] == classes[c, C_ORIGIN])
+                or (wishes[w, W_GREEN] == 1 and classes[c, C_GREEN] == 1)
+                or (wishes[w, W_LOCAL] == 1 and near)
+            ):
+                rank, premium = w - first, max(premium, wishes[w, W_PREMIUM])
+        unwanted = rank == end - first and buyers[b, B_STRICT] == 1
+        far = near_first and not near
+        seen[c, S_KIND] = _UNWANTED + far if unwanted else 2 * rank + far
+        seen[c, S_ROOF] = buyers[b, B_LIMIT] + premium
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _keep(offers: Ints, at: int, kind: int, fee: int, near_first: bool, best: Ints) -> None:
+    """Keep an offer in `best` (kind, fee, cost, turn, offer) if it is liked better."""
+    path, cost = fee if near_first else 0, offers[at, O_PRICE] + fee
+    if kind == best[0]:
+        if path > best[1]:
+            return
+        if path == best[1]:
+            if cost > best[2]:
+                return
+            if cost == best[2] and offers[at, O_TURN] > best[3]:
+                return
+    best[0], best[1], best[2], best[3], best[4] = kind, path, cost, offers[at, O_TURN], at
 
 
 @njit(cache=True, nogil=True)
-def _best(
-    buyer: Ints,
+def _look_at_groups(
+    buyers: Ints,
+    b: int,
     offers: Ints,
     groups: Ints,
     n_groups: int,
+    fees: Ints,
+    near_first: bool,
+    seen: Ints,
+    best: Ints,
+) -> None:
+    """Compare the first offer that is left of every group."""
+    for g in range(n_groups):
+        kind = seen[groups[g, G_CLASS], S_KIND]
+        if kind > best[0]:
+            continue
+        at, last = groups[g, G_FIRST], groups[g, G_END]
+        while at < last and (offers[at, O_LEFT] == 0 or offers[at, O_PEER] == buyers[b, B_PEER]):
+            at += 1
+        if at == last:
+            continue
+        fee = fees[groups[g, G_PLACE], buyers[b, B_PLACE]]
+        if offers[at, O_PRICE] + fee <= seen[groups[g, G_CLASS], S_ROOF]:
+            _keep(offers, at, kind, fee, near_first, best)
+
+
+@njit(cache=True, nogil=True)
+def _look_at_names(
+    buyers: Ints,
+    b: int,
+    offers: Ints,
     wishes: Ints,
-    list_start: Ints,
+    first: int,
+    end: int,
     peer_offers: Ints,
     peer_start: Ints,
     fees: Ints,
     near_first: bool,
-    key: Ints,
-    best_key: Ints,
-) -> int:
-    """Give the offer that a buyer likes best of what is left, or −1."""
-    first, end = list_start[buyer[B_LIST]], list_start[buyer[B_LIST] + 1]
-    best = -1
-    for g in range(n_groups):
-        rank, premium = _wish(buyer, groups[g], wishes, first, end)
-        at = groups[g, G_FIRST]
-        while at < groups[g, G_END] and (
-            offers[at, O_LEFT] == 0 or offers[at, O_PEER] == buyer[B_PEER]
-        ):
-            at += 1
-        if at == groups[g, G_END]:
-            continue
-        fee = fees[groups[g, G_PLACE], buyer[B_PLACE]]
-        if _judge(
-            buyer, offers[at], groups[g], rank, premium, end - first, fee, near_first, key
-        ) and (best < 0 or _before(key, best_key)):
-            best, best_key[:] = at, key
-    # Of a seller that is named itself, also what its group would sell later.
+    seen: Ints,
+    best: Ints,
+) -> None:
+    """Compare what is left of sellers that are named themselves, first of their group or not."""
     for w in range(first, end):
         seller = wishes[w, W_PEER]
-        if seller < 0 or seller == buyer[B_PEER]:
+        if seller < 0 or seller == buyers[b, B_PEER]:
             continue
         for i in range(peer_start[seller], peer_start[seller + 1]):
             at = peer_offers[i]
-            if offers[at, O_LEFT] == 0:
-                continue
-            group = groups[offers[at, O_GROUP]]
-            rank, premium = _wish(buyer, group, wishes, first, end)
-            rank, premium = min(rank, w - first), max(premium, wishes[w, W_PREMIUM])
-            fee = fees[group[G_PLACE], buyer[B_PLACE]]
-            if _judge(
-                buyer, offers[at], group, rank, premium, end - first, fee, near_first, key
-            ) and (best < 0 or _before(key, best_key)):
-                best, best_key[:] = at, key
-    return best
+            c = offers[at, O_CLASS]
+            far = seen[c, S_KIND] & 1
+            kind = min(seen[c, S_KIND], 2 * (w - first) + far)
+            roof = max(seen[c, S_ROOF], buyers[b, B_LIMIT] + wishes[w, W_PREMIUM])
+            fee = fees[offers[at, O_PLACE], buyers[b, B_PLACE]]
+            if offers[at, O_LEFT] > 0 and kind <= best[0] and offers[at, O_PRICE] + fee <= roof:
+                _keep(offers, at, kind, fee, near_first, best)
+
+
+@njit(cache=True, nogil=True)
+def _drop_sold(offers: Ints, groups: Ints, n_groups: int) -> int:
+    """Move groups on to what is left of them, and leave out those that are sold out."""
+    n = 0
+    for g in range(n_groups):
+        while groups[g, G_FIRST] < groups[g, G_END] and offers[groups[g, G_FIRST], O_LEFT] == 0:
+            groups[g, G_FIRST] += 1
+        if groups[g, G_FIRST] < groups[g, G_END]:
+            groups[n] = groups[g]
+            n += 1
+    return n
 
 
 @njit(cache=True, nogil=True)
 def choose_in_turn(
     buyers: Ints,
     offers: Ints,
+    classes: Ints,
     groups: Ints,
     wishes: Ints,
     list_start: Ints,
@@ -138,11 +161,12 @@ def choose_in_turn(
     Parameters
     ----------
     buyers : (n, 7) int64 array
-        In their turn.
-    offers : (m, 5) int64 array
+        In their turn; the energy still wanted is written.
+    offers : (m, 6) int64 array
         By group, then price, then turn; what is left of each is written.
-    groups : (k, 6) int64 array
-        First and last offer of each; the first that is left is written.
+    classes : (c, 3) int64 array
+    groups : (k, 4) int64 array
+        First offer of each, and where it ends; written over.
     wishes : (w, 5) int64 array
     list_start : (l + 1,) int64 array
         Where each list of wishes starts and the last one ends.
@@ -162,33 +186,38 @@ def choose_in_turn(
     int
         Number of trades: each finishes a buyer or an offer.
     """
-    key, best_key = np.zeros(5, np.int64), np.zeros(5, np.int64)
-    n_trades = 0
+    seen, best = np.empty((classes.shape[0], 2), np.int64), np.empty(5, np.int64)
+    n_trades, n_groups, sold = 0, groups.shape[0], 0
     for b in range(buyers.shape[0]):
+        first, end = list_start[buyers[b, B_LIST]], list_start[buyers[b, B_LIST] + 1]
+        _see(buyers, b, classes, wishes, first, end, near_first, seen)
+        if sold >= _SWEEP:
+            n_groups, sold = _drop_sold(offers, groups, n_groups), 0
         while buyers[b, B_ENERGY] > 0:
-            at = _best(
-                buyers[b],
+            best[0], best[1], best[4] = _UNWANTED - 1, _UNWANTED, -1
+            _look_at_groups(buyers, b, offers, groups, n_groups, fees, near_first, seen, best)
+            _look_at_names(
+                buyers,
+                b,
                 offers,
-                groups,
-                groups.shape[0],
                 wishes,
-                list_start,
+                first,
+                end,
                 peer_offers,
                 peer_start,
                 fees,
                 near_first,
-                key,
-                best_key,
+                seen,
+                best,
             )
+            at = best[4]
             if at < 0:
                 break
             taken = buyers[b, B_ENERGY]
             if not once:
                 taken = min(taken, offers[at, O_LEFT])
                 offers[at, O_LEFT] -= taken
-                group = groups[offers[at, O_GROUP]]
-                while group[G_FIRST] < group[G_END] and offers[group[G_FIRST], O_LEFT] == 0:
-                    group[G_FIRST] += 1
+                sold += offers[at, O_LEFT] == 0
             buyers[b, B_ENERGY] -= taken
             trades[n_trades, 0], trades[n_trades, 1], trades[n_trades, 2] = b, at, taken
             n_trades += 1
