@@ -16,12 +16,16 @@ from .reading import Record
 from .report_canvas import BLUE, GREEN, ORANGE, PURPLE, plain_figure, put_legend
 from .report_data import bucket_extremes
 from .report_market import price_paths
+from .report_periods import busiest
 from .report_plots import Plot
 
 __all__ = ["STEPS", "curves", "market_plots", "steps"]
 
-STEPS = 300
+STEPS = 150
 """Steps of a curve that are drawn; of more, neighbours are drawn as one at their mean price."""
+
+PERIODS = 200
+"""Periods that can be chosen: of more, those in which most was traded."""
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -88,7 +92,7 @@ def curves(record: Record, periods: Sequence[PeriodOutcome]) -> dict[str, dict[s
         contracts.setdefault(row["period"], []).append(row)
     paths = price_paths(record) if record.market["mechanism"] == "continuous" else {}
     found: dict[str, dict[str, Any]] = {}
-    for period in periods:
+    for period in busiest(periods, PERIODS):
         book = period.book
         if book is None:
             continue

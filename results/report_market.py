@@ -8,7 +8,16 @@ from typing import Any
 
 from .outcome import PeriodOutcome, Prices, outcomes
 from .reading import Record
-from .report_periods import inside_prices, left, nothing, period_sentence, period_table, spread
+from .report_periods import (
+    PERIOD_ROWS,
+    busiest,
+    inside_prices,
+    left,
+    nothing,
+    period_sentence,
+    period_table,
+    spread,
+)
 from .report_words import count, ct, eur, kwh, percent
 
 __all__ = ["market_section", "price_paths", "summary"]
@@ -27,7 +36,7 @@ def market_section(record: Record) -> dict[str, Any] | None:
         "table": period_table(record, periods),
         "sentences": [
             (period.period, record.period_span(period.period), period_sentence(period))
-            for period in periods
+            for period in busiest(periods, PERIOD_ROWS)
         ],
         "admission": _admission(record),
     }

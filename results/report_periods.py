@@ -9,9 +9,21 @@ from .outcome import PeriodOutcome, Prices
 from .reading import Record
 from .report_words import count, ct, join, kwh, span
 
-__all__ = ["inside_prices", "left", "nothing", "period_sentence", "period_table", "spread"]
+__all__ = [
+    "PERIOD_ROWS",
+    "busiest",
+    "inside_prices",
+    "left",
+    "nothing",
+    "period_sentence",
+    "period_table",
+    "spread",
+]
 
 Outcomes = Sequence[PeriodOutcome]
+
+PERIOD_ROWS = 1000
+"""Rows of the table of periods; beyond, those in which most was exchanged."""
 
 
 def period_sentence(period: PeriodOutcome) -> str:
@@ -114,16 +126,24 @@ def period_table(record: Record, periods: Outcomes) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``heads``, and ``rows`` of text, the first column a time and the others numbers.
+        ``heads``, ``rows`` of text, the first column a time and the others numbers, and how
+        many periods are ``left_out``.
     """
     rule = any(period.by_rule for period in periods)
     columns = _rule_columns(periods) if rule else _order_columns(periods)
     kept = [column for column in columns if any(column.tells(p) for p in periods)]
     rows = [
         [record.period_begin(period.period), *(_cell(column, period) for column in kept)]
-        for period in periods
+        for period in busiest(periods, PERIOD_ROWS)
     ]
-    return {"heads": ["From", *(column.head for column in kept)], "rows": rows}
+    heads = ["From", *(column.head for column in kept)]
+    return {"heads": heads, "rows": rows, "left_out": len(periods) - len(rows)}
+
+
+def busiest(periods: Outcomes, at_most: int) -> list[PeriodOutcome]:
+    """Keep the periods in which most was exchanged, in order of time."""
+    most = sorted(periods, key=lambda period: -period.volume_wh)[:at_most]
+    return sorted(most, key=lambda period: period.period)
 
 
 def _cell(column: Column, period: PeriodOutcome) -> str:

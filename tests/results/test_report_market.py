@@ -399,6 +399,20 @@ def test_a_long_curve_keeps_its_energy_and_its_worth():
     assert price @ width == pytest.approx(ticks @ energy / 1e4)
 
 
+def test_of_very_many_periods_the_busiest_are_shown_and_all_are_counted(record_market):
+    many = [period(n % 7) | {"period": n} for n in range(1100)]
+    rows = [order(n, "carl", "sell", 100, 7, n % 7, n) for n in range(1100)]
+
+    record = Record(record_market(of("pay_as_bid"), orders=rows, periods=many))
+    section = market_section(record)
+
+    assert (len(section["table"]["rows"]), section["table"]["left_out"]) == (1000, 100)
+    assert f"{sum(n % 7 for n in range(1100)) / 1000:.2f} kWh" in section["summary"][0]
+    shown = curves(record, outcomes(record))
+    assert len(shown) == 200
+    assert all(int(n) % 7 in (5, 6) for n in shown)
+
+
 def test_the_page_holds_the_curves_of_every_period_and_no_name_can_break_it(record_market):
     second = [{**row, "period": 1, "order_id": 9 + i} for i, row in enumerate(ORDERS)]
     folder = record_market(
