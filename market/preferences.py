@@ -17,6 +17,7 @@ Of several names that apply to one seller, ranks count the first and money count
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -82,14 +83,14 @@ def allowed(orders: Orders, sell_rows: ArrayLike, buy_rows: ArrayLike) -> Bools:
     Parameters and errors as in `premium_ticks`.
     """
     sells, buys = np.broadcast_arrays(sell_rows, buy_rows)
-    may: Bools = orders.peer_index[sells] != orders.peer_index[buys]
+    may: Bools = np.asarray(orders.peer_index[sells] != orders.peer_index[buys])
     strict = orders.attributes.get("only_preferred")
     if strict is None:
         return may
     named = np.zeros(sells.size, dtype=np.bool_)
     for where, _, applies in _wishes(orders, sells.ravel(), buys.ravel()):
         named[where] = applies.any(axis=0)
-    may = may & (named.reshape(sells.shape) | ~strict.astype(np.bool_)[buys])
+    may[~named.reshape(sells.shape) & strict.astype(np.bool_)[buys]] = False
     return may
 
 
@@ -165,6 +166,12 @@ def _is(orders: Orders, name: str, sell_rows: Ints, buyer: int) -> Bools:
     of_origin = np.zeros(sell_rows.shape, dtype=np.bool_)
     if origin is not None:
         of_origin = np.isin(origin[sell_rows].astype(str), GREEN if name == "green" else [name])
-    if name in orders.peers:
-        of_origin |= orders.peer_index[sell_rows] == orders.peers.index(name)
+    if (peer := _positions(orders.peers).get(name)) is not None:
+        of_origin |= orders.peer_index[sell_rows] == peer
     return of_origin
+
+
+@lru_cache(maxsize=16)
+def _positions(peers: tuple[str, ...]) -> dict[str, int]:
+    """Where each name stands; kept, for a market's peers rarely change."""
+    return {name: i for i, name in enumerate(peers)}

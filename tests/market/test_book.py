@@ -5,7 +5,16 @@ import pytest
 from pydantic import BaseModel
 
 import market
-from market.book import MECHANISMS, Clearing, Mechanism, Order, OrderError, Orders
+from market.book import (
+    MECHANISMS,
+    ClearedTrades,
+    Clearing,
+    Mechanism,
+    Order,
+    OrderError,
+    Orders,
+)
+from market.charges import uniform_charges
 from market.promises import ClearingError, check_clearing
 from market.uniform_price import UniformPrice
 
@@ -195,6 +204,30 @@ def test_a_clearing_that_keeps_its_promises_passes():
         (clearing([200, 200], price_ticks=None), "no price is given"),
         (clearing([200], price_ticks=10), "expected int64"),
         (
+            clearing([200, 200], price_ticks=30, dearer_wh=np.array([1, 0]), surplus_ueur=1),
+            "order 7 of 'anna': trades at 31 ticks beyond",
+        ),
+        (
+            clearing([200, 200], price_ticks=10, dearer_wh=np.array([201, 0]), surplus_ueur=201),
+            "order 7 of 'anna': 201 Wh of 200 Wh are one tick dearer",
+        ),
+        (
+            clearing([200, 200], price_ticks=10, dearer_wh=np.array([0, -1]), surplus_ueur=1),
+            "order 9 of 'bert': -1 Wh of 200 Wh are one tick dearer",
+        ),
+        (
+            clearing([200, 200], price_ticks=10, dearer_wh=np.array([7, 3])),
+            "buyers pay 4 µ€ more than sellers get",
+        ),
+        (
+            clearing([200, 200], price_ticks=10, subscriptions_ueur=np.array([0])),
+            r"subscriptions_ueur is int64 \(1,\), expected int64 \(2,\)",
+        ),
+        (
+            clearing([0, 0], price_ticks=None, subscriptions_ueur=np.array([5, -3])),
+            "'bert' owes a subscription of -3 µ€, expected 0 or more",
+        ),
+        (
             clearing([200, 200], price_ticks=10, surplus_ueur=1),
             "buyers pay 0 µ€ more than sellers get, fees apart, declared were 1 µ€",
         ),
@@ -203,3 +236,90 @@ def test_a_clearing_that_keeps_its_promises_passes():
 def test_a_broken_promise_is_named(broken, told):
     with pytest.raises(ClearingError, match=told):
         check_clearing(Orders.of([BID, ASK]), broken)
+
+
+def one_trade(energy_wh=200, price=20, **other):
+    return ClearedTrades(
+        sell_row=np.array([1]),
+        buy_row=np.array([0]),
+        energy_wh=np.array([energy_wh]),
+        price_ticks=np.array([price]),
+        **{name: np.array([value]) for name, value in other.items()},
+    )
+
+
+def test_money_of_a_mechanisms_own_trades_is_told_apart():
+    # By hand: the buyer pays 200 x (20 + 4), the seller gets 200 x 17, the grid's owner 200 x 4
+    # and the operator 200 x 3.
+    book = Orders.of([BID, ASK], charges=uniform_charges(2, 4))
+    told = clearing(
+        [200, 200],
+        price_ticks=None,
+        order_price_ticks=np.array([24, 17]),
+        surplus_ueur=600,
+        trades=one_trade(receipt_ticks=17, fee_ticks=4),
+    )
+    check_clearing(book, told)
+    assert told.order_money_ueur().tolist() == [4_800, 3_400]
+    assert told.fees_ueur == 800
+
+
+@pytest.mark.parametrize(
+    ("trades", "other", "told"),
+    [
+        (one_trade(fee_ticks=11), {}, "which pays 31 ticks; expected .* -10 to 30 ticks"),
+        (one_trade(receipt_ticks=-11), {"surplus_ueur": 6_200}, "200 Wh at -11 ticks"),
+        (one_trade(fee_ticks=3), {}, "the fee is 3 ticks, by the book's charges 4 ticks"),
+        (one_trade(energy_wh=150), {}, "filled 200 Wh but its trades add up to 150 Wh"),
+        (one_trade(), {"order_price_ticks": np.array([20, 19])}, "its price is 19 ticks but the"),
+        (one_trade(receipt_ticks=17), {}, "buyers pay 600 µ€ more than sellers get"),
+        (one_trade(), {"dearer_wh": np.array([0, 0])}, "where trades have their own prices"),
+        (one_trade(), {"fee_ticks": np.array([0, 0])}, "where trades carry their own"),
+    ],
+)
+def test_a_broken_promise_of_a_trade_is_named(trades, other, told):
+    book = Orders.of([BID, ASK], charges=uniform_charges(2, 4))
+    with pytest.raises(ClearingError, match=told):
+        check_clearing(
+            book, clearing([200, 200], **({"price_ticks": 20, "trades": trades} | other))
+        )
+
+
+def test_fees_without_charges_are_refused():
+    told = clearing([200, 200], price_ticks=20, trades=one_trade(fee_ticks=3))
+    with pytest.raises(ClearingError, match="the book brings no charges"):
+        check_clearing(Orders.of([BID, ASK]), told)
+
+
+def test_charges_travel_with_their_book():
+    charges = uniform_charges(2, 4)
+    book = Orders.of([BID, ASK], charges=charges)
+    for part in (book.take([1]), book.for_period(2), book[:1], book.at_limits(book.price_ticks)):
+        assert part.charges is charges
+    assert book.with_charges(None).charges is None
+    assert list(book.with_charges(uniform_charges(2, 9))) == list(book)
+
+
+def test_a_book_with_other_limits_is_otherwise_the_same():
+    book = Orders.of([BID, ASK]).at_limits(np.array([3, 4]))
+    assert book.price_ticks.tolist() == [3, 4]
+    assert [order.energy_wh for order in book] == [200, 300]
+
+
+def test_charges_that_do_not_fit_a_book_are_refused():
+    for made in (
+        lambda charges: Orders.of([BID, ASK], charges=charges),
+        lambda charges: Orders.of([BID, ASK]).with_charges(charges),
+    ):
+        with pytest.raises(OrderError) as caught:
+            made(uniform_charges(3, 2**60))
+        peers, sums = caught.value.faults
+        assert peers == "the charges know the places of 3 peers, the book has 2"
+        assert sums.startswith("a fee of 1152921504606846976 ticks on all the book's energy")
+
+
+def test_turns_go_by_arrival_and_then_by_number():
+    rows = [(5, 1), (2, 1), (9, 0)]
+    book = Orders.of(Order(i, "anna", "buy", 1, 1, arrival=came) for i, came in rows)
+    assert book.turn.tolist() == [2, 1, 0]
+    assert book.take([2, 1, 0]).turn.tolist() == [0, 1, 2]
