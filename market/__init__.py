@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .admission import Admission, AdmissionError, Batch, GridLimits, admit
     from .assignment import Assignment
     from .benefit_sharing import BenefitSharing
     from .bidders import Seat, Table
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from .continuous import ContinuousAuction
     from .contract import Clock, Contract, ContractError, Schedule, Segment, UnsoldOffer
     from .cover import LpdStorage
+    from .envelopes import envelope_kw, static_caps_kw
     from .gains import Gains, benefit_over_tariffs, gains_from_trade
     from .huang import Huang
     from .ledger import Ledger, LedgerError, verify
@@ -76,7 +78,10 @@ __all__ = [
     "BIDDERS",
     "FOREVER",
     "MECHANISMS",
+    "Admission",
+    "AdmissionError",
     "Assignment",
+    "Batch",
     "BenefitSharing",
     "BidError",
     "Bidder",
@@ -101,6 +106,7 @@ __all__ = [
     "Gains",
     "Game",
     "GameError",
+    "GridLimits",
     "Huang",
     "Kind",
     "Learner",
@@ -155,6 +161,7 @@ __all__ = [
     "UnsoldOffer",
     "Vandebron",
     "VickreyClarkeGroves",
+    "admit",
     "benefit_over_tariffs",
     "by_weight",
     "check_bills",
@@ -162,6 +169,7 @@ __all__ = [
     "clear",
     "clear_file",
     "distance_charges",
+    "envelope_kw",
     "exchanged_milliwh",
     "gains_from_trade",
     "mix",
@@ -177,12 +185,14 @@ __all__ = [
     "shapley",
     "share",
     "share_file",
+    "static_caps_kw",
     "uniform_charges",
     "verify",
     "zonal_charges",
 ]
 
 _HOMES = {
+    "admission": "Admission AdmissionError Batch GridLimits admit",
     "assignment": "Assignment",
     "benefit_sharing": "BenefitSharing",
     "bidders": "Seat Table",
@@ -196,6 +206,7 @@ _HOMES = {
     "continuous": "ContinuousAuction",
     "contract": "Clock Contract ContractError Schedule Segment UnsoldOffer",
     "cover": "LpdStorage",
+    "envelopes": "envelope_kw static_caps_kw",
     "gains": "Gains benefit_over_tariffs gains_from_trade",
     "huang": "Huang",
     "ledger": "Ledger LedgerError verify",

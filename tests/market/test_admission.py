@@ -416,6 +416,15 @@ def violates(limits, vm_pu, loading_percent):
     )
 
 
+def holds(feeder, base_kw, batch):
+    """Would all that is asked for hold the limits?"""
+    try:
+        asked_kw = batch.injection_kw(batch.energy_wh, HOURS, feeder.n_peers)
+        return bool(feeder.slack(base_kw + asked_kw).min() >= 0)
+    except PowerFlowDiverged:
+        return False
+
+
 def ac_optimum_wh(feeder, batch, base_kw):
     """Most energy that AC power flows allow: SLSQP from two starts, slopes by differences."""
     energy_wh = batch.energy_wh
@@ -476,13 +485,13 @@ def tally(feeder, seeds):
         batch, base_kw = random_book(feeder, seed)
         answer = admit(batch, base_kw, feeder.peers, feeder.limits, hours=HOURS)
         told.books += 1
+        told.violated_before += not holds(feeder, base_kw, batch)
         told.violated_after += violates(feeder.limits, *feeder.runpp(answer.schedule_kw))
         told.broken += bool(answer.broken)
         told.asked_wh += int(batch.energy_wh.sum())
         rejected_wh = float((batch.energy_wh - answer.energy_wh).sum())
         if not rejected_wh:
             continue
-        told.violated_before += 1
         told.by_voltage += any(reason.startswith("voltage") for reason in answer.reasons)
         told.by_current += any(reason.startswith("current") for reason in answer.reasons)
         optimum_wh = ac_optimum_wh(feeder, batch, base_kw)
