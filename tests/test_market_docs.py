@@ -91,7 +91,7 @@ def test_a_mechanism_of_ones_own_takes_under_40_lines_and_trades_at_its_price(fo
 
 def test_every_scenario_line_on_the_page_loads(folder):
     told = re.findall(r"`(market: \{.*\})`", PAGE)
-    assert len(told) == 3
+    assert len(told) == 5
     scenario = (
         'scenario: street\nabout: A lane.\ntime: {start: 2016-06-14T12:00:00+02:00, duration: "15 '
         'min"}\ngrid: {network: "pandapower:create_kerber_landnetz_freileitung_1"}\n'
