@@ -89,8 +89,9 @@ class PeriodOutcome:
         The uniform price, where there is one.
     paid, received : Prices or None
         What buyers pay and sellers get by contract; None without contracts.
-    trades : int
-        Number of contracts.
+    trades, contracted_wh : int
+        Number of contracts and their energy, which is less than the volume where the grid did not
+        admit all of it.
     operator_ueur : int
         What the mechanism's operator kept (or added, negative) on delivered energy.
     charges_ueur, subscriptions_ueur : int
@@ -115,6 +116,7 @@ class PeriodOutcome:
     paid: Prices | None = None
     received: Prices | None = None
     trades: int = 0
+    contracted_wh: int = 0
     operator_ueur: int = 0
     charges_ueur: int = 0
     subscriptions_ueur: int = 0
@@ -232,6 +234,7 @@ def _by_orders(
         paid=_prices(paid, energy),
         received=_prices(received, energy),
         trades=len(contracts),
+        contracted_wh=sum(energy),
         operator_ueur=sum(_kept_ueur(row) for row in contracts),
         charges_ueur=sum(row["fee_ueur"] or 0 for row in contracts),
         subscriptions_ueur=subscriptions_ueur,

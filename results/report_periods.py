@@ -35,6 +35,9 @@ def period_sentence(period: PeriodOutcome) -> str:
     if not period.volume_wh:
         return nothing(period)
     told = f"{kwh(1000 * period.volume_wh)} were traded in {count(period.trades, 'contract')}"
+    if period.contracted_wh < period.volume_wh:
+        told = f"{kwh(1000 * period.volume_wh)} were cleared, of which "
+        told += f"{kwh(1000 * period.contracted_wh)} became {count(period.trades, 'contract')}"
     return f"{told}, {_paid(period)}. {left([period])}"
 
 
@@ -152,18 +155,18 @@ def _cell(column: Column, period: PeriodOutcome) -> str:
 
 
 def _order_columns(periods: Outcomes) -> list[Column]:
+    cut = any(p.contracted_wh < p.volume_wh for p in periods)
+    contracted = Column("Contracted [kWh]", 3, lambda p: p.contracted_wh / 1e3)
     alike = all(p.paid == p.received for p in periods)
-    if alike and all(p.paid is None or p.paid.one for p in periods):
-        prices = [_price_column("Price [ct/kWh]", _paid_of, "mean_ticks")]
-    else:
-        both = [("Paid", _paid_of), ("Received", _received_of)]
-        prices = [
-            _price_column(f"{what} {field} [ct/kWh]", of, f"{field}_ticks")
-            for what, of in ([("Price", _paid_of)] if alike else both)
-            for field in ("lowest", "mean", "highest")
-        ]
+    sides = [("Paid", _paid_of), ("Received", _received_of)]
+    prices = [
+        column
+        for what, of in ([("Price", _paid_of)] if alike else sides)
+        for column in _price_columns(what, of, periods)
+    ]
     return [
         Column("Traded [kWh]", 3, lambda p: p.volume_wh / 1e3),
+        *([contracted] if cut else ()),
         Column("Contracts", 0, lambda p: p.trades),
         *prices,
         Column("Offers left [kWh]", 3, lambda p: (p.offers_wh - p.volume_wh) / 1e3),
@@ -182,6 +185,18 @@ def _paid_of(period: PeriodOutcome) -> Prices | None:
 
 def _received_of(period: PeriodOutcome) -> Prices | None:
     return period.received
+
+
+def _price_columns(
+    what: str, of: Callable[[PeriodOutcome], Prices | None], periods: Outcomes
+) -> list[Column]:
+    """One column where every period has but one price, else lowest, mean and highest."""
+    if all(prices is None or prices.one for prices in map(of, periods)):
+        return [_price_column(f"{what} [ct/kWh]", of, "mean_ticks")]
+    return [
+        _price_column(f"{what} {field} [ct/kWh]", of, f"{field}_ticks")
+        for field in ("lowest", "mean", "highest")
+    ]
 
 
 def _price_column(head: str, of: Callable[[PeriodOutcome], Prices | None], field: str) -> Column:

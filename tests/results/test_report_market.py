@@ -178,6 +178,11 @@ def test_a_deficit_is_told_as_the_operators(record_market):
     text = text_of(folder)
 
     assert "Buyers paid 15.0 ct/kWh; sellers got 20.0 ct/kWh" in text
+    heads = market_section(Record(folder))["table"]["heads"]
+    assert [head for head in heads if head.startswith(("Paid", "Received"))] == [
+        "Paid [ct/kWh]",
+        "Received [ct/kWh]",
+    ]
     lines = curves(Record(folder), outcomes(Record(folder)))["0"]
     assert lines["received"] == {"x": [0, 1.2], "y": [20, 20]}
     assert lines["points"] == {"x": [1.2, 1.2], "y": [15, 20]}
@@ -330,6 +335,7 @@ def test_what_the_grid_did_not_admit_is_told_with_its_reason(record_market):
 
     text = text_of(folder)
 
+    assert "1.20 kWh were cleared, of which 0.60 kWh became one contract, all at 20.0" in text
     assert "The grid did not admit 0.55 kWh: one trade was rejected and 1 cut." in text
     assert "carl anna 1000 600 1.103 p.u. at home 3" in text
     assert "ben anna 50 50" not in text
