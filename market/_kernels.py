@@ -158,8 +158,9 @@ def transport(
 ) -> None:
     """Move all supply to all demand at least cost: the transport problem, in integers.
 
-    Successive shortest paths with node values, as in the Hungarian method [1]_: each round sends
-    what fits along the cheapest way from one row to a column that still wants some.
+    Successive shortest paths with node values, as in the Hungarian method [1]_: first whatever
+    fits in each row's cheapest cells, then each round sends what fits along the cheapest way from
+    one row to a column that still wants some.
 
     Parameters
     ----------
@@ -178,26 +179,29 @@ def transport(
     """
     n, m = cost.shape
     left, wanted = supply.copy(), demand.copy()
-    used = np.zeros((m, n), np.int64)  # the flow by column, for ways back are sought by column
+    # Which rows flow to a column, for ways back are sought by column; the first `n_users` count.
+    users, n_users = np.empty((m, n), np.int64), np.zeros(m, np.int64)
     row_far, column_far = np.empty(n, np.int64), np.empty(m, np.int64)
     row_from, column_from = np.empty(n, np.int64), np.empty(m, np.int64)
     row_seen, column_seen = np.empty(n, np.bool_), np.empty(m, np.bool_)
     for r in range(n):
         row_value[r] = cost[r].min()
         for c in range(m):
-            if cost[r, c] == row_value[r]:
-                used[c, r] = min(left[r], wanted[c])
-                left[r] -= used[c, r]
-                wanted[c] -= used[c, r]
+            if cost[r, c] == row_value[r] and left[r] > 0 and wanted[c] > 0:
+                sent = min(left[r], wanted[c])
+                _add(sent, r, c, flow, users, n_users)
+                left[r] -= sent
+                wanted[c] -= sent
     for start in range(n):
         while left[start] > 0:
             end = _cheapest_way(
                 start,
                 wanted,
                 cost,
-                used,
                 row_value,
                 column_value,
+                users,
+                n_users,
                 row_far,
                 column_far,
                 row_from,
@@ -212,17 +216,17 @@ def transport(
             for c in range(m):
                 if column_seen[c]:
                     column_value[c] -= reach - column_far[c]
-            sent = _send(min(left[start], wanted[end]), end, used, row_from, column_from)
+            most = min(left[start], wanted[end])
+            sent = _send(most, end, flow, users, n_users, row_from, column_from)
             left[start] -= sent
             wanted[end] -= sent
-    flow[:] = used.T
 
 
 @njit(cache=True, nogil=True)
 def _look_on(
     r: int, base: int, cost: Ints, column_value: Ints, column_far: Ints, column_from: Ints
 ) -> None:
-    """See from a row how near columns are; without a branch, so that eight are seen at once.
+    """See from a row how near columns are; without a branch, so that several are seen at once.
 
     Columns left behind are never nearer than they were.
     """
@@ -239,9 +243,10 @@ def _cheapest_way(
     start: int,
     wanted: Ints,
     cost: Ints,
-    used: Ints,
     row_value: Ints,
     column_value: Ints,
+    users: Ints,
+    n_users: Ints,
     row_far: Ints,
     column_far: Ints,
     row_from: Ints,
@@ -252,43 +257,73 @@ def _cheapest_way(
     """Find the nearest column that wants energy, forwards along any cell, back along used ones.
 
     Dijkstra's algorithm on costs less values; a used cell costs nothing, so a row is as far as
-    the column it is reached from. Returns the column; the way back stands in the `_from` arrays.
+    the column it is reached from. Columns equally far are left behind together, for whole costs
+    tie often. Returns the column; the way back stands in the `_from` arrays.
     """
     row_seen[:] = False
     column_seen[:] = False
     column_far[:] = _FAR
     row_far[start], row_from[start], row_seen[start] = 0, -1, True
     _look_on(start, -row_value[start], cost, column_value, column_far, column_from)
+    near = np.empty(column_far.size, np.int64)
     while True:
-        nearest, least = -1, _FAR
+        least = _FAR
         for c in range(column_far.size):
-            if column_far[c] < least and not column_seen[c]:
-                nearest, least = c, column_far[c]
-        column_seen[nearest] = True
-        if wanted[nearest] > 0:
-            return nearest
-        for r in range(row_far.size):
-            if used[nearest, r] > 0 and not row_seen[r]:
-                row_far[r], row_from[r], row_seen[r] = least, nearest, True
-                _look_on(r, least - row_value[r], cost, column_value, column_far, column_from)
+            least = min(least, _FAR if column_seen[c] else column_far[c])
+        n_near = 0
+        for c in range(column_far.size):
+            if column_far[c] == least and not column_seen[c]:
+                if wanted[c] > 0:
+                    return c
+                near[n_near] = c
+                n_near += 1
+        for c in near[:n_near]:
+            column_seen[c] = True
+            for r in users[c, : n_users[c]]:
+                if not row_seen[r]:
+                    row_far[r], row_from[r], row_seen[r] = least, c, True
+                    _look_on(r, least - row_value[r], cost, column_value, column_far, column_from)
 
 
 @njit(cache=True, nogil=True)
-def _send(most: int, end: int, used: Ints, row_from: Ints, column_from: Ints) -> int:
+def _add(sent: int, r: int, c: int, flow: Ints, users: Ints, n_users: Ints) -> None:
+    """Let a cell carry more, or less, and keep the list of its column's users."""
+    if flow[r, c] == 0:
+        users[c, n_users[c]] = r
+        n_users[c] += 1
+    flow[r, c] += sent
+    if flow[r, c] == 0:
+        place = 0
+        while users[c, place] != r:
+            place += 1
+        n_users[c] -= 1
+        users[c, place] = users[c, n_users[c]]
+
+
+@njit(cache=True, nogil=True)
+def _send(
+    most: int,
+    end: int,
+    flow: Ints,
+    users: Ints,
+    n_users: Ints,
+    row_from: Ints,
+    column_from: Ints,
+) -> int:
     """Move what fits along a way, up to `most`, and say how much."""
     sent, c = most, end
     while c >= 0:
         r = column_from[c]
         c = row_from[r]
         if c >= 0:
-            sent = min(sent, used[c, r])
+            sent = min(sent, flow[r, c])
     c = end
     while c >= 0:
         r = column_from[c]
-        used[c, r] += sent
+        _add(sent, r, c, flow, users, n_users)
         c = row_from[r]
         if c >= 0:
-            used[c, r] -= sent
+            _add(-sent, r, c, flow, users, n_users)
     return sent
 
 
