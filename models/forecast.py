@@ -61,7 +61,7 @@ class Forecaster:
     @property
     def until_s(self) -> float:
         """How far the profiles reach, in seconds after the start of physics. [s]"""
-        return self._first_s + QUARTER_S * self._profiles.shape[1]
+        return float(self._first_s + QUARTER_S * self._profiles.shape[1])
 
     @property
     def recent_kw(self) -> tuple[Floats, Floats]:
