@@ -164,6 +164,16 @@ def test_many_samples_in_blocks_have_the_mean_and_the_interval_of_all():
     assert (abs(many.shares - few.shares) <= 2 * (few.half_width + many.half_width)).all()
 
 
+def test_members_who_bring_nothing_leave_the_others_intervals_as_wide():
+    # Among 800 members samples come in blocks of 3; a spread inside blocks only would be 2/3.
+    net = np.random.default_rng(6).integers(-3_000_000, 3_000_000, 40)
+    many = np.concatenate([net, np.zeros(760, dtype=np.int64)])
+    alone, among = (sampled_shapley(EnergyGame(n, TARIFFS), seed=7) for n in (net, many))
+
+    assert (among.half_width[:40] / alone.half_width).mean() == pytest.approx(1, rel=0.05)
+    assert (abs(among.shares - np.append(alone.shares, np.zeros(760)))[40:] == 0).all()
+
+
 def test_too_few_samples_for_an_interval_are_refused():
     with pytest.raises(ValueError, match="29 samples; expected 30 or more"):
         sampled_shapley(Game.of_table(GLOVES), seed=0, samples=29)

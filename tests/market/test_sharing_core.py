@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+from market._kernels_games import search_flips
 from market.rule import Tariffs
 from market.sharing.core import objection
 from market.sharing.game import EnergyGame, Game, GameError, subset_sums
@@ -130,6 +131,16 @@ def test_a_search_that_gives_up_says_what_it_could_not_exclude():
     assert found.in_core is None
     assert found.members == ()
     assert found.at_most > 0
+
+
+def test_members_are_alike_only_if_they_weigh_the_same():
+    # By hand: of two free flips of 3 and 2, the second alone undoes an imbalance of 2.
+    best = np.zeros(2, dtype=np.bool_)
+    free, change = np.zeros(2), np.array([-3.0, -2.0])
+    loss, complete = search_flips(free, change, 2.0, 0.5, 10.0, 1e-9, 100, best)
+
+    assert (loss, complete) == (0, True)
+    assert best.tolist() == [False, True]
 
 
 def test_a_gap_ends_the_search_early_and_is_told():
