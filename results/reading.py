@@ -99,10 +99,6 @@ class Record:
             self._tables[name] = read_table(self.folder, name)
         return self._tables[name]
 
-    def optional(self, name: str) -> list[dict[str, Any]]:
-        """Rows of a table that only some runs leave, known or not: none where it is missing."""
-        return self.rows(name) if (self.folder / f"{name}.parquet").exists() else []
-
     def rows(self, name: str) -> list[dict[str, Any]]:
         """One of the small tables as rows; integers stay integers, what is missing is None."""
         found: list[dict[str, Any]] = self.table(name).to_pylist()

@@ -65,7 +65,8 @@ def _volume(periods: Outcomes) -> str:
         return f"{over} nothing was traded. {nothing(periods[0])}"
     offers = sum(period.offers_wh for period in periods)
     requests = sum(period.requests_wh for period in periods)
-    told = f"{over}, {kwh(1000 * volume)} were traded"
+    cut = any(period.contracted_wh < period.volume_wh for period in periods)
+    told = f"{over}, {kwh(1000 * volume)} were {'cleared' if cut else 'traded'}"
     if offers and requests:
         told += f": {percent(volume, offers)} of what was offered and "
         told += f"{percent(volume, requests)} of what was asked for"
@@ -192,10 +193,18 @@ REMARKS = 6
 
 
 def _cut_rows(record: Record) -> list[dict[str, Any]]:
-    rows = record.optional("admission")
+    rows = record.rows("admission")
     return [row for row in rows if row["admitted_wh"] < row["asked_wh"]]
 
 
-def _admission(record: Record) -> list[dict[str, Any]]:
+ADMISSION_ROWS = 1000
+"""Rows of the table of trades that were not admitted; of more, those that lost most."""
+
+
+def _admission(record: Record) -> dict[str, Any]:
     """Trades that the grid cut or rejected, with the time they were for."""
-    return [{**row, "time": record.period_begin(row["period"])} for row in _cut_rows(record)]
+    cut = _cut_rows(record)
+    kept = sorted(cut, key=lambda row: row["admitted_wh"] - row["asked_wh"])[:ADMISSION_ROWS]
+    kept.sort(key=lambda row: row["period"])
+    rows = [{**row, "time": record.period_begin(row["period"])} for row in kept]
+    return {"rows": rows, "left_out": len(cut) - len(rows)}

@@ -316,25 +316,23 @@ def test_a_continuous_auction_shows_its_price_path(record_market):
 
 
 def test_what_the_grid_did_not_admit_is_told_with_its_reason(record_market):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    folder = record_market(
-        of("uniform_price"),
-        orders=ORDERS,
-        contracts=[contract(1, "carl", 600, 200)],
-        periods=[period(1200, price_ticks=200)],
-    )
     trades = [("carl", 1000, 600), ("ben", 150, 0), ("ben", 50, 50)]
     rows = [
         {"period": 0, "seller": seller, "buyer": "anna", "asked_wh": asked, "admitted_wh": admitted}
         | {"reason": "1.103 p.u. at home 3" if admitted < asked else ""}
         for seller, asked, admitted in trades
     ]
-    pq.write_table(pa.Table.from_pylist(rows), folder / "admission.parquet")
+    folder = record_market(
+        of("uniform_price"),
+        orders=ORDERS,
+        contracts=[contract(1, "carl", 600, 200)],
+        periods=[period(1200, price_ticks=200)],
+        admission=rows,
+    )
 
     text = text_of(folder)
 
+    assert "Over one period, 1.20 kWh were cleared: 80.0 %" in text
     assert "1.20 kWh were cleared, of which 0.60 kWh became one contract, all at 20.0" in text
     assert "The grid did not admit 0.55 kWh: one trade was rejected and 1 cut." in text
     assert "carl anna 1000 600 1.103 p.u. at home 3" in text
