@@ -1,8 +1,11 @@
 """Who trades with whom after an anonymous clearing: the pairing with the least total fee.
 
 Peers at one place pay the same fees, so the transport problem is solved between places and its
-result shared out among their peers. What comes out is columns, as many as a large market needs,
-or a list of trades.
+result shared out among their peers. What comes out is columns (`pair_columns`), which is what a
+large market needs, or a list of trades (`pair_trades`). Ten thousand peers at 116 places are
+cleared at the uniform price and paired as columns in about 3 ms, with fees per node inside the
+clearing (`market.node_fees`) in about 1 ms, of which the clearing is a sixth; building six thousand
+trades one by one takes ten times as long (tests/bench/test_bench_village_market.py).
 """
 
 from __future__ import annotations

@@ -1,5 +1,8 @@
 """How fast a book clears and is paired, beside what sorting alone would cost in the same run."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -88,3 +91,21 @@ def test_bench_pairing(benchmark, peers):
     trades = benchmark(pair_trades, clearing, orders, fees)
 
     assert sum(trade.energy_wh for trade in trades) == sold.sum()
+
+
+FIRST = """
+from market import Order, Orders, UniformPrice
+orders = Orders.of([Order(1, "a", "sell", 10, 5), Order(2, "b", "buy", 20, 5)])
+print(UniformPrice().clear(orders).price_ticks)
+"""
+
+
+def test_bench_first_clearing_in_a_fresh_process(benchmark):
+    # Interpreter, imports and all; Python's bytecode and numba's kernels come from their caches.
+    benchmark.group = "fresh process"
+
+    def clear():
+        return subprocess.run([sys.executable, "-c", FIRST], capture_output=True, check=True)
+
+    clear()
+    assert benchmark.pedantic(clear, rounds=5).stdout == b"15\n"
