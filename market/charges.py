@@ -347,17 +347,3 @@ def _distance_faults(distance: Floats, *, capped: bool) -> list[str]:
     if np.isinf(distance).any() and not capped:
         faults.append("some buses are not connected; give cap_ticks, or leave their peers out")
     return faults
-
-
-def uniform_fees(n_peers: int, fee_ticks: int) -> Ints:
-    """Give the full matrix of `uniform_charges`."""
-    return uniform_charges(n_peers, fee_ticks).matrix()
-
-
-def distance_fees(
-    distance_ohm: ArrayLike, peer_bus: ArrayLike, *, ticks_per_ohm: float, cap_ticks: int
-) -> Ints:
-    """Give the full matrix of `distance_charges`."""
-    return distance_charges(
-        distance_ohm, peer_bus, ticks_per_ohm=ticks_per_ohm, cap_ticks=cap_ticks
-    ).matrix()
