@@ -32,7 +32,7 @@ ROUNDS = 8
 """Linear programs that are tried before their last answer is scaled down instead."""
 HALVINGS = 12
 """Steps of that scaling, which finds the share to 1/4096."""
-SETTLED = 2e-3
+SETTLED = 5e-3
 """Part of the cut energy that another program must promise to win back to be tried."""
 HOLDS = 1e-9
 """Excess that counts as none. [%]"""
@@ -232,6 +232,7 @@ def _search(frame: _Frame, worth: Floats) -> _Point:
     """Find the best energy of every trade, whole Wh at each step."""
     asked_wh = wh = frame.batch.energy_wh
     solved_wh, best = np.zeros_like(wh), None
+    further: Floats | float = 0.0  # margin beyond the given one, by row
     for _ in range(ROUNDS):
         point = frame.at(wh)
         if point is None:
@@ -240,8 +241,11 @@ def _search(frame: _Frame, worth: Floats) -> _Point:
         solved_wh = wh
         if point.better_than(best, worth):
             best = point
-        # What a program's answer broke, the next may break as far again.
-        further = np.maximum(point.excess, 0) if (wh != asked_wh).any() else 0.0
+        if point.holds:
+            further = further / 10
+        elif (wh != asked_wh).any():
+            # What a program's answer broke, the next may break as far again.
+            further = further + np.maximum(point.excess, 0)
         wh = _next_wh(point, asked_wh, worth, point.margin + further)
         won, missing = worth @ (wh - solved_wh), worth @ (asked_wh - solved_wh)
         if (point.holds and won <= SETTLED * missing) or (wh == solved_wh).all():
