@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from market.book import Clearing, Orders
+from market.book import Clearing, Order, Orders
 from market.charges import Charges
 from market.contract import Clock as ContractClock
 from market.cover import LpdStorage
@@ -159,6 +159,7 @@ class Trading:
                     "energy_wh": order.energy_wh,
                     "arrival": order.arrival,
                     "filled_wh": filled,
+                    "premium_ticks": _premium_ticks(order),
                 }
             )
 
@@ -166,3 +167,9 @@ class Trading:
         """Everything of the market that is recorded, as plain rows."""
         kept = {"periods": self.periods, "orders": self.orders, **self.loop.tables()}
         return kept | ({"admission": self.admission} if self._admitting is not None else {})
+
+
+def _premium_ticks(order: Order) -> int:
+    """The most that a buyer pays on top of its limit, for the kind that it likes best. [µ€/Wh]"""
+    wishes = order.attributes.get("prefers") or ()
+    return max((int(ticks) for _, ticks in wishes), default=0)

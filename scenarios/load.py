@@ -16,7 +16,13 @@ from .messages import message
 from .network import NetworkError, NetworkOutline, outline
 from .overrides import Override, applied
 from .peers import placed_loads
-from .plugins import PluginError, check_reference, known_mechanisms, mechanism_class
+from .plugins import (
+    PluginError,
+    bidder_faults,
+    check_reference,
+    known_mechanisms,
+    mechanism_class,
+)
 from .profiles import Kind, Profile, ProfileError, ProfileSource, open_source, split
 from .resolve import ResolvedScenario, named_checks, profile_span, resolve_scenario
 from .rules import hang_together, nearest
@@ -76,6 +82,7 @@ def load_scenario(
     network = checking.network(scenario)
     sources = checking.profiles(scenario)
     checking.mechanism(scenario)
+    checking.bidders(scenario)
     checking.checks(scenario)
     if checking.faults or network is None:
         raise ScenarioError(checking.faults)
@@ -160,6 +167,11 @@ class _Checking:
         except ValidationError as error:
             for one in error.errors():
                 self.note(("market", "options", *one["loc"]), message(one, options))
+
+    def bidders(self, scenario: Scenario) -> None:
+        """Find the bidders and let them check their options."""
+        for path, text in bidder_faults(scenario, self._file.parent):
+            self.note(path, text)
 
     def checks(self, scenario: Scenario) -> None:
         """Find the checks and see whether they take their options."""

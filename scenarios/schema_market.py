@@ -97,6 +97,7 @@ class FeeSpec(Spec):
             [
                 Problem((name,), f"means nothing where fees are {self.kind}; leave it out")
                 for name in sorted(foreign & self.model_fields_set)
+                if getattr(self, name) != FeeSpec.model_fields[name].default
             ]
         )
         return self
