@@ -1,0 +1,113 @@
+"""A run folder as a comparison reads it: whatever is missing is empty, and said in words.
+
+Files are read one by one: pyarrow's data sets bring pandas along, which takes longer to load than
+two runs take to compare.
+"""
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ._segments import TICKS_FILE
+from .reading import Record
+from .tables import SCHEMAS
+
+__all__ = ["CompareError", "OpenedRun", "open_run"]
+
+
+class CompareError(ValueError):
+    """What was to be compared cannot be; give the folder of a run."""
+
+
+class OpenedRun(Record):
+    """One recorded run, finished or not, whole or not.
+
+    Attributes
+    ----------
+    gaps : list of str
+        What is missing from it, in words.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.gaps: list[str] = []
+        if self.status != "finished":
+            self.gaps.append(f"the run is {self.status}")
+        if not self.ticks.num_rows:
+            self.gaps.append("no tick is recorded")
+        elif "tick" not in self.ticks.column_names:
+            raise CompareError(f"{folder / TICKS_FILE}: no column 'tick'; is it a run folder?")
+        unsettled = not (folder / "contracts.parquet").exists()
+        if unsettled:
+            self.gaps.append("no table of contracts")
+
+    @property
+    def status(self) -> str:
+        """How the run ended."""
+        return str(self.manifest.get("status", "unknown"))
+
+    @property
+    def end_tick(self) -> int:
+        """First tick after the record."""
+        return int(self.tick[-1]) + 1 if self.ticks.num_rows else 0
+
+    @cached_property
+    def ticks(self) -> Any:
+        """The tick table; without rows if none is recorded."""
+        path = self.folder / TICKS_FILE
+        if path.exists():
+            return _read(path)
+        try:
+            return super().ticks
+        except FileNotFoundError:
+            return pa.table({"tick": pa.array([], pa.int64())})
+
+    def table(self, name: str) -> Any:
+        """One of the small tables; of a run that left none, its empty schema."""
+        if name not in self._tables:
+            path = self.folder / f"{name}.parquet"
+            known = SCHEMAS.get(name, pa.schema([]))
+            self._tables[name] = _read(path) if path.exists() else known.empty_table()
+        return self._tables[name]
+
+    def same_bytes(self, other: "OpenedRun", name: str) -> bool:
+        """Whether both folders hold the same file of this name."""
+        mine, theirs = self.folder / name, other.folder / name
+        if not (mine.is_file() and theirs.is_file()):
+            return False
+        return mine.stat().st_size == theirs.stat().st_size and _digest(mine) == _digest(theirs)
+
+
+def open_run(folder: Path) -> OpenedRun:
+    """Open a run folder.
+
+    Raises
+    ------
+    CompareError
+        No run is there, or a file of it cannot be read.
+    """
+    if not (folder / "manifest.json").is_file():
+        found = "is no folder" if not folder.is_dir() else "holds no run"
+        raise CompareError(f"{folder} {found}; expected a folder with manifest.json")
+    try:
+        return OpenedRun(folder)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CompareError(f"{folder / 'manifest.json'}: no JSON: {error}") from None
+
+
+def _read(path: Path) -> Any:
+    try:
+        return pq.ParquetFile(path).read()
+    except (pa.ArrowException, OSError) as error:
+        told = str(error).partition("\n")[0]
+        raise CompareError(f"{path}: cannot be read: {told}") from None
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").digest()
