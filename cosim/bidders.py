@@ -31,7 +31,10 @@ def table(resolved: ResolvedScenario) -> Table:
     return Table(
         [peer.name for peer in resolved.peers],
         [_seat(resolved, members) for members in _by_agent(resolved.peers)],
-        zones=[peer.zone for peer in resolved.peers],
+        traits={
+            name: [getattr(peer, name) or None for peer in resolved.peers]
+            for name in ("zone", "flexible", "curtailed")
+        },
         smallest_wh=SMALLEST_WH,
         arrive_within=bids.arrive_within.ns // tick.ns,
     )

@@ -4,7 +4,7 @@ hears of the clearing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,8 +48,9 @@ class Table:
         Names of all peers.
     seats : sequence of Seat
         No peer belongs to two of them.
-    zones : sequence of str or None, optional
-        Where each peer is; told with its orders.
+    traits : mapping of str to (n_peers,) sequence, optional
+        What orders say by attributes of who gives them (``zone``, ``flexible``, ``curtailed``),
+        where their bidder says nothing of it; None for a peer that says nothing.
     smallest_wh : int
         An order for less is not given. [Wh]
     arrive_within : int
@@ -66,15 +67,17 @@ class Table:
         peers: Sequence[str],
         seats: Sequence[Seat],
         *,
-        zones: Sequence[str | None] | None = None,
+        traits: Mapping[str, Sequence[Any]] | None = None,
         smallest_wh: int = 1,
         arrive_within: int = 0,
     ) -> None:
         self._peers, self.seats = tuple(peers), tuple(seats)
         self._smallest_wh, self._within = smallest_wh, arrive_within
-        self._zones = None
-        if zones is not None and any(zone is not None for zone in zones):
-            self._zones = np.array([*zones, None], dtype=object)[:-1]
+        self._traits = {
+            name: np.array([*column, None], dtype=object)[:-1]
+            for name, column in (traits or {}).items()
+            if any(one is not None for one in column)
+        }
 
     @property
     def periods_ahead(self) -> int:
@@ -110,8 +113,9 @@ class Table:
         peer = bids.peer_index[rows]
         waits = np.floor(outlook.draw(_ARRIVAL) * (self._within + 1)).astype(np.int64)
         said = {name: column[rows] for name, column in bids.attributes.items()}
-        if self._zones is not None:
-            said["zone"] = self._zones[peer]
+        for name, column in self._traits.items():
+            own = column[peer]
+            said[name] = np.where(said[name] == None, own, said[name]) if name in said else own  # noqa: E711
         return Orders(
             peers=self._peers,
             peer_index=peer,

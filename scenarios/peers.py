@@ -55,6 +55,8 @@ class Peer:
         Who bids for it, and with which options; empty for one that does not bid.
     zone : str or None
         Zone that its orders tell to the market.
+    flexible, curtailed : bool
+        Whether its orders tell that what it buys, or sells, flows for the trade alone.
     device : str or None
         Device that plays its PV inverter.
     critical : bool
@@ -83,6 +85,8 @@ class Peer:
     agent: str = ""
     agent_options: dict[str, Any] = field(default_factory=dict)
     zone: str | None = None
+    flexible: bool = False
+    curtailed: bool = False
     device: str | None = None
     critical: bool = False
     shed_stage: int = -1
@@ -160,6 +164,8 @@ class _Drawer:
             agent=who.agent,
             agent_options=who.options,
             zone=spec.zone,
+            flexible=spec.flexible,
+            curtailed=spec.curtailed,
             device=device,
             critical=critical,
             **pv,

@@ -103,6 +103,12 @@ class _Equipment(Spec):
     bids: AgentSpec | None = Field(
         default=None, description="Who bids for it; left out, the market's bidder."
     )
+    flexible: bool = Field(
+        default=False, description="What it buys it would not consume otherwise; its orders say so."
+    )
+    curtailed: bool = Field(
+        default=False, description="What it sells would be curtailed otherwise; its orders say so."
+    )
     zone: Name | None = Field(
         default=None, description="Zone that it is in; its orders tell it to the market."
     )

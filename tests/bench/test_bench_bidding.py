@@ -16,7 +16,9 @@ def seated(name, peers):
     bidder = of(of.Options(**NEEDED.get(name, {})))
     names = [f"p{i}" for i in range(peers)]
     zones = ["north", "south"] * (peers // 2)
-    return Table(names, [Seat(name, bidder, np.arange(peers))], zones=zones, arrive_within=1200)
+    return Table(
+        names, [Seat(name, bidder, np.arange(peers))], traits={"zone": zones}, arrive_within=1200
+    )
 
 
 def evening(peers, periods_ahead=24):

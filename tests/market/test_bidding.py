@@ -213,7 +213,9 @@ def test_bidders_mix_and_each_serves_its_own_peers():
         Seat("premium", Premium(Premium.Options(premiums={"pv": 9})), np.array([1])),
     ]
     outlook = Outlook.plain([500, -300, 800, -200], **TARIFFS)
-    orders = Table(names(4), seats, zones=["n", None, "n", "s"]).orders(outlook, first_id=7)
+    orders = Table(names(4), seats, traits={"zone": ["n", None, "n", "s"]}).orders(
+        outlook, first_id=7
+    )
     assert orders.peer_index.tolist() == [0, 1, 3]  # nobody bids for p2
     assert orders.order_id.tolist() == [7, 8, 9]
     assert orders.attributes["prefers"].tolist() == [None, (("pv", 9),), None]
@@ -312,3 +314,21 @@ def test_what_is_no_bids_is_refused():
 
     with pytest.raises(BidError, match=r"bid\(\) returned NoneType, expected market\.Bids"):
         table(Lost(), 1).orders(Outlook.plain([500], **TARIFFS))
+
+
+def test_a_peers_traits_stand_on_its_orders_unless_its_bidder_says_otherwise():
+    class Says(PriceTaking):
+        def bid(self, outlook):
+            bids = super().bid(outlook)
+            words = np.array(["own", None], dtype=object)
+            return Bids(
+                bids.peer_index, bids.is_buy, bids.price_ticks, bids.energy_wh, {"zone": words}
+            )
+
+    outlook = Outlook.plain([100, -200], **TARIFFS)
+    seat = Seat("says", Says(), np.arange(2))
+    traits = {"zone": ["north", "south"], "flexible": [None, True], "curtailed": [None, None]}
+    orders = Table(names(2), [seat], traits=traits).orders(outlook)
+    assert orders.attributes["zone"].tolist() == ["own", "south"]
+    assert orders.attributes["flexible"].tolist() == [None, True]
+    assert "curtailed" not in orders.attributes
