@@ -233,20 +233,21 @@ def _search(frame: _Frame, worth: Floats) -> _Point:
     asked_wh = wh = frame.batch.energy_wh
     solved_wh, best = np.zeros_like(wh), None
     further: Floats | float = 0.0  # margin beyond the given one, by row
+    told = False  # whether a program gave the energy
     for _ in range(ROUNDS):
         point = frame.at(wh)
         if point is None:
-            wh = (wh + solved_wh) // 2
+            wh, told = (wh + solved_wh) // 2, False
             continue
         solved_wh = wh
         if point.better_than(best, worth):
             best = point
         if point.holds:
             further = further / 10
-        elif (wh != asked_wh).any():
+        elif told:
             # What a program's answer broke, the next may break as far again.
             further = further + np.maximum(point.excess, 0)
-        wh = _next_wh(point, asked_wh, worth, point.margin + further)
+        wh, told = _next_wh(point, asked_wh, worth, point.margin + further), True
         won, missing = worth @ (wh - solved_wh), worth @ (asked_wh - solved_wh)
         if (point.holds and won <= SETTLED * missing) or (wh == solved_wh).all():
             break

@@ -426,7 +426,7 @@ def holds(feeder, base_kw, batch):
 
 
 def ac_optimum_wh(feeder, batch, base_kw):
-    """Most energy that AC power flows allow: SLSQP from two starts, slopes by differences."""
+    """Find the most energy that AC power flows allow: SLSQP, from another start if it fails."""
     energy_wh = batch.energy_wh
     cost = -energy_wh / energy_wh.sum()
 
@@ -447,7 +447,6 @@ def ac_optimum_wh(feeder, batch, base_kw):
     rng, rows = np.random.default_rng(0), np.arange(feeder.slack(base_kw).size)
     tried = [slack(share) for share in (*rng.random((40, cost.size)), np.ones(cost.size))]
     rows = np.flatnonzero(np.min(tried, axis=0) < 2)
-    found = [0.0]
     for start in (0.5, 0.0):
         answer = minimize(
             lambda share: cost @ share,
@@ -460,8 +459,8 @@ def ac_optimum_wh(feeder, batch, base_kw):
         )
         # A hundredth of a percent beyond a limit is let pass: it only flatters the optimum, too.
         if slack(answer.x).min(initial=0.0) > -1e-2:
-            found.append(-answer.fun * energy_wh.sum())
-    return max(found)
+            return -answer.fun * energy_wh.sum()
+    return 0.0
 
 
 @dataclass
@@ -495,7 +494,7 @@ def tally(feeder, seeds):
         told.by_voltage += any(reason.startswith("voltage") for reason in answer.reasons)
         told.by_current += any(reason.startswith("current") for reason in answer.reasons)
         optimum_wh = ac_optimum_wh(feeder, batch, base_kw)
-        told.optimum_missing += optimum_wh == 0
+        told.optimum_missing += int(optimum_wh == 0)
         told.rejected_wh += rejected_wh
         told.optimum_rejects_wh += batch.energy_wh.sum() - optimum_wh
     print(f"\n{told}\nratio {told.rejected_wh / told.optimum_rejects_wh:.5f}")
