@@ -13,7 +13,7 @@ import pyarrow as pa
 from .compare_record import OpenedRun
 from .tables import SCHEMAS
 
-__all__ = ["MISSING", "TableChange", "event_change", "row_words", "table_changes"]
+__all__ = ["MISSING", "TableChange", "column_remarks", "event_change", "row_words", "table_changes"]
 
 Row = Mapping[str, Any]
 Moment = Callable[[Row], int]
@@ -70,7 +70,7 @@ def table_changes(a: OpenedRun, b: OpenedRun) -> list[TableChange]:
     for name in _names(a, b):
         if a.same_bytes(b, f"{name}.parquet") or a.table(name).equals(b.table(name)):
             continue
-        columns = list(dict.fromkeys([*a.table(name).column_names, *b.table(name).column_names]))
+        columns = [c for c in a.table(name).column_names if c in b.table(name).column_names]
         if name == "contracts":
             agreed = [column for column in columns if column not in OUTCOME]
             found = [_change(name, agreed, (a, b)), _fate_change(columns, (a, b))]
@@ -87,11 +87,25 @@ def event_change(a: OpenedRun, b: OpenedRun) -> TableChange | None:
         one, other = (events[i] if i < len(events) else None for events in rows)
         if one != other:
             tick = min(int(event["tick"]) for event in (one, other) if event is not None)
-            told = tuple(MISSING if event is None else _event(event) for event in (one, other))
-            return TableChange(
-                "events", (len(rows[0]), len(rows[1])), tick, 0, "", (told[0], told[1])
-            )
+            told = [
+                _event(event) if event is not None and event["tick"] == tick else MISSING
+                for event in (one, other)
+            ]
+            counts = len(rows[0]), len(rows[1])
+            return TableChange("events", counts, tick, 0, "", (told[0], told[1]))
     return None
+
+
+def column_remarks(a: OpenedRun, b: OpenedRun) -> list[str]:
+    """Name the columns that a table of only one run has, as when another version wrote it."""
+    return [
+        f"only {label} has {name}.{column}"
+        for name in _names(a, b)
+        if a.table(name).num_rows and b.table(name).num_rows
+        for label, one, other in (("A", a, b), ("B", b, a))
+        for column in one.table(name).column_names
+        if column not in other.table(name).column_names
+    ]
 
 
 def row_words(table: str, row: Row) -> str:
@@ -268,4 +282,4 @@ def _plain(value: Any) -> Any:
 
 def _event(event: Row) -> str:
     more = ", ".join(f"{k} {v}" for k, v in event.items() if k not in ("tick", "kind"))
-    return f"{event['kind']} at tick {event['tick']}{': ' if more else ''}{more}"
+    return f"{event['kind']}{': ' if more else ''}{more}"

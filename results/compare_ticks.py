@@ -147,7 +147,8 @@ def _first_and_largest(
         x, y = one[start : start + ROWS_AT_ONCE], other[start : start + ROWS_AT_ONCE]
         if np.array_equal(x, y):
             continue
-        gap = np.abs(np.subtract(y, x, dtype=np.float64))
+        with np.errstate(invalid="ignore"):
+            gap = np.abs(np.subtract(y, x, dtype=np.float64))
         lone = np.isnan(x) != np.isnan(y)
         gap[np.isnan(gap)] = 0.0
         gap[(x == y)] = 0.0  # infinities of one sign
