@@ -9,17 +9,18 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from .sweep_points import Recorded, Task, lost
 
-__all__ = ["GROWTH_MB", "PlayPoint", "Pool", "PoolBroken", "cores"]
+__all__ = ["GROWTH_MB", "PlayPoint", "Players", "Pool", "PoolBroken", "cores"]
 
 GROWTH_MB = 300.0
 """A worker that has grown by so much since its first point makes room for a fresh one. [MB]"""
@@ -31,6 +32,22 @@ STILLBORN = 3
 PlayPoint = Callable[[Task], Recorded]
 _SPAWN = multiprocessing.get_context("spawn")
 _READY = "ready"
+
+
+class Players(Protocol):
+    """Whoever plays tasks, as long as the block lasts."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    def played(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Recorded]]:
+        """Play tasks, and give each with its record as it is finished."""
 
 
 class PoolBroken(RuntimeError):
@@ -79,7 +96,9 @@ class Pool:
         traceback: TracebackType | None,
     ) -> None:
         for worker in self._workers:
-            worker.end(at_once=kind is not None)
+            worker.ask_to_end(at_once=kind is not None)
+        for worker in self._workers:
+            worker.end()
 
     def played(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Recorded]]:
         """Play tasks, and give each with its record as it is finished.
@@ -117,7 +136,8 @@ class Pool:
             raise PoolBroken(
                 f"{STILLBORN} workers in a row died while they started: {worker.how_it_ended()}"
             )
-        worker.end(at_once=True)
+        worker.ask_to_end(at_once=True)
+        worker.end()
         self._workers[self._workers.index(worker)] = self._fresh()
 
     def _fresh(self) -> _Worker:
@@ -176,11 +196,14 @@ class _Worker:
             return f"killed by {signal.Signals(-code).name}"
         return f"killed by signal {-code}"
 
-    def end(self, *, at_once: bool) -> None:
-        """Let it end; a run under way first gets time to leave its devices safe."""
+    def ask_to_end(self, *, at_once: bool) -> None:
+        """Let it end after its task, or with the next tick of its run."""
         self.connection.close()
-        if at_once:
+        if at_once and (self.task is not None or not self.was_ready):
             self._process.terminate()
+
+    def end(self) -> None:
+        """Wait until it has left its devices safe; not for ever."""
         self._process.join(10)
         if self._process.is_alive():
             self._process.kill()
@@ -207,6 +230,7 @@ def _work(
 ) -> None:
     """Play tasks until there are none, or until the pool is gone."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is for the pool
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     threading.Thread(target=_leave_with_the_pool, daemon=True).start()
     if begin is not None:
         begin()
@@ -236,7 +260,3 @@ def _used_mb() -> float:
 
     used: int = psutil.Process().memory_info().rss
     return used / 1e6
-
-
-Played = Callable[[Sequence[Task]], Iterator[tuple[Task, Recorded]]]
-"""Plays tasks somewhere, and gives each with its record as it is finished."""
