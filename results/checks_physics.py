@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from .checks_options import agrees, rises
 from .reading import Record
 from .verdict import Verdict
 
@@ -43,6 +44,7 @@ def gap(record: Record, *columns: str) -> str | None:
     return None
 
 
+@agrees(rises("low_pu", "high_pu"))
 def voltage_band(record: Record, *, low_pu: float = 0.90, high_pu: float = 1.10) -> Verdict:
     """Every bus stays in the band at every recorded instant.
 
@@ -59,6 +61,7 @@ def voltage_band(record: Record, *, low_pu: float = 0.90, high_pu: float = 1.10)
     return Verdict("voltage_band", bool(passed), worst, value, bound, "p.u.")
 
 
+@agrees(rises("low_hz", "high_hz"))
 def frequency_band(record: Record, *, low_hz: float = 49.5, high_hz: float = 50.5) -> Verdict:
     """Frequency stays in the band, between ticks too; a grid-connected feeder cannot move it."""
     columns = "f_min_hz", "f_max_hz"

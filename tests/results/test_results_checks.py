@@ -15,6 +15,11 @@ from results.tables import write_table
 from results.verdict import Verdict
 
 NAMES = sorted(set(CHECKS) - {"line_loading"})
+OPTIONS = {
+    "delivered_share": {"at_least": 0.5},  # its mill trips
+    "metric": {"key": "energy_traded_kwh", "at_least": 1.0},
+    "money_bounds": {"who": "mill", "at_least_eur": 0.0},
+}
 
 
 def check(folder, name, **options):
@@ -43,9 +48,7 @@ def small_run(folder, ticks=range(4), *, islanded=False, **columns):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_sound_run_passes_and_its_worst_instant_is_named(village, name):
-    options = {"at_least": 0.5} if name == "delivered_share" else {}  # its mill trips
-
-    verdict = check(village, name, **options)
+    verdict = check(village, name, **OPTIONS.get(name, {}))
 
     assert verdict.passed, verdict
     assert verdict.worst
@@ -322,8 +325,8 @@ def test_a_check_of_ones_own_is_a_function_in_a_file(tmp_path, village):
         ("./none.py:quiet", {}, "no file"),
         ("./mine.py:loud", {}, "has no function 'loud'"),
         ("nowhere.at_all:quiet", {}, "no module 'nowhere'"),
-        ("voltage_band", {"low": 0.9}, "no option 'low'; expected: high_pu, low_pu"),
-        ("tokens_balance", {"x": 1}, "expected: no option"),
+        ("voltage_band", {"low": 0.9}, "low: no such option; expected: high_pu, low_pu"),
+        ("tokens_balance", {"x": 1}, "x: no such option; expected: none"),
     ],
 )
 def test_what_is_wrong_with_a_check_is_said(tmp_path, name, options, said):
