@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._kernels import overlay
+from ._kernels_pairing import overlay
 from ._pools import inner_energy, inverse, summed
 
 __all__ = ["Cells", "Side", "share_out"]

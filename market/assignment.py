@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from ._kernels import transport
+from ._kernels_pairing import transport
 from ._merit import nothing
 from .book import ClearedTrades, Clearing, OrderError, Orders
 from .least_fee import prove_optimal

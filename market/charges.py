@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import _charge_faults
+
 __all__ = [
     "ChargeError",
     "Charges",
@@ -30,6 +32,9 @@ __all__ = [
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+_DEAREST = 2**40
+"""Beyond every fee that occurs, and far from where int64 ends. [µ€/Wh]"""
 
 
 class ChargeError(ValueError):
@@ -77,10 +82,10 @@ class Charges:
                 column = np.array(given)
                 column.flags.writeable = False
                 object.__setattr__(self, name, column)
-        faults = _shape_faults(self) or [
-            *_place_faults(self.place, self.fee_ticks.shape[0]),
-            *_table_faults(self.fee_ticks),
-            *_node_faults(self),
+        faults = _charge_faults.shape_faults(self) or [
+            *_charge_faults.place_faults(self.place, self.fee_ticks.shape[0]),
+            *_charge_faults.table_faults(self.fee_ticks),
+            *_charge_faults.node_faults(self),
         ]
         if faults:
             raise ChargeError(faults)
@@ -181,9 +186,9 @@ def distance_charges(
         With every fault.
     """
     distance, bus = np.asarray(distance_ohm, np.float64), np.asarray(peer_bus, np.int64)
-    faults = _rate_faults("ohm", ticks_per_ohm, minimum_ticks, cap_ticks)
-    faults += _distance_faults(distance, capped=cap_ticks is not None)
-    faults += _place_faults(bus, len(distance))
+    faults = _charge_faults.rate_faults("ohm", ticks_per_ohm, minimum_ticks, cap_ticks)
+    faults += _charge_faults.distance_faults(distance, capped=cap_ticks is not None)
+    faults += _charge_faults.place_faults(bus, len(distance))
     if faults:
         raise ChargeError(faults)
     with np.errstate(invalid="ignore"):  # a rate of 0 over an infinite distance
@@ -237,10 +242,12 @@ def ptdf_charges(
             ]
         )
     rates, bus = np.broadcast_to(given, factors.shape[:1]), np.asarray(peer_bus, np.int64)
-    faults = _rate_faults("line", 0.0, minimum_ticks, cap_ticks)
+    faults = _charge_faults.rate_faults("line", 0.0, minimum_ticks, cap_ticks)
     for i, rate in enumerate(rates.tolist()):
-        faults += [f"line {i}: {fault}" for fault in _rate_faults("line", rate, 0, None)]
-    faults += _place_faults(bus, factors.shape[1])
+        faults += [
+            f"line {i}: {fault}" for fault in _charge_faults.rate_faults("line", rate, 0, None)
+        ]
+    faults += _charge_faults.place_faults(bus, factors.shape[1])
     if not np.isfinite(factors).all():
         faults.append("a factor is not a number; leave out what is not connected")
     if faults:
@@ -274,76 +281,10 @@ def _whole_ticks(fees: Floats, minimum_ticks: int, cap_ticks: int | None) -> Int
     """Round half up and hold between least and greatest; what is not connected pays the most."""
     most = np.inf if cap_ticks is None else cap_ticks
     rounded = np.nan_to_num(np.floor(fees + 0.5), nan=most, posinf=most)
-    whole: Ints = np.clip(rounded, minimum_ticks, most).astype(np.int64)
+    held = np.clip(rounded, minimum_ticks, most)
+    if held.max(initial=0) > _DEAREST:
+        raise ChargeError(
+            [f"a fee of {held.max():.3g} ticks; expected at most {_DEAREST}: check the rate's unit"]
+        )
+    whole: Ints = held.astype(np.int64)
     return whole
-
-
-def _shape_faults(charges: Charges) -> list[str]:
-    fees, place = charges.fee_ticks, charges.place
-    faults = []
-    if fees.ndim != 2 or fees.shape[0] != fees.shape[1] or fees.dtype != np.int64:
-        faults.append(
-            f"fees are {fees.dtype} {fees.shape}; expected int64 and one row and column per place"
-        )
-    if place.ndim != 1 or place.dtype != np.int64:
-        faults.append(f"places are {place.dtype} {place.shape}; expected one int64 per peer")
-    for name in ("entry", "exit"):
-        part = getattr(charges, f"{name}_ticks")
-        if part is not None and (part.dtype != np.int64 or part.shape != fees.shape[:1]):
-            faults.append(
-                f"{name} fees are {part.dtype} {part.shape}; expected one int64 per place"
-            )
-    return faults
-
-
-def _place_faults(place: Ints, n_places: int) -> list[str]:
-    return [
-        f"peer {i} stands at place {place[i]}, of {n_places} places"
-        for i in np.flatnonzero((place < 0) | (place >= n_places))
-    ]
-
-
-def _table_faults(fee_ticks: Ints) -> list[str]:
-    return [
-        f"a fee of {fee_ticks[i, j]} ticks from place {i} to {j} is negative; expected 0 or more"
-        for i, j in np.argwhere(fee_ticks < 0)
-    ]
-
-
-def _node_faults(charges: Charges) -> list[str]:
-    entry, leave = charges.entry_ticks, charges.exit_ticks
-    if entry is None and leave is None:
-        return []
-    if entry is None or leave is None:
-        return ["one of entry and exit fees is missing; give both or neither"]
-    if (entry < 0).any() or (leave < 0).any():
-        return ["an entry or exit fee is negative; expected 0 ticks or more"]
-    if (entry[:, None] + leave != charges.fee_ticks).any():
-        return ["entry and exit fees do not add up to the fees of the pairs"]
-    return []
-
-
-def _rate_faults(unit: str, ticks: float, minimum_ticks: int, cap_ticks: int | None) -> list[str]:
-    faults = []
-    if not (np.isfinite(ticks) and ticks >= 0):
-        faults.append(f"a rate of {ticks} ticks per {unit}; expected 0 or more")
-    if minimum_ticks < 0:
-        faults.append(f"a least fee of {minimum_ticks} ticks is negative; expected 0 or more")
-    if cap_ticks is not None and cap_ticks < minimum_ticks:
-        faults.append(
-            f"the cap of {cap_ticks} ticks is below the least fee of {minimum_ticks} ticks"
-        )
-    return faults
-
-
-def _distance_faults(distance: Floats, *, capped: bool) -> list[str]:
-    if distance.ndim != 2 or distance.shape[0] != distance.shape[1]:
-        return [f"distances have shape {distance.shape}; expected one row and column per bus"]
-    faults = []
-    if np.isnan(distance).any() or (distance < 0).any():
-        faults.append("a distance is negative or not a number; expected ohms, 0 or more")
-    elif not np.allclose(distance, distance.T, rtol=1e-9, atol=1e-9):
-        faults.append("distances differ by direction; expected a symmetric matrix")
-    if np.isinf(distance).any() and not capped:
-        faults.append("some buses are not connected; give cap_ticks, or leave their peers out")
-    return faults

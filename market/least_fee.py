@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ._kernels import transport
+from ._kernels_pairing import transport
 
 __all__ = ["EXACT_CELLS", "PairingError", "least_fee_flow", "prove_optimal"]
 

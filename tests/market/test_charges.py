@@ -166,6 +166,7 @@ def test_distances_that_are_no_distances_are_refused(distance, fault):
         (lambda: zonal_charges([0, 1], 1, [[1, 2, 3]]), "one row and column per place"),
         (lambda: zonal_charges(["a", "b"], [1, 2, 3], 4), "within zones"),
         (lambda: ptdf_charges([[1.0, 0.0]], [0], ticks_per_line=[1, 2]), "one rate or one per"),
+        (lambda: distance_charges(STREET_OHM, [0], ticks_per_ohm=1e30), "3.5e.29 ticks; expected"),
     ],
 )
 def test_what_is_no_charge_is_refused(made, fault):
