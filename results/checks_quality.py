@@ -85,13 +85,12 @@ def en50160(record: Record, *, nominal_hz: Annotated[float, Gt(0)] = 50.0) -> Ve
     name = "en50160"
     if missing := gap(record, "vm_pu", "f_hz"):
         return Verdict(name, False, missing, unit="p.u.")
-    findings = [
-        *(_voltage(record, band) for band in _VOLTAGE[record.islanded]),
-        *(_frequency(record, band, nominal_hz) for band in _FREQUENCY[record.islanded]),
-    ]
-    broken = [finding for finding in findings if not finding.holds]
-    shown = broken[0] if broken else findings[0]
-    told = broken or [findings[0], findings[-1]]
+    voltage = [_voltage(record, band) for band in _VOLTAGE[record.islanded]]
+    frequency = [_frequency(record, band, nominal_hz) for band in _FREQUENCY[record.islanded]]
+    broken = [finding for finding in voltage + frequency if not finding.holds]
+    # The first band of each is its narrowest: what lies nearest to leaving that is told.
+    told = broken or [voltage[0], frequency[0]]
+    shown = told[0]
     worst = "; ".join(dict.fromkeys(finding.told for finding in told)) + _shortness(record)
     return Verdict(name, not broken, worst, shown.value, shown.bound, shown.unit)
 
