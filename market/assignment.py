@@ -20,7 +20,7 @@ __all__ = ["LARGEST_PAIRS", "Assignment", "pair_gains"]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-#: More pairs of a bid and an ask than this are refused; so many take some ten seconds.
+#: More pairs of a bid and an ask than this are refused; so many take a second or two.
 LARGEST_PAIRS = 1_000_000
 
 _DEAREST = 2**40

@@ -5,7 +5,7 @@ result shared out among their peers. What comes out is columns (`pair_columns`),
 large market needs, or a list of trades (`pair_trades`). Ten thousand peers at 116 places are
 cleared at the uniform price and paired as columns in about 3 ms, with fees per node inside the
 clearing (`market.node_fees`) in about 1 ms, of which the clearing is a sixth; building six thousand
-trades one by one takes ten times as long (tests/bench/test_bench_village_market.py).
+trades one by one takes fifteen times as long (tests/bench/test_bench_village_market.py).
 """
 
 from __future__ import annotations
