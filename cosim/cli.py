@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from .market_command import clear_market
+from .sweep_command import sweep
 
 if TYPE_CHECKING:
     from .run import RunOutcome
@@ -174,6 +175,7 @@ def report(
 
 
 app.command("market")(clear_market)
+app.command("sweep")(sweep)
 
 
 @app.command()

@@ -17,7 +17,7 @@ from .sweep_dask import DaskPool
 from .sweep_folder import SweepFolder
 from .sweep_plan import Plan, Point, part_of
 from .sweep_points import Keep, Recorded, Task, play_point, prepared, ready
-from .sweep_pool import PlayPoint, Players, Pool, cores
+from .sweep_pool import Players, PlayPoint, Pool, cores
 
 __all__ = [
     "SWEEPS",
@@ -47,8 +47,10 @@ class SweepOutcome:
     Attributes
     ----------
     folder : Path
+    points : list of Point
+        That were asked for, in the order of the plan.
     records : list of dict
-        One per point that was asked for, in the order of the plan.
+        One per point.
     found_before : int
         How many of them an earlier sweep had finished.
     unsaved : list of str
@@ -56,6 +58,7 @@ class SweepOutcome:
     """
 
     folder: Path
+    points: list[Point]
     records: list[Recorded]
     found_before: int = 0
     unsaved: list[str] = field(default_factory=list)
@@ -223,7 +226,7 @@ def run_sweep(
         records = made.play(tasks)
         if only is None:
             write_results(made.folder.path, plan, points, tasks, records, metrics=metrics)
-        return SweepOutcome(made.folder.path, records, made.found_before, made.unsaved)
+        return SweepOutcome(made.folder.path, points, records, made.found_before, made.unsaved)
 
 
 def collect(out: Path, *, metrics: Sequence[str] = ()) -> SweepOutcome:
@@ -242,7 +245,7 @@ def collect(out: Path, *, metrics: Sequence[str] = ()) -> SweepOutcome:
         records = [folder.record(task.key) or {"key": task.key, **NOT_RUN} for task in tasks]
         write_results(folder.path, plan, points, tasks, records, metrics=metrics)
     known = sum(record["status"] != NOT_RUN["status"] for record in records)
-    return SweepOutcome(folder.path, records, known)
+    return SweepOutcome(folder.path, points, records, known)
 
 
 def write_results(

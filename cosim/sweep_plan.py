@@ -60,6 +60,8 @@ class Plan:
         As in `scenarios.schema_sweep.SweepSpec`.
     model_devices : bool
         Models play the devices, rather than emulators reached through VISA.
+    find : mapping or None
+        `cosim.sweep_find.Question`, if values are looked for rather than given.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Plan:
     points: int | None = None
     about: str = ""
     model_devices: bool = True
+    find: Mapping[str, Any] | None = None
 
     def combinations(self) -> list[Combination]:
         """Combinations of values, in the order in which they are drawn."""

@@ -35,6 +35,7 @@ __all__ = [
     "is_sweep",
     "load_sweep",
     "parse_axis",
+    "parse_search",
     "parse_seeds",
 ]
 
@@ -181,18 +182,57 @@ def parse_axis(text: str) -> tuple[str, Span | Choice]:
     >>> parse_axis("market.mechanism=vcg,mcafee")
     ('market.mechanism', ('vcg', 'mcafee'))
     """
-    path, equals, told = text.partition("=")
-    if not equals or not path.strip() or not told.strip():
-        raise OverrideError(f"{text!r} varies nothing; expected path=a,b,c or path=low..high")
-    ends = _RANGE.fullmatch(told)
-    if ends is None:
-        return path.strip(), tuple(_value(text, part) for part in _split(told))
-    low, high, how = ends.groups()
+    path, told = _parts(text)
+    if _RANGE.fullmatch(told) is None:
+        return path, tuple(_value(text, part) for part in _split(told))
+    low, high, how = _ends(text, told)
+    return path, span(text, low, high, how)
+
+
+def parse_search(text: str) -> tuple[str, float, float, Span]:
+    """Read ``path=easy..hard``, where to look for the last value that holds.
+
+    Returns
+    -------
+    path : str
+    easy, hard : float
+        In the order given; the second may be the lower.
+    range : Span
+        The same, from the lower to the higher.
+
+    Raises
+    ------
+    OverrideError
+        No path, or no range.
+    """
+    path, told = _parts(text)
+    easy, hard, how = _ends(text, told)
+    if how == "log":
+        raise OverrideError(f"{text!r}: bisection goes by differences; expected it without ':log'")
+    return path, easy, hard, span(text, min(easy, hard), max(easy, hard), how)
+
+
+def span(text: str, low: float, high: float, how: str | None) -> Span:
+    """Make a range, its faults told with what was typed."""
     try:
-        return path.strip(), Span(low=float(low), high=float(high), **({how: True} if how else {}))
+        return Span(low=low, high=high, log=how == "log", whole=how == "whole")
     except ValidationError as error:
         reasons = "; ".join(str(one["msg"]) for one in error.errors())
         raise OverrideError(f"{text!r}: {reasons}") from None
+
+
+def _parts(text: str) -> tuple[str, str]:
+    path, equals, told = text.partition("=")
+    if not equals or not path.strip() or not told.strip():
+        raise OverrideError(f"{text!r} varies nothing; expected path=a,b,c or path=low..high")
+    return path.strip(), told
+
+
+def _ends(text: str, told: str) -> tuple[float, float, str | None]:
+    found = _RANGE.fullmatch(told)
+    try:
+        low, high, how = found.groups() if found else ("", "", None)
+        return float(low), float(high), how
     except ValueError:
         raise OverrideError(f"{text!r}: no range; expected numbers, low..high") from None
 
