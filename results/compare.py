@@ -12,7 +12,6 @@ from .compare_record import CompareError, OpenedRun, open_run
 from .compare_settings import Setting, making_changes, scenario_changes
 from .compare_tables import TableChange, column_remarks, event_change, table_changes
 from .compare_ticks import SignalChange, comparable, place_notes, signal_changes
-from .metrics import Metric, key_figures
 
 __all__ = ["CompareError", "Comparison", "Divergence", "MetricChange", "compare_runs"]
 
@@ -58,22 +57,13 @@ class MetricChange:
     key: str
     label: str
     unit: str
-    a: Metric | None
-    b: Metric | None
+    a: float | None
+    b: float | None
 
     @property
     def difference(self) -> float | None:
         """Second less first, in `unit`."""
-        values = [None if one is None else one.value for one in (self.a, self.b)]
-        if values[0] is None or values[1] is None:
-            return None
-        return values[1] - values[0]
-
-    @property
-    def same(self) -> bool:
-        """Whether both have the same value."""
-        values = [None if one is None else one.value for one in (self.a, self.b)]
-        return values[0] == values[1] or all(v is not None and v != v for v in values)
+        return None if self.a is None or self.b is None else self.b - self.a
 
 
 @dataclass(frozen=True)
@@ -106,7 +96,7 @@ class Comparison:
     @property
     def same(self) -> bool:
         """Whether nothing that was recorded differs."""
-        changed = any(not metric.same for metric in self.metrics)
+        changed = any(metric.a != metric.b for metric in self.metrics)
         return self.first is None and not self.notes and not changed
 
 
@@ -180,14 +170,13 @@ TICKS_RANK = 5
 
 def _metrics(runs: tuple[OpenedRun, OpenedRun]) -> list[MetricChange]:
     """Key figures of both, in the order in which the runs tell them."""
-    sides = [{figure.key: figure for figure in key_figures(run)} for run in runs]
+    one, other = (run.figures for run in runs)
     return [
         MetricChange(
-            key, _either(sides, key).label, _either(sides, key).unit, *(s.get(key) for s in sides)
+            key,
+            (one.get(key) or other[key]).label,
+            (one.get(key) or other[key]).unit,
+            *(figures[key].value if key in figures else None for figures in (one, other)),
         )
-        for key in dict.fromkeys([*sides[0], *sides[1]])
+        for key in dict.fromkeys([*one, *other])
     ]
-
-
-def _either(sides: Sequence[dict[str, Metric]], key: str) -> Metric:
-    return sides[0][key] if key in sides[0] else sides[1][key]

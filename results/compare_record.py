@@ -6,14 +6,18 @@ take to compare.
 
 import hashlib
 import json
+import math
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ._segments import TICKS_FILE
+from .metrics import Metric, key_figures
 from .reading import Record
 from .tables import SCHEMAS
 
@@ -76,6 +80,30 @@ class OpenedRun(Record):
             self._tables[name] = _read(path) if path.exists() else none
         return self._tables[name]
 
+    @cached_property
+    def figures(self) -> dict[str, Metric]:
+        """Key figures by name, as the verdict tells them; worked out if there is no verdict."""
+        if self.verdict is None:
+            return {figure.key: figure for figure in key_figures(self)}
+        return {
+            key: Metric(key, told["label"], _number(told["value"]), told["unit"], told["note"])
+            for key, told in self.verdict["metrics"].items()
+        }
+
+    @cached_property
+    def tick(self) -> npt.NDArray[np.int64]:
+        """Recorded ticks, counted from the start of the physics."""
+        return _numbers(self.ticks["tick"])
+
+    def scalar(self, column: str) -> npt.NDArray[np.float64]:
+        """One value per recorded tick."""
+        return _numbers(self.ticks[column])
+
+    def values(self, column: str) -> npt.NDArray[np.float32]:
+        """One row per recorded tick, one column per bus or peer."""
+        chunked = self.ticks[column]
+        return _numbers(chunked).reshape(len(chunked), chunked.type.list_size)
+
     def same_bytes(self, other: "OpenedRun", name: str) -> bool:
         """Whether both folders hold the same file of this name."""
         mine, theirs = self.folder / name, other.folder / name
@@ -107,6 +135,26 @@ def _read(path: Path) -> Any:
     except (pa.ArrowException, OSError) as error:
         told = str(error).partition("\n")[0]
         raise CompareError(f"{path}: cannot be read: {told}") from None
+
+
+def _number(value: float | str | None) -> float | None:
+    """Read a number that JSON may have as text (NaN, infinity); no number is none at all."""
+    number = None if value is None else float(value)
+    return None if number is None or math.isnan(number) else number
+
+
+def _numbers(column: Any) -> npt.NDArray[Any]:
+    """Give an Arrow column as one array; `to_numpy` would import pandas."""
+    arrays = [np.from_dlpack(_flat(chunk)) for chunk in column.chunks]
+    return np.concatenate(arrays) if arrays else np.zeros(0)
+
+
+def _flat(chunk: Any) -> Any:
+    """Values of a chunk, of lists one after the other."""
+    if not pa.types.is_fixed_size_list(chunk.type):
+        return chunk
+    width = chunk.type.list_size
+    return chunk.values.slice(chunk.offset * width, len(chunk) * width)
 
 
 def _digest(path: Path) -> bytes:
