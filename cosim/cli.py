@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from .compare_command import compare
 from .market_command import clear_market
 from .sweep_command import sweep
 
@@ -175,6 +176,7 @@ def report(
 
 
 app.command("market")(clear_market)
+app.command()(compare)
 app.command("sweep")(sweep)
 
 
