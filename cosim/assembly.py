@@ -35,7 +35,7 @@ from .manager_sim import ManagerSim
 from .market_sim import MarketSim
 from .meters_sim import MetersSim
 from .plan import wires
-from .pricing import HeldMechanism, Pricing, pricing
+from .pricing import HeldMechanism, Pricing, fees_come_on_top, pricing
 from .profiles_sim import ProfilesSim
 from .recorder_sim import RecorderSim, Watch
 from .trading import Trading
@@ -127,8 +127,7 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
     seated = table(resolved)
     managers = build.managers(resolved, refined, seated.periods_ahead)
     priced = pricing(resolved)
-    # Fees per node are taken into the clearing; fees per pair come on top of what is bid.
-    reckoned_ticks = charged.cap_ticks if charged.entry_ticks is None else 0
+    reckoned_ticks = charged.cap_ticks if fees_come_on_top(resolved) else 0
     settlement = resolved.scenario.settlement
     return Plant(
         resolved=resolved,

@@ -12,13 +12,22 @@ import numpy as np
 from market.book import Clearing, Mechanism, Orders
 from market.node_fees import NodeFees
 from market.promises import ClearingError, check_clearing
+from market.properties import PROPERTIES
 from market.rule import Rule
 from market.rules import Terms
-from scenarios.plugins import build_mechanism
+from scenarios.plugins import build_mechanism, mechanism_class
 from scenarios.resolve import ResolvedScenario
 from scenarios.schema_market import to_ticks
 
-__all__ = ["HeldMechanism", "MechanismFailed", "Pricing", "described", "pricing", "terms"]
+__all__ = [
+    "HeldMechanism",
+    "MechanismFailed",
+    "Pricing",
+    "described",
+    "fees_come_on_top",
+    "pricing",
+    "terms",
+]
 
 
 class MechanismFailed(ValueError):
@@ -69,7 +78,7 @@ def pricing(resolved: ResolvedScenario) -> Pricing:
     market = resolved.scenario.market
     made: Any = build_mechanism(market.mechanism, market.options, resolved.file.parent)
     if hasattr(made, "clear"):
-        at_nodes = market.fees.per == "node"
+        at_nodes = market.fees.per == "node" and not heeds_charges(made, market.mechanism)
         return HeldMechanism(NodeFees(made) if at_nodes else made, market.mechanism)
     rule: Rule = made
     if hasattr(made, "meet"):
@@ -82,10 +91,24 @@ def pricing(resolved: ResolvedScenario) -> Pricing:
     return rule
 
 
+def heeds_charges(mechanism: object, name: str) -> bool:
+    """Whether a mechanism takes the charges of its book into the clearing by itself.
+
+    A user's own says so by an attribute ``heeds_charges = True``.
+    """
+    known = PROPERTIES.get(name)
+    return known.charges if known else bool(getattr(mechanism, "heeds_charges", False))
+
+
+def fees_come_on_top(resolved: ResolvedScenario) -> bool:
+    """Whether buyers pay for transport on top of what they bid, so that they must bid less."""
+    market = resolved.scenario.market
+    found = mechanism_class(market.mechanism, resolved.file.parent)
+    return market.fees.per == "pair" and not heeds_charges(found, market.mechanism)
+
+
 def described(resolved: ResolvedScenario) -> dict[str, str]:
     """Say for the manifest what prices the energy: mechanism, kind, and its summary."""
-    from scenarios.plugins import mechanism_class
-
     name = resolved.scenario.market.mechanism
     found = mechanism_class(name, resolved.file.parent)
     summary = (inspect.getdoc(found) or "").partition("\n")[0]
