@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from market.ledger import Ledger
-from market.meters import Meters
+from market.delivery.ledger import Ledger
+from market.delivery.meters import Meters
 from models.der import DerFleet
 from models.energy_manager import EnergyManagers
 from models.frequency import IslandFrequency

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from market.bidders import Seat, Table
-from market.bidding import Bidder, Outlook
+from market.bidders.protocol import Bidder, Outlook
+from market.bidders.table import Seat, Table
 from market.book import Clearing, Orders
-from market.charges import Charges
+from market.network.charges import Charges
 from models.draws import keys
 from models.energy_manager import EnergyManagers
 from scenarios.peers import Peer

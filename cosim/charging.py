@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from market.charges import (
+from market.network.charges import (
     Charges,
     distance_charges,
     node_charges,

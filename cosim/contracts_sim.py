@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from market.book import Clearing, Orders
-from market.life import TransactionLoop
+from market.delivery.life import TransactionLoop
 
 from .box import Box, FloatArray, Inputs, Log, happened, silent
 from .clock import NEVER, Clock

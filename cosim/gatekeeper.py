@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from market.admission import Admission, Batch, GridLimits, admit
-from market.book import Orders, Trade
-from market.envelopes import envelope_kw, static_caps_kw
+from market.book import Trade
+from market.network.admission import Admission, Batch, GridLimits, admit
+from market.network.envelopes import envelope_kw, static_caps_kw
 from models.grid import Grid
 from models.grid_sensitivity import PeerGrid
 from scenarios.schema_admission import AdmissionSpec
@@ -72,7 +72,7 @@ class Gatekeeper:
         period : int
         trades : sequence of Trade
         base_kw : (n_peers,) float array
-            What flows whatever is admitted, see `flows_anyway_kw`. [kW]
+            What flows whatever is admitted. [kW]
         q_kvar : (n_peers,) float array or float
             Reactive injection, which trades leave as it is. [kvar]
 
@@ -106,29 +106,6 @@ class Gatekeeper:
             weights=np.sign(sold_wh),
             most_kw=float(sold_wh.max()) / (1000 * self._hours),
         )
-
-
-def flows_anyway_kw(forecast_wh: ArrayLike, orders: Orders, period_h: float) -> FloatArray:
-    """What every peer injects if none of its orders is filled.
-
-    Parameters
-    ----------
-    forecast_wh : (n_peers,) float array
-        Injection over the period if all of its orders are filled. [Wh]
-    orders : Orders
-        Of that period; its peers are those of the forecast.
-    period_h : float
-        [h]
-
-    Returns
-    -------
-    (n_peers,) float64 array
-        [kW]
-    """
-    offered_wh = np.where(orders.is_buy, -orders.energy_wh, orders.energy_wh)
-    traded_wh = np.bincount(orders.peer_index, weights=offered_wh, minlength=len(orders.peers))
-    anyway_kw: FloatArray = (np.asarray(forecast_wh) - traded_wh) / (1000 * period_h)
-    return anyway_kw
 
 
 def _admitted(trades: Iterable[Trade], answer: Admission) -> list[Trade]:

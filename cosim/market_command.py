@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from market.charges import Charges
+    from market.billing.rule import Tariffs
+    from market.network.charges import Charges
     from market.orders import Orders
     from market.quick import Cleared, Shared
-    from market.rule import Tariffs
 
 __all__ = ["clear_market"]
 
@@ -100,11 +100,11 @@ def _done(
     zone_fee: float | None,
 ) -> "Cleared | Shared":
     """Read and clear; everything that is wrong with the input is refused."""
+    from market.billing.rule import BillingError
+    from market.network.pairing import PairingError
     from market.order_file import read_orders
-    from market.pairing import PairingError
     from market.promises import ClearingError
     from market.quick import clear, share
-    from market.rule import BillingError
 
     made = _mechanism(mechanism, option or [])
     orders = _of_period(read_orders(file, open_from=open_from), file, period)
@@ -162,7 +162,7 @@ def _of_period(orders: "Orders", file: Path, period: int | None) -> "Orders":
 
 
 def _tariffs(retail: float | None, feed_in: float | None) -> "Tariffs":
-    from market.rule import BillingError, Tariffs
+    from market.billing.rule import BillingError, Tariffs
 
     try:
         return Tariffs(
@@ -186,7 +186,7 @@ def _ticks(name: str, eur_per_kwh: float) -> int:
 
 def _charges(orders: "Orders", file: Path, fee: float, zone_fee: float | None) -> "Charges | None":
     """Charge trades alike, or by the zones that the orders name."""
-    from market.charges import ChargeError, uniform_charges, zonal_charges
+    from market.network.charges import ChargeError, uniform_charges, zonal_charges
 
     within = _ticks("--fee", fee)
     try:

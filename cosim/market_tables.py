@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from market.billing.rule import Tariffs
 from market.quick import Cleared, Shared
-from market.rule import Tariffs
 
 __all__ = ["as_json", "print_tables", "write_tables"]
 

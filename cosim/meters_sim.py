@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from market.contract import Schedule
-from market.meters import Meters, PeriodReading
+from market.delivery.contract import Schedule
+from market.delivery.meters import Meters, PeriodReading
 
 from .box import Box, FloatArray, Inputs, happened, model, only, total
 from .clock import Clock

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from market.billing.rule import Rule
 from market.book import Clearing, Mechanism, Orders
-from market.node_fees import NodeFees
+from market.delivery.rules import Terms
+from market.mechanisms.node_fees import NodeFees
 from market.promises import ClearingError, check_clearing
 from market.properties import PROPERTIES
-from market.rule import Rule
-from market.rules import Terms
 from scenarios.plugins import build_mechanism, mechanism_class
 from scenarios.resolve import ResolvedScenario
 from scenarios.schema_market import to_ticks

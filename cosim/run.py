@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hil.device import BenchError
-from market.ledger import Ledger
+from market.delivery.ledger import Ledger
 from models.grid import PowerFlowDiverged
 from results.folder import EventLog, Manifest, Status, write_json
 from results.invariants import InvariantViolated

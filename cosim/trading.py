@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from market.billing.rule import Rule
 from market.book import Clearing, Order, Orders
-from market.charges import Charges
-from market.contract import Clock as ContractClock
-from market.cover import LpdStorage
-from market.ledger import Ledger
-from market.life import TransactionLoop
-from market.pairing import pair_trades
-from market.rule import Rule
+from market.delivery.contract import Clock as ContractClock
+from market.delivery.cover import LpdStorage
+from market.delivery.ledger import Ledger
+from market.delivery.life import TransactionLoop
+from market.network.charges import Charges
+from market.network.pairing import pair_trades
 from scenarios.resolve import ResolvedScenario
 
 from .admitting import Admitting

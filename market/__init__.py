@@ -9,12 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .admission import Admission, AdmissionError, Batch, GridLimits, admit
-    from .assignment import Assignment
-    from .benefit_sharing import BenefitSharing
-    from .bidders import Seat, Table
-    from .bidding import BIDDERS, Bidder, BidError, Bids, Learner, Outlook
-    from .bill_sharing import BillSharing
+    from .bidders.protocol import BIDDERS, Bidder, BidError, Bids, Learner, Outlook
+    from .bidders.table import Seat, Table
+    from .billing.benefit_sharing import BenefitSharing
+    from .billing.bill_sharing import BillSharing
+    from .billing.mid_market_rate import MidMarketRate
+    from .billing.rule import BillingError, Bills, Rule, Tariffs, check_bills
+    from .billing.status_quo import StatusQuo
+    from .billing.supply_demand_ratio import SupplyDemandRatio
     from .book import (
         MECHANISMS,
         ClearedTrades,
@@ -25,7 +27,32 @@ if TYPE_CHECKING:
         Orders,
         Trade,
     )
-    from .charges import (
+    from .delivery.contract import Clock, Contract, ContractError, Schedule, Segment, UnsoldOffer
+    from .delivery.cover import LpdStorage
+    from .delivery.ledger import Ledger, LedgerError, verify
+    from .delivery.life import TransactionLoop
+    from .delivery.meters import Meters, PeriodReading
+    from .delivery.rules import Rules, Terms
+    from .delivery.tokens import TokenBook, TokenError
+    from .gains import Gains, benefit_over_tariffs, gains_from_trade
+    from .mechanisms.assignment import Assignment
+    from .mechanisms.continuous import ContinuousAuction
+    from .mechanisms.huang import Huang
+    from .mechanisms.mcafee import McAfee
+    from .mechanisms.muda import Muda
+    from .mechanisms.node_fees import NodeFees
+    from .mechanisms.order_book import BookTrades, Depth, OrderBook, OrderStatus, State
+    from .mechanisms.order_events import FOREVER, Events, Kind
+    from .mechanisms.pay_as_bid import PayAsBid
+    from .mechanisms.piclo import Piclo
+    from .mechanisms.sonnen_community import SonnenCommunity
+    from .mechanisms.trade_reduction import TradeReduction
+    from .mechanisms.trader import Trader
+    from .mechanisms.uniform_price import UniformPrice
+    from .mechanisms.vandebron import Vandebron
+    from .mechanisms.vcg import VickreyClarkeGroves
+    from .network.admission import Admission, AdmissionError, Batch, GridLimits, admit
+    from .network.charges import (
         ChargeError,
         Charges,
         distance_charges,
@@ -34,45 +61,18 @@ if TYPE_CHECKING:
         uniform_charges,
         zonal_charges,
     )
-    from .continuous import ContinuousAuction
-    from .contract import Clock, Contract, ContractError, Schedule, Segment, UnsoldOffer
-    from .cover import LpdStorage
-    from .envelopes import envelope_kw, static_caps_kw
-    from .gains import Gains, benefit_over_tariffs, gains_from_trade
-    from .huang import Huang
-    from .ledger import Ledger, LedgerError, verify
-    from .life import TransactionLoop
-    from .mcafee import McAfee
-    from .meters import Meters, PeriodReading
-    from .mid_market_rate import MidMarketRate
-    from .muda import Muda
-    from .node_fees import NodeFees
-    from .order_book import BookTrades, Depth, OrderBook, OrderStatus, State
-    from .order_events import FOREVER, Events, Kind
+    from .network.envelopes import envelope_kw, static_caps_kw
+    from .network.pairing import PairedTrades, PairingError, pair_columns, pair_trades
     from .order_file import OrderFileError, read_orders
-    from .pairing import PairedTrades, PairingError, pair_columns, pair_trades
-    from .pay_as_bid import PayAsBid
-    from .piclo import Piclo
     from .promises import ClearingError, check_clearing
     from .quick import Cleared, Shared, clear, clear_file, share, share_file
-    from .rule import BillingError, Bills, Rule, Tariffs, check_bills
-    from .rules import Rules, Terms
-    from .shared_storage import SharedStorage, StorageError
     from .sharing.core import Objection, objection
     from .sharing.game import EnergyGame, Game, GameError
     from .sharing.nucleolus import nucleolus
     from .sharing.shapley import SampledShapley, sampled_shapley, shapley
+    from .sharing.shared_storage import SharedStorage, StorageError
     from .sharing.splits import by_weight, exchanged_milliwh, mix, nash
-    from .sonnen_community import SonnenCommunity
-    from .status_quo import StatusQuo
-    from .storage_auction import StorageAuction, StorageOffer, StorageRights
-    from .supply_demand_ratio import SupplyDemandRatio
-    from .tokens import TokenBook, TokenError
-    from .trade_reduction import TradeReduction
-    from .trader import Trader
-    from .uniform_price import UniformPrice
-    from .vandebron import Vandebron
-    from .vcg import VickreyClarkeGroves
+    from .sharing.storage_auction import StorageAuction, StorageOffer, StorageRights
 
 __all__ = [
     "BIDDERS",
@@ -192,56 +192,56 @@ __all__ = [
 ]
 
 _HOMES = {
-    "admission": "Admission AdmissionError Batch GridLimits admit",
-    "assignment": "Assignment",
-    "benefit_sharing": "BenefitSharing",
-    "bidders": "Seat Table",
-    "bidding": "BIDDERS BidError Bidder Bids Learner Outlook",
-    "bill_sharing": "BillSharing",
+    "network.admission": "Admission AdmissionError Batch GridLimits admit",
+    "mechanisms.assignment": "Assignment",
+    "billing.benefit_sharing": "BenefitSharing",
+    "bidders.table": "Seat Table",
+    "bidders.protocol": "BIDDERS BidError Bidder Bids Learner Outlook",
+    "billing.bill_sharing": "BillSharing",
     "book": "MECHANISMS ClearedTrades Clearing Mechanism Order OrderError Orders Trade",
-    "charges": (
+    "network.charges": (
         "ChargeError Charges distance_charges node_charges ptdf_charges uniform_charges "
         "zonal_charges"
     ),
-    "continuous": "ContinuousAuction",
-    "contract": "Clock Contract ContractError Schedule Segment UnsoldOffer",
-    "cover": "LpdStorage",
-    "envelopes": "envelope_kw static_caps_kw",
+    "mechanisms.continuous": "ContinuousAuction",
+    "delivery.contract": "Clock Contract ContractError Schedule Segment UnsoldOffer",
+    "delivery.cover": "LpdStorage",
+    "network.envelopes": "envelope_kw static_caps_kw",
     "gains": "Gains benefit_over_tariffs gains_from_trade",
-    "huang": "Huang",
-    "ledger": "Ledger LedgerError verify",
-    "life": "TransactionLoop",
-    "mcafee": "McAfee",
-    "meters": "Meters PeriodReading",
-    "mid_market_rate": "MidMarketRate",
-    "muda": "Muda",
-    "node_fees": "NodeFees",
-    "order_book": "BookTrades Depth OrderBook OrderStatus State",
-    "order_events": "FOREVER Events Kind",
+    "mechanisms.huang": "Huang",
+    "delivery.ledger": "Ledger LedgerError verify",
+    "delivery.life": "TransactionLoop",
+    "mechanisms.mcafee": "McAfee",
+    "delivery.meters": "Meters PeriodReading",
+    "billing.mid_market_rate": "MidMarketRate",
+    "mechanisms.muda": "Muda",
+    "mechanisms.node_fees": "NodeFees",
+    "mechanisms.order_book": "BookTrades Depth OrderBook OrderStatus State",
+    "mechanisms.order_events": "FOREVER Events Kind",
     "order_file": "OrderFileError read_orders",
-    "pairing": "PairedTrades PairingError pair_columns pair_trades",
-    "pay_as_bid": "PayAsBid",
-    "piclo": "Piclo",
+    "network.pairing": "PairedTrades PairingError pair_columns pair_trades",
+    "mechanisms.pay_as_bid": "PayAsBid",
+    "mechanisms.piclo": "Piclo",
     "promises": "ClearingError check_clearing",
     "quick": "Cleared Shared clear clear_file share share_file",
-    "rule": "BillingError Bills Rule Tariffs check_bills",
-    "rules": "Rules Terms",
-    "shared_storage": "SharedStorage StorageError",
+    "billing.rule": "BillingError Bills Rule Tariffs check_bills",
+    "delivery.rules": "Rules Terms",
+    "sharing.shared_storage": "SharedStorage StorageError",
     "sharing.core": "Objection objection",
     "sharing.game": "EnergyGame Game GameError",
     "sharing.nucleolus": "nucleolus",
     "sharing.shapley": "SampledShapley sampled_shapley shapley",
     "sharing.splits": "by_weight exchanged_milliwh mix nash",
-    "sonnen_community": "SonnenCommunity",
-    "status_quo": "StatusQuo",
-    "storage_auction": "StorageAuction StorageOffer StorageRights",
-    "supply_demand_ratio": "SupplyDemandRatio",
-    "tokens": "TokenBook TokenError",
-    "trade_reduction": "TradeReduction",
-    "trader": "Trader",
-    "uniform_price": "UniformPrice",
-    "vandebron": "Vandebron",
-    "vcg": "VickreyClarkeGroves",
+    "mechanisms.sonnen_community": "SonnenCommunity",
+    "billing.status_quo": "StatusQuo",
+    "sharing.storage_auction": "StorageAuction StorageOffer StorageRights",
+    "billing.supply_demand_ratio": "SupplyDemandRatio",
+    "delivery.tokens": "TokenBook TokenError",
+    "mechanisms.trade_reduction": "TradeReduction",
+    "mechanisms.trader": "Trader",
+    "mechanisms.uniform_price": "UniformPrice",
+    "mechanisms.vandebron": "Vandebron",
+    "mechanisms.vcg": "VickreyClarkeGroves",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 

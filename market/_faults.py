@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
-    from .charges import Charges
+    from .network.charges import Charges
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]

@@ -18,8 +18,8 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 from .book import Clearing, Orders, Trade
+from .mechanisms.uniform_price import UniformPrice
 from .preferences import allowed, premium_ticks
-from .uniform_price import UniformPrice
 
 __all__ = ["LARGEST_PAIRS", "Gains", "benefit_over_tariffs", "best_gain_ueur", "gains_from_trade"]
 

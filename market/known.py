@@ -1,7 +1,7 @@
 """Names a scenario may use for a market mechanism, and where each is found.
 
 Two kinds share the table. Order-driven ones have ``clear(orders)``, see `market.book.Mechanism`;
-rule-based ones have ``share(net_milliwh, tariffs)``, see `market.rule.Rule`.
+rule-based ones have ``share(net_milliwh, tariffs)``, see `market.billing.rule.Rule`.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ __all__ = ["MECHANISMS"]
 #: Known name to "module:Class".
 MECHANISMS: Mapping[str, str] = MappingProxyType(
     {
-        "assignment": "market.assignment:Assignment",
-        "benefit_sharing": "market.benefit_sharing:BenefitSharing",
-        "bill_sharing": "market.bill_sharing:BillSharing",
-        "continuous": "market.continuous:ContinuousAuction",
-        "huang": "market.huang:Huang",
-        "mcafee": "market.mcafee:McAfee",
-        "mid_market_rate": "market.mid_market_rate:MidMarketRate",
-        "muda": "market.muda:Muda",
-        "pay_as_bid": "market.pay_as_bid:PayAsBid",
-        "piclo": "market.piclo:Piclo",
-        "sonnen_community": "market.sonnen_community:SonnenCommunity",
-        "status_quo": "market.status_quo:StatusQuo",
-        "supply_demand_ratio": "market.supply_demand_ratio:SupplyDemandRatio",
-        "trade_reduction": "market.trade_reduction:TradeReduction",
-        "trader": "market.trader:Trader",
-        "uniform_price": "market.uniform_price:UniformPrice",
-        "vandebron": "market.vandebron:Vandebron",
-        "vcg": "market.vcg:VickreyClarkeGroves",
+        "assignment": "market.mechanisms.assignment:Assignment",
+        "benefit_sharing": "market.billing.benefit_sharing:BenefitSharing",
+        "bill_sharing": "market.billing.bill_sharing:BillSharing",
+        "continuous": "market.mechanisms.continuous:ContinuousAuction",
+        "huang": "market.mechanisms.huang:Huang",
+        "mcafee": "market.mechanisms.mcafee:McAfee",
+        "mid_market_rate": "market.billing.mid_market_rate:MidMarketRate",
+        "muda": "market.mechanisms.muda:Muda",
+        "pay_as_bid": "market.mechanisms.pay_as_bid:PayAsBid",
+        "piclo": "market.mechanisms.piclo:Piclo",
+        "sonnen_community": "market.mechanisms.sonnen_community:SonnenCommunity",
+        "status_quo": "market.billing.status_quo:StatusQuo",
+        "supply_demand_ratio": "market.billing.supply_demand_ratio:SupplyDemandRatio",
+        "trade_reduction": "market.mechanisms.trade_reduction:TradeReduction",
+        "trader": "market.mechanisms.trader:Trader",
+        "uniform_price": "market.mechanisms.uniform_price:UniformPrice",
+        "vandebron": "market.mechanisms.vandebron:Vandebron",
+        "vcg": "market.mechanisms.vcg:VickreyClarkeGroves",
     }
 )

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _faults
 
 if TYPE_CHECKING:
-    from .charges import Charges
+    from .network.charges import Charges
 
 __all__ = ["Order", "OrderError", "Orders", "Side"]
 

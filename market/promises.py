@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .book import ClearedTrades, Clearing, Orders
-from .node_fees import node_fees
+from .mechanisms.node_fees import node_fees
 from .preferences import premium_ticks
 
 __all__ = ["ClearingError", "check_clearing"]

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from .billing.rule import BillingError, Bills, Rule, Tariffs, check_bills, status_quo_ueur
 from .book import Clearing, Mechanism, Order, Orders, Trade
-from .charges import Charges, uniform_charges
 from .gains import Gains, benefit_over_tariffs, gains_from_trade
 from .known import MECHANISMS
+from .network.charges import Charges, uniform_charges
+from .network.pairing import pair_trades
 from .order_file import read_orders
-from .pairing import pair_trades
 from .promises import ClearingError, check_clearing
-from .rule import BillingError, Bills, Rule, Tariffs, check_bills, status_quo_ueur
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -36,7 +36,7 @@ def known_mechanisms() -> dict[str, str]:
 
 def known_bidders() -> dict[str, str]:
     """Return where each known bidder is found, as ``module:Class``."""
-    from market.bidding import BIDDERS
+    from market.bidders.protocol import BIDDERS
 
     return dict(BIDDERS)
 

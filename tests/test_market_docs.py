@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from market.bidding import BIDDERS
+from market.bidders.protocol import BIDDERS
 from market.known import MECHANISMS
 from market.order_file import read_orders
 from market.properties import properties_table

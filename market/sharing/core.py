@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .._kernels_games import search_flips
+from ._kernels_games import search_flips
 from .game import LARGEST_EXACT, EnergyGame, Game, GameError, subset_sums
 
 __all__ = ["Objection", "objection"]

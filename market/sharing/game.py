@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..rule import Tariffs, supply_and_demand_milliwh
+from ..billing.rule import Tariffs, supply_and_demand_milliwh
 
 __all__ = ["LARGEST_EXACT", "EnergyGame", "Game", "GameError", "subset_sums"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from .._kernels_games import shapley_values
+from ._kernels_games import shapley_values
 from .game import Game
 
 __all__ = ["SampledShapley", "sampled_shapley", "shapley"]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..rules import apportion
+from ..delivery.rules import apportion
 from .game import GameError
 
 __all__ = ["by_weight", "exchanged_milliwh", "mix", "nash", "whole_shares"]

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from market.admission import Batch, GridLimits, admit
-from market.envelopes import envelope_kw
+from market.network.admission import Batch, GridLimits, admit
+from market.network.envelopes import envelope_kw
 from models.grid import Grid
 from models.grid_ptdf import ptdf
 from models.grid_sensitivity import PeerGrid

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from market.book import Orders
-from market.huang import Huang
-from market.mcafee import McAfee
-from market.muda import Muda
-from market.pay_as_bid import PayAsBid
-from market.trade_reduction import TradeReduction
-from market.vcg import VickreyClarkeGroves
+from market.mechanisms.huang import Huang
+from market.mechanisms.mcafee import McAfee
+from market.mechanisms.muda import Muda
+from market.mechanisms.pay_as_bid import PayAsBid
+from market.mechanisms.trade_reduction import TradeReduction
+from market.mechanisms.vcg import VickreyClarkeGroves
 
 SIZES = [1_000, 100_000]
 AUCTIONS = [PayAsBid, TradeReduction, McAfee, Huang, VickreyClarkeGroves, Muda]

@@ -3,9 +3,9 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from market.bidders import Seat, Table
-from market.bidding import BIDDERS, Outlook
-from market.uniform_price import UniformPrice
+from market.bidders.protocol import BIDDERS, Outlook
+from market.bidders.table import Seat, Table
+from market.mechanisms.uniform_price import UniformPrice
 
 NEEDED = {"premium": {"premiums": {"pv": 30}}, "threshold": {"steps": {120: 0.5, 200: 0.3}}}
 

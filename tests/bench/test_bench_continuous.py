@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from market.book import Orders
-from market.continuous import ContinuousAuction
-from market.order_book import OrderBook, State
-from market.order_events import FOREVER, Events, Kind
+from market.mechanisms.continuous import ContinuousAuction
+from market.mechanisms.order_book import OrderBook, State
+from market.mechanisms.order_events import FOREVER, Events, Kind
 
 SIZES = [1_000, 10_000, 100_000]
 PEERS = [f"peer {i}" for i in range(100)]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from market.book import Clearing, Orders
-from market.pairing import pair_trades
-from market.uniform_price import UniformPrice
+from market.mechanisms.uniform_price import UniformPrice
+from market.network.pairing import pair_trades
 
 SIZES = [100, 1_000, 10_000, 100_000, 1_000_000]
 

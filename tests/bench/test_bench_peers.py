@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from dateutil.rrule import HOURLY, rrule
 
+from market.billing.rule import Tariffs
 from market.book import Orders
-from market.huang import Huang
-from market.muda import Muda
+from market.mechanisms.huang import Huang
+from market.mechanisms.muda import Muda
+from market.mechanisms.uniform_price import UniformPrice
 from market.quick import build, share
-from market.rule import Tariffs
-from market.uniform_price import UniformPrice
 
 SIZES = [100, 1_000, 100_000]
 ENGINE_SIZES = [100, 1_000]

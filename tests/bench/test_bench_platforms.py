@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from market.book import Orders
-from market.charges import zonal_charges
-from market.piclo import Piclo
-from market.sonnen_community import SonnenCommunity
-from market.trader import Trader
-from market.vandebron import Vandebron
+from market.mechanisms.piclo import Piclo
+from market.mechanisms.sonnen_community import SonnenCommunity
+from market.mechanisms.trader import Trader
+from market.mechanisms.vandebron import Vandebron
+from market.network.charges import zonal_charges
 
 SIZES = [1_000, 10_000]
 PLATFORMS = [

@@ -6,14 +6,14 @@ The formula knows prices only: it rounds each member by itself, so that its sums
 import numpy as np
 import pytest
 
-from market.bill_sharing import BillSharing
-from market.contract import Clock
-from market.life import TransactionLoop
-from market.meters import PeriodReading
-from market.mid_market_rate import MidMarketRate
-from market.rule import Tariffs, check_bills
-from market.status_quo import StatusQuo
-from market.supply_demand_ratio import SupplyDemandRatio
+from market.billing.bill_sharing import BillSharing
+from market.billing.mid_market_rate import MidMarketRate
+from market.billing.rule import Tariffs, check_bills
+from market.billing.status_quo import StatusQuo
+from market.billing.supply_demand_ratio import SupplyDemandRatio
+from market.delivery.contract import Clock
+from market.delivery.life import TransactionLoop
+from market.delivery.meters import PeriodReading
 
 PEERS = [1_000, 100_000, 1_000_000]
 TARIFFS = Tariffs(350, 80)

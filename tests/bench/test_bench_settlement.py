@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from market.contract import Contract
-from market.cover import Cover
-from market.ledger import Ledger
-from market.meters import Meters
-from market.settlement import Period, Terms, settle_period
+from market.delivery.contract import Contract
+from market.delivery.cover import Cover
+from market.delivery.ledger import Ledger
+from market.delivery.meters import Meters
+from market.delivery.settlement import Period, Terms, settle_period
 
 
 def world(contracts):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from market.benefit_sharing import BenefitSharing
-from market.rule import Tariffs
+from market.billing.benefit_sharing import BenefitSharing
+from market.billing.rule import Tariffs
 from market.sharing.core import objection
 from market.sharing.game import EnergyGame
 from market.sharing.nucleolus import nucleolus

@@ -19,7 +19,7 @@ from cosim.clock import NEVER
 from cosim.recorder_sim import LISTS, SCALARS
 from cosim.wiring import Wire
 from cosim.world import prepared
-from market.ledger import Ledger
+from market.delivery.ledger import Ledger
 from results.recording import TickRecorder
 from scenarios.load import load_scenario
 

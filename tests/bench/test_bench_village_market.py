@@ -6,12 +6,12 @@ A hundred and sixteen places, as the shipped village has buses; charges by dista
 import numpy as np
 import pytest
 
-from market.assignment import Assignment
 from market.book import Orders
-from market.charges import distance_charges, node_charges
-from market.node_fees import NodeFees
-from market.pairing import pair_columns, pair_trades
-from market.uniform_price import UniformPrice
+from market.mechanisms.assignment import Assignment
+from market.mechanisms.node_fees import NodeFees
+from market.mechanisms.uniform_price import UniformPrice
+from market.network.charges import distance_charges, node_charges
+from market.network.pairing import pair_columns, pair_trades
 
 PEERS = [1_000, 10_000]
 PLACES = 116

@@ -13,7 +13,7 @@ from cosim.grid_sim import GridSim
 from cosim.meters_sim import MetersSim
 from cosim.recorder_sim import LISTS, SCALARS
 from cosim.world import prepared
-from market.ledger import Ledger
+from market.delivery.ledger import Ledger
 from results.checks import run_checks
 from results.invariants import InvariantViolated
 from results.reading import Record

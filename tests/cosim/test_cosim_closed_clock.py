@@ -7,7 +7,7 @@ from cosim.box import silent
 from cosim.profiles_sim import ProfilesSim
 from cosim.recorder_sim import LISTS, SCALARS, RecorderSim
 from cosim.world import prepared
-from market.ledger import Ledger
+from market.delivery.ledger import Ledger
 from results.recording import TickRecorder
 from scenarios.load import load_scenario
 

@@ -5,9 +5,10 @@ import pandapower as pp
 import pytest
 from pydantic import ValidationError
 
-from cosim.gatekeeper import Gatekeeper, flows_anyway_kw
-from market.admission import AdmissionError
+from cosim.admitting import Admitting, anyway_wh
+from cosim.gatekeeper import Gatekeeper
 from market.book import Orders, Trade
+from market.network.admission import AdmissionError
 from models.grid import Grid
 from scenarios.schema_admission import AdmissionSpec
 
@@ -163,19 +164,35 @@ def test_caps_of_strangers_are_named():
         keeper(AdmissionSpec(caps={"mil": 3.0}))
 
 
-def test_what_flows_anyway_is_the_forecast_without_the_orders():
-    # By hand: the mill gives 5 kWh of which it offers 4; the shop takes 3 and asks for 1 and 1.
+def test_what_flows_anyway_is_the_part_of_the_forecast_that_no_order_speaks_of():
+    # By hand: the mill expects 5 kWh and offers 4; the farm expects nothing and sells 2 from its
+    # store; the shop expects to draw 3 and asks for 1 and 1.
     orders = Orders(
         peers=PEERS,
-        peer_index=[0, 2, 2],
-        is_buy=[False, True, True],
-        price_ticks=[100, 200, 210],
-        energy_wh=[4000, 1000, 1000],
+        peer_index=[0, 1, 2, 2],
+        is_buy=[False, False, True, True],
+        price_ticks=[100, 100, 200, 210],
+        energy_wh=[4000, 2000, 1000, 1000],
     )
+    forecast_wh = np.array([5000.0, 0.0, -3000.0, 0.0])
+    assert anyway_wh(forecast_wh, orders).tolist() == [1000, 0, -1000, 0]
 
-    anyway_kw = flows_anyway_kw([5000, 0, -3000, 0], orders, 0.25)
 
-    assert anyway_kw.tolist() == [4, 0, -4, 0]
+def test_who_was_cut_may_inject_what_was_admitted_and_what_flows_anyway():
+    orders = Orders(
+        peers=PEERS,
+        peer_index=[0, 2],
+        is_buy=[False, True],
+        price_ticks=[100, 200],
+        energy_wh=[8000, 8000],
+    )
+    admitting = Admitting(keeper(), lambda period: np.array([8500.0, 0, -8000, 0]), 0.25)
+    answer = admitting.judge(0, [trade("mill", "shop", 8000)], orders)
+    sold_wh = sum(one.energy_wh for one in answer.trades)
+    assert 0 < sold_wh < 8000
+    assert answer.cut == {"mill"}
+    assert answer.caps_kw[0] == pytest.approx((sold_wh + 500) / 250)
+    assert np.isinf(answer.caps_kw[1:]).all()
 
 
 @pytest.mark.parametrize(

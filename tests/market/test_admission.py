@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog, minimize
 
-from market.admission import AdmissionError, Batch, GridLimits, admit
-from market.envelopes import envelope_kw, static_caps_kw
+from market.network.admission import AdmissionError, Batch, GridLimits, admit
+from market.network.envelopes import envelope_kw, static_caps_kw
 from models.grid import Grid, PowerFlowDiverged
 from models.grid_sensitivity import PeerGrid
 

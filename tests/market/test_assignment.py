@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 from scipy.sparse import eye, kron, vstack
 
-from market.assignment import Assignment, pair_gains
 from market.book import Order, OrderError, Orders
-from market.charges import Charges, uniform_charges
-from market.pairing import pair_trades
+from market.mechanisms.assignment import Assignment, pair_gains
+from market.mechanisms.uniform_price import UniformPrice
+from market.mechanisms.vcg import VickreyClarkeGroves
+from market.network.charges import Charges, uniform_charges
+from market.network.pairing import pair_trades
 from market.promises import check_clearing
-from market.uniform_price import UniformPrice
-from market.vcg import VickreyClarkeGroves
 
 
 def with_k(k):

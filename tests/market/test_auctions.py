@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.book import Order, OrderError, Orders
-from market.huang import Huang, ration
-from market.mcafee import McAfee
-from market.muda import Muda, halves
-from market.pairing import pair_trades
-from market.pay_as_bid import PayAsBid
+from market.mechanisms.huang import Huang, ration
+from market.mechanisms.mcafee import McAfee
+from market.mechanisms.muda import Muda, halves
+from market.mechanisms.pay_as_bid import PayAsBid
+from market.mechanisms.trade_reduction import TradeReduction
+from market.mechanisms.uniform_price import UniformPrice
+from market.mechanisms.vcg import VickreyClarkeGroves
+from market.network.pairing import pair_trades
 from market.promises import check_clearing
-from market.trade_reduction import TradeReduction
-from market.uniform_price import UniformPrice
-from market.vcg import VickreyClarkeGroves
 
 AUCTIONS = [PayAsBid, VickreyClarkeGroves, TradeReduction, McAfee, Huang, Muda]
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from market.benefit_sharing import BenefitSharing
-from market.rule import BillingError, Rule, Tariffs, check_bills, status_quo_ueur
+from market.billing.benefit_sharing import BenefitSharing
+from market.billing.rule import BillingError, Rule, Tariffs, check_bills, status_quo_ueur
 
 TARIFFS = Tariffs(retail_ticks=300, feed_in_ticks=100)
 EXAMPLE = np.array([4_000_000, -3_000_000, -3_000_000])
@@ -158,7 +158,7 @@ def test_shapley_of_many_is_sampled_by_the_seed():
 def test_it_is_a_rule_that_the_scenario_knows_by_name():
     from market.known import MECHANISMS
 
-    assert MECHANISMS["benefit_sharing"] == "market.benefit_sharing:BenefitSharing"
+    assert MECHANISMS["benefit_sharing"] == "market.billing.benefit_sharing:BenefitSharing"
     assert isinstance(BenefitSharing(), Rule)
 
 

@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from market.bidder_margin import Margin
-from market.bidder_premium import Premium
-from market.bidder_threshold import Threshold
-from market.bidder_truthful import PriceTaking, Truthful
-from market.bidder_zero_intelligence import ZeroIntelligence
-from market.bidders import Seat, Table
-from market.bidding import BIDDERS, BidError, Bids, Outlook
-from market.uniform_price import UniformPrice
+from market.bidders.margin import Margin
+from market.bidders.premium import Premium
+from market.bidders.protocol import BIDDERS, BidError, Bids, Outlook
+from market.bidders.table import Seat, Table
+from market.bidders.threshold import Threshold
+from market.bidders.truthful import PriceTaking, Truthful
+from market.bidders.zero_intelligence import ZeroIntelligence
+from market.mechanisms.uniform_price import UniformPrice
 
 TARIFFS = {"feed_in_ticks": 80, "retail_ticks": 350, "fee_cap_ticks": 30}
 NEEDED = {"premium": {"premiums": {"pv": 30}}, "threshold": {"steps": {120: 0.5, 200: 0.3}}}

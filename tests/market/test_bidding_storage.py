@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from market._storage_curve import Expected, values_of
-from market.bidder_storage import StorageAware
-from market.bidder_truthful import Truthful
-from market.bidders import Seat, Table
-from market.bidding import Outlook
+from market.bidders._storage_curve import Expected, values_of
+from market.bidders.protocol import Outlook
+from market.bidders.storage import StorageAware
+from market.bidders.table import Seat, Table
+from market.bidders.truthful import Truthful
 from market.book import Clearing, Orders
 
 EFFICIENCY = 0.8

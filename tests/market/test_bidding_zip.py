@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from market.bidder_zero_intelligence import ZeroIntelligence
-from market.bidder_zip import ZeroIntelligencePlus
-from market.bidders import Seat, Table
-from market.bidding import Outlook
+from market.bidders.protocol import Outlook
+from market.bidders.table import Seat, Table
+from market.bidders.zero_intelligence import ZeroIntelligence
+from market.bidders.zip import ZeroIntelligencePlus
 from market.book import Clearing, Orders
-from market.continuous import ContinuousAuction
+from market.mechanisms.continuous import ContinuousAuction
 
 # Cliff's symmetric market: eleven sellers and eleven buyers, one lot each, at limits from 75 to
 # 325 in steps of 25, so that supply and demand meet at 200.

@@ -14,9 +14,9 @@ from market.book import (
     OrderError,
     Orders,
 )
-from market.charges import uniform_charges
+from market.mechanisms.uniform_price import UniformPrice
+from market.network.charges import uniform_charges
 from market.promises import ClearingError, check_clearing
-from market.uniform_price import UniformPrice
 
 BID = Order(7, "anna", "buy", 30, 200, period=2, arrival=1)
 ASK = Order(9, "bert", "sell", -10, 300, period=2, arrival=4)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.charges import (
+from market.network.charges import (
     ChargeError,
     Charges,
     distance_charges,

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from market.book import MECHANISMS, ClearedTrades, Clearing, Mechanism, Order, OrderError, Orders
-from market.continuous import ContinuousAuction
-from market.pairing import pair_trades
+from market.mechanisms.continuous import ContinuousAuction
+from market.mechanisms.uniform_price import UniformPrice
+from market.network.pairing import pair_trades
 from market.promises import ClearingError, check_clearing
-from market.uniform_price import UniformPrice
 
 #: Cleo's 150 Wh meet anna's offer at 10 and half of bert's at 20.
 TWO_PRICES = [
@@ -105,7 +105,7 @@ def test_orders_for_two_periods_are_refused():
 
 def test_it_is_a_mechanism_that_scenarios_know_by_name():
     assert isinstance(ContinuousAuction(), Mechanism)
-    assert MECHANISMS["continuous"] == "market.continuous:ContinuousAuction"
+    assert MECHANISMS["continuous"] == "market.mechanisms.continuous:ContinuousAuction"
 
 
 def cleared(sell, buy, energy, price, filled):

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.contract import Clock, Segment, add_segments, energy_milliwh
-from market.cover import fit_energy, ramped
+from market.delivery.contract import Clock, Segment, add_segments, energy_milliwh
+from market.delivery.cover import fit_energy, ramped
 
 segments = st.lists(
     st.tuples(st.integers(0, 50), st.integers(1, 50), st.floats(-10, 10)).map(

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market import Order, Orders, clear, clear_file, share, share_file, uniform_charges
+from market.billing.rule import Tariffs
 from market.known import MECHANISMS
 from market.quick import build
-from market.rule import Tariffs
 
 TEXTBOOK = [
     Order(i, f"peer {i}", "buy" if i < 5 else "sell", price, 1)

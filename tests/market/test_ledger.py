@@ -3,7 +3,7 @@ from contextlib import closing
 
 import pytest
 
-from market.ledger import Ledger, LedgerError, Posting, verify
+from market.delivery.ledger import Ledger, LedgerError, Posting, verify
 
 
 def fill(ledger, amounts=(100, 50, 7)):
@@ -83,7 +83,7 @@ def test_a_shortened_ledger_is_found_by_its_last_hash(written):
 
 def test_wrong_balances_are_found_even_when_the_chain_is_made_anew(written):
     # A forger who recomputes every hash still has to get the balances right.
-    from market.ledger import GENESIS, _seal
+    from market.delivery.ledger import GENESIS, _seal
 
     with closing(sqlite3.connect(written)) as db:
         rows = db.execute("SELECT * FROM entries ORDER BY entry").fetchall()

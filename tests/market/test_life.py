@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.book import Order, Trade
-from market.contract import TRANSITIONS, Clock, ContractError, LimboError, State, follow
-from market.life import TransactionLoop
-from market.meters import PeriodReading
-from market.rules import Terms
-from market.tokens import TokenError
+from market.delivery.contract import TRANSITIONS, Clock, ContractError, LimboError, State, follow
+from market.delivery.life import TransactionLoop
+from market.delivery.meters import PeriodReading
+from market.delivery.rules import Terms
+from market.delivery.tokens import TokenError
 
 PEERS = ("anna", "bert", "carl", "lpd")
 GATE = -3000

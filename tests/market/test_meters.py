@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.meters import Meters
+from market.delivery.meters import Meters
 
 NOBODY = np.zeros(2, dtype=bool)
 NOTHING = np.zeros(2)

@@ -6,18 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.book import Clearing, Mechanism, Order, Orders
-from market.charges import ChargeError, Charges, node_charges, uniform_charges
-from market.continuous import ContinuousAuction
-from market.huang import Huang
-from market.mcafee import McAfee
-from market.muda import Muda
-from market.node_fees import NodeFees
-from market.pairing import pair_columns, pair_trades
-from market.pay_as_bid import PayAsBid
+from market.mechanisms.continuous import ContinuousAuction
+from market.mechanisms.huang import Huang
+from market.mechanisms.mcafee import McAfee
+from market.mechanisms.muda import Muda
+from market.mechanisms.node_fees import NodeFees
+from market.mechanisms.pay_as_bid import PayAsBid
+from market.mechanisms.trade_reduction import TradeReduction
+from market.mechanisms.uniform_price import UniformPrice
+from market.mechanisms.vcg import VickreyClarkeGroves
+from market.network.charges import ChargeError, Charges, node_charges, uniform_charges
+from market.network.pairing import pair_columns, pair_trades
 from market.promises import ClearingError, check_clearing
-from market.trade_reduction import TradeReduction
-from market.uniform_price import UniformPrice
-from market.vcg import VickreyClarkeGroves
 
 CALL_AUCTIONS = [
     UniformPrice,

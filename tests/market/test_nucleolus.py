@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from market.rule import Tariffs
+from market.billing.rule import Tariffs
 from market.sharing.core import objection
 from market.sharing.game import EnergyGame, Game, GameError, subset_sums
 from market.sharing.nucleolus import nucleolus

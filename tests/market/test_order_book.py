@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from market.book import Order, OrderError, Orders
-from market.order_book import OrderBook, State
-from market.order_events import FOREVER, Events, Kind
+from market.mechanisms.order_book import OrderBook, State
+from market.mechanisms.order_events import FOREVER, Events, Kind
 
 PEERS = ["anna", "bert", "cleo", "dora"]
 ANNA, BERT, CLEO, DORA = range(4)

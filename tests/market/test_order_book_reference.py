@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.book import Orders
-from market.continuous import ContinuousAuction
-from market.order_book import OrderBook, State
-from market.order_events import FOREVER, Events, Kind
+from market.mechanisms.continuous import ContinuousAuction
+from market.mechanisms.order_book import OrderBook, State
+from market.mechanisms.order_events import FOREVER, Events, Kind
 from market.promises import check_clearing
 
 PEERS = ["anna", "bert", "cleo"]

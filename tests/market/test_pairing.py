@@ -10,11 +10,11 @@ from scipy.optimize import linprog
 from scipy.sparse import eye, kron, vstack
 
 from market.book import ClearedTrades, Clearing, Order, Orders
-from market.charges import Charges, uniform_charges
-from market.least_fee import EXACT_CELLS, least_fee_flow
-from market.pairing import PairingError, pair_columns, pair_trades
+from market.mechanisms.uniform_price import UniformPrice
+from market.network.charges import Charges, uniform_charges
+from market.network.least_fee import EXACT_CELLS, least_fee_flow
+from market.network.pairing import PairingError, pair_columns, pair_trades
 from market.promises import check_clearing
-from market.uniform_price import UniformPrice
 
 
 def cleared(*rows):

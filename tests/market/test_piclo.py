@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.book import Order, Orders
-from market.charges import zonal_charges
-from market.piclo import Piclo
+from market.mechanisms.piclo import Piclo
+from market.mechanisms.uniform_price import UniformPrice
+from market.network.charges import zonal_charges
 from market.preferences import allowed, premium_ticks, rank
 from market.promises import check_clearing
-from market.uniform_price import UniformPrice
 
 WISHES = [
     (),

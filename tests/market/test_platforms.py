@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.book import Order, OrderError, Orders
-from market.charges import zonal_charges
 from market.known import MECHANISMS
-from market.piclo import Piclo
+from market.mechanisms.piclo import Piclo
+from market.mechanisms.sonnen_community import SonnenCommunity
+from market.mechanisms.trader import Trader
+from market.mechanisms.uniform_price import UniformPrice
+from market.mechanisms.vandebron import Vandebron
+from market.network.charges import zonal_charges
 from market.preferences import allowed
 from market.promises import check_clearing
-from market.sonnen_community import SonnenCommunity
-from market.trader import Trader
-from market.uniform_price import UniformPrice
-from market.vandebron import Vandebron
 
 PLATFORMS = [
     Piclo(),

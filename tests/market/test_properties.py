@@ -11,12 +11,12 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
+from market.billing.rule import Tariffs
 from market.book import Clearing, Orders
-from market.charges import zonal_charges
 from market.known import MECHANISMS
+from market.network.charges import zonal_charges
 from market.properties import PROPERTIES, Balance, Kind
 from market.quick import build, clear, share
-from market.rule import Tariffs
 
 CLEARED = [name for name, told in PROPERTIES.items() if told.bids]
 RULES = [name for name, told in PROPERTIES.items() if not told.bids]

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.book import Orders
-from market.huang import Huang
-from market.muda import Muda, halves
-from market.uniform_price import UniformPrice
+from market.mechanisms.huang import Huang
+from market.mechanisms.muda import Muda, halves
+from market.mechanisms.uniform_price import UniformPrice
 
 
 @st.composite

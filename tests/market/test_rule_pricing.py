@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market._kernels_rules import split_by_side
-from market.bill_sharing import BillSharing
-from market.mid_market_rate import MidMarketRate
-from market.rule import (
+from market.billing._kernels_rules import split_by_side
+from market.billing.bill_sharing import BillSharing
+from market.billing.mid_market_rate import MidMarketRate
+from market.billing.rule import (
     LARGEST_MILLIWH,
     BillingError,
     Bills,
@@ -21,8 +21,8 @@ from market.rule import (
     status_quo_ueur,
     supplier_bill_ueur,
 )
-from market.status_quo import StatusQuo
-from market.supply_demand_ratio import SupplyDemandRatio
+from market.billing.status_quo import StatusQuo
+from market.billing.supply_demand_ratio import SupplyDemandRatio
 
 SHARING = [MidMarketRate(), BillSharing(), SupplyDemandRatio()]
 RULES = [*SHARING, StatusQuo()]

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.bill_sharing import BillSharing
+from market.billing.bill_sharing import BillSharing
+from market.billing.mid_market_rate import MidMarketRate
+from market.billing.rule import BillingError
+from market.billing.status_quo import StatusQuo
+from market.billing.supply_demand_ratio import SupplyDemandRatio
 from market.book import Order, Trade
-from market.contract import Clock, ContractError
-from market.ledger import Ledger
-from market.life import TransactionLoop
-from market.meters import PeriodReading
-from market.mid_market_rate import MidMarketRate
-from market.rule import BillingError
-from market.rules import Terms
-from market.status_quo import StatusQuo
-from market.supply_demand_ratio import SupplyDemandRatio
+from market.delivery.contract import Clock, ContractError
+from market.delivery.ledger import Ledger
+from market.delivery.life import TransactionLoop
+from market.delivery.meters import PeriodReading
+from market.delivery.rules import Terms
 
 PEERS = ("ada", "ben", "cleo", "lpd")
 RULES = [MidMarketRate, BillSharing, SupplyDemandRatio, StatusQuo]

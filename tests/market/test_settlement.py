@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import pytest
 
-from market.contract import Contract
-from market.cover import Cover
-from market.settlement import LPD, Period, Rules, Settlement, Terms, settle_period
+from market.delivery.contract import Contract
+from market.delivery.cover import Cover
+from market.delivery.settlement import LPD, Period, Rules, Settlement, Terms, settle_period
 
 TERMS = Terms()
 ONE = Contract(1, 0, "anna", "bert", 1000, 200, 10, 175_000, 175_000)

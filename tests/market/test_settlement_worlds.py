@@ -5,10 +5,10 @@ from collections import Counter, defaultdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from market.contract import Contract
-from market.cover import Cover
-from market.rules import apportion, money
-from market.settlement import LPD, Period, Terms, account_of, settle_period
+from market.delivery.contract import Contract
+from market.delivery.cover import Cover
+from market.delivery.rules import apportion, money
+from market.delivery.settlement import LPD, Period, Terms, account_of, settle_period
 
 SELLERS, BUYERS, SPARES = ("s0", "s1", "s2"), ("b0", "b1", "b2"), ("r0", "r1")
 TERMS = Terms()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.rule import Tariffs
+from market.billing.rule import Tariffs
 from market.sharing.game import EnergyGame, Game, GameError, subset_sums
 from market.sharing.shapley import sampled_shapley, shapley
 

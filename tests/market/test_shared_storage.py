@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market import shared_storage
-from market.shared_storage import SharedStorage, StorageError
-from market.storage_auction import StorageOffer, StorageRights
+from market.sharing.shared_storage import SharedStorage, StorageError
+from market.sharing.storage_auction import StorageOffer, StorageRights
 
 
 def store(energy_wh, power_w, efficiency):

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from market._kernels_games import search_flips
-from market.rule import Tariffs
+from market.billing.rule import Tariffs
+from market.sharing._kernels_games import search_flips
 from market.sharing.core import objection
 from market.sharing.game import EnergyGame, Game, GameError, subset_sums
 

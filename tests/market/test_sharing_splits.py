@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.rule import Tariffs
+from market.billing.rule import Tariffs
 from market.sharing.game import EnergyGame, Game, GameError
 from market.sharing.splits import by_weight, exchanged_milliwh, mix, nash, whole_shares
 

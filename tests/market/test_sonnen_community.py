@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.book import Order, Orders
-from market.charges import uniform_charges
-from market.pairing import pair_trades
+from market.mechanisms.sonnen_community import SonnenCommunity
+from market.mechanisms.uniform_price import UniformPrice
+from market.network.charges import uniform_charges
+from market.network.pairing import pair_trades
 from market.promises import check_clearing
-from market.sonnen_community import SonnenCommunity
-from market.uniform_price import UniformPrice
 
 POOL = SonnenCommunity(SonnenCommunity.Options(price_ticks=230))
 

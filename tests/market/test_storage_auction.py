@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from market import storage_auction
 from market.book import Order, OrderError, Orders
-from market.storage_auction import StorageAuction, StorageOffer
+from market.sharing.storage_auction import StorageAuction, StorageOffer
 
 NAMES = ("ann", "bob", "cas", "dan", "eve")
 AUCTIONS = ("uniform_price", "pay_as_bid", "vcg")

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.tokens import TokenBook, TokenError
+from market.delivery.tokens import TokenBook, TokenError
 
 
 def test_delivered_tokens_burn_and_the_rest_expires():

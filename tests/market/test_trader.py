@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.book import Order, Orders
-from market.charges import zonal_charges
+from market.mechanisms.trader import Trader
+from market.mechanisms.uniform_price import UniformPrice
+from market.network.charges import zonal_charges
 from market.promises import check_clearing
-from market.trader import Trader
-from market.uniform_price import UniformPrice
 
 
 def book(*rows, charges=None):

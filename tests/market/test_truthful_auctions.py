@@ -15,14 +15,14 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from market.book import Order, Orders
-from market.huang import Huang
-from market.mcafee import McAfee
-from market.muda import Muda
-from market.pay_as_bid import PayAsBid
+from market.mechanisms.huang import Huang
+from market.mechanisms.mcafee import McAfee
+from market.mechanisms.muda import Muda
+from market.mechanisms.pay_as_bid import PayAsBid
+from market.mechanisms.trade_reduction import TradeReduction
+from market.mechanisms.uniform_price import UniformPrice
+from market.mechanisms.vcg import VickreyClarkeGroves
 from market.promises import check_clearing
-from market.trade_reduction import TradeReduction
-from market.uniform_price import UniformPrice
-from market.vcg import VickreyClarkeGroves
 
 EQUAL_LOTS = {
     TradeReduction: TradeReduction(TradeReduction.Options(lots="equal")),

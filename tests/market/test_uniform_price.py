@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from scipy.optimize import linprog
 
 from market.book import Order, OrderError, Orders
+from market.mechanisms.uniform_price import UniformPrice
 from market.promises import check_clearing
-from market.uniform_price import UniformPrice
 
 
 def book(bids, asks):

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.book import Order, Orders
+from market.mechanisms.uniform_price import UniformPrice
+from market.mechanisms.vandebron import MONTH_S, Vandebron
 from market.preferences import allowed, premium_ticks, rank
 from market.promises import check_clearing
-from market.uniform_price import UniformPrice
-from market.vandebron import MONTH_S, Vandebron
 
 FREE = Vandebron(Vandebron.Options(subscription_eur_per_month=0))
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from market.contract import Contract
-from market.cover import Cover
-from market.ledger import Ledger, Posting
-from market.settlement import Period, Terms, account_of, settle_period
+from market.delivery.contract import Contract
+from market.delivery.cover import Cover
+from market.delivery.ledger import Ledger, Posting
+from market.delivery.settlement import Period, Terms, account_of, settle_period
 from results.folder import EventLog, Manifest, write_json
 from results.recording import TickRecorder
 from results.tables import write_table

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.book import Order, Trade
-from market.contract import Clock
-from market.life import TransactionLoop
-from market.rules import Terms
+from market.delivery.contract import Clock
+from market.delivery.life import TransactionLoop
+from market.delivery.rules import Terms
 from results.recompute import differences
 
 PEERS = ("ada", "ben", "cleo", "dora", "emil", "fritz", "lpd")

@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.bill_sharing import BillSharing
-from market.contract import Clock
-from market.life import TransactionLoop
-from market.meters import PeriodReading
-from market.mid_market_rate import MidMarketRate
-from market.rule import Bills, supplier_bill_ueur
-from market.rules import Terms
-from market.status_quo import StatusQuo
-from market.supply_demand_ratio import SupplyDemandRatio
+from market.billing.bill_sharing import BillSharing
+from market.billing.mid_market_rate import MidMarketRate
+from market.billing.rule import Bills, supplier_bill_ueur
+from market.billing.status_quo import StatusQuo
+from market.billing.supply_demand_ratio import SupplyDemandRatio
+from market.delivery.contract import Clock
+from market.delivery.life import TransactionLoop
+from market.delivery.meters import PeriodReading
+from market.delivery.rules import Terms
 from results.recompute import differences, recompute
 from results.tables import SCHEMAS, write_table
 

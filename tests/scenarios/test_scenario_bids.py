@@ -16,7 +16,7 @@ SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
 MINE = """
 from pydantic import BaseModel, PositiveInt
-from market.bidding import Bids
+from market.bidders.protocol import Bids
 
 class Mine:
     class Options(BaseModel, extra="forbid", frozen=True):
@@ -96,7 +96,7 @@ def test_a_bidder_in_a_file_is_built_with_its_options(write):
         ("./other.py:Mine", "no file './other.py' beside the scenario"),
         ("./mine.py:Min", "no class 'Min' in './mine.py'; nearest names: Mine"),
         ("./mine.py:Mute", r"'./mine.py:Mute' lacks a method 'bid\(outlook\)'; a bidder has one"),
-        ("market.uniform_price:UniformPrice", r"lacks a method 'bid\(outlook\)'"),
+        ("market.mechanisms.uniform_price:UniformPrice", r"lacks a method 'bid\(outlook\)'"),
     ],
 )
 def test_what_is_no_bidder_is_refused_with_a_remedy(write, reference, told):

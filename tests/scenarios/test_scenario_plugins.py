@@ -43,7 +43,7 @@ def test_the_same_file_is_the_same_module(folder):
 
 
 def test_a_class_of_a_package_is_found(tmp_path):
-    found = mechanism_class("market.uniform_price:UniformPrice", tmp_path)
+    found = mechanism_class("market.mechanisms.uniform_price:UniformPrice", tmp_path)
     assert found is mechanism_class("uniform_price", tmp_path)
 
 

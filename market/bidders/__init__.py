@@ -1,0 +1,1 @@
+"""Who makes orders of what a peer knows."""

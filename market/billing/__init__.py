@@ -1,0 +1,1 @@
+"""Rules that bill what meters showed, after the period."""

@@ -1,0 +1,1 @@
+"""From a trade to the last cent: contracts, cover, meters, settlement, ledger."""

@@ -1,0 +1,1 @@
+"""Order-driven mechanisms: each clears the book of one delivery period."""

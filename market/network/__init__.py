@@ -1,0 +1,1 @@
+"""What the grid asks of trades: charges, pairing by least fee, admission."""
