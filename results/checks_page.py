@@ -33,5 +33,9 @@ def _option(check: Callable[..., Any], parameter: inspect.Parameter) -> str:
     kind = told_type(annotation_of(check, parameter)) + (f" in {unit}" if unit else "")
     if parameter.default is parameter.empty:
         return f"`{parameter.name}`: {kind}, needed"
-    default = {None: "none", True: "true", False: "false"}.get(parameter.default)
-    return f"`{parameter.name}`: {kind}, {default or parameter.default}"
+    return f"`{parameter.name}`: {kind}, {_said(parameter.default)}"
+
+
+def _said(default: Any) -> str:
+    """Say a default as YAML does."""
+    return "none" if default is None else str(default).lower()
