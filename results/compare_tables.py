@@ -92,7 +92,7 @@ def event_change(a: OpenedRun, b: OpenedRun) -> TableChange | None:
                 for event in (one, other)
             ]
             counts = len(rows[0]), len(rows[1])
-            return TableChange("events", counts, tick, 0, "", (told[0], told[1]))
+            return TableChange("events", counts, tick, _rank("events"), "", (told[0], told[1]))
     return None
 
 
@@ -241,7 +241,7 @@ def _moment(table: str, run: OpenedRun) -> Moment:
 
 
 def _rank(table: str) -> int:
-    order = ("events", *AT_GATE, "ticks", "covers", "meters", "fates")
+    order = (*AT_GATE, "events", "ticks", "covers", "meters", "fates")
     return order.index(table) if table in order else len(order)
 
 
