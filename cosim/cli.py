@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from .baseline_command import baseline_app
 from .compare_command import compare
 from .market_command import clear_market
 from .sweep_command import sweep
@@ -177,6 +178,7 @@ def report(
 
 app.command("market")(clear_market)
 app.command()(compare)
+app.add_typer(baseline_app, name="baseline")
 app.command("sweep")(sweep)
 
 
