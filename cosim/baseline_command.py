@@ -190,12 +190,15 @@ def _run_of(
 
     A temporary run folder is removed unless the list that is given ends with a difference.
     """
-    from results.baseline import baseline_file, is_run, scenario_of
+    from results.baseline import baseline_file, is_run, scenario_of, was_edited
 
     outcome: list[int] = []
     if is_run(target):
-        file = baseline_file(how.scenario or scenario_of(target))
+        scenario = how.scenario or scenario_of(target)
+        file = baseline_file(scenario)
         _see(file, target, needed=needs_baseline)
+        if not needs_baseline and was_edited(target, scenario):
+            raise _Refused(f"{target}: {scenario} has been edited since this run; play it anew")
         yield target, file, outcome
         return
     if not target.is_file():

@@ -25,6 +25,9 @@ _RUNS = pytest.StashKey["Runs"]()
 ENDS = "ends"
 """The test that a scenario comes to its end; its key figures are that test's properties."""
 
+BASELINE = "baseline"
+"""The test that a run is as the baseline beside its scenario expects."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Give the options."""
@@ -39,6 +42,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--peerwatt-model-devices",
         action="store_true",
         help="play devices by models, without emulators",
+    )
+    group.addoption(
+        "--peerwatt-no-baseline",
+        action="store_true",
+        help="hold no scenario against the baseline beside it",
     )
 
 
@@ -111,12 +119,25 @@ class ScenarioFile(pytest.File):
             self.config.addinivalue_line("markers", f"{tag}: a scenario's tag")
         for position, name in enumerate([ENDS, *_numbered(names)]):
             test: ScenarioTest = ScenarioTest.from_parent(self, name=name, position=position - 1)
-            for mark in ("peerwatt", *tags):
-                test.add_marker(mark)
-            # With --dist loadgroup one worker takes all of a scenario's tests.
-            if self.config.pluginmanager.hasplugin("xdist"):
-                test.add_marker(pytest.mark.xdist_group(str(self.path)))
-            yield test
+            yield self._marked(test, tags)
+        if self._baseline().is_file() and not self.config.getoption("peerwatt_no_baseline"):
+            held: BaselineTest = BaselineTest.from_parent(
+                self, name=BASELINE, position=-1, baseline=self._baseline()
+            )
+            yield self._marked(held, tags)
+
+    def _marked(self, test: ScenarioTest, tags: Iterable[str]) -> ScenarioTest:
+        for mark in ("peerwatt", *tags):
+            test.add_marker(mark)
+        # With --dist loadgroup one worker takes all of a scenario's tests.
+        if self.config.pluginmanager.hasplugin("xdist"):
+            test.add_marker(pytest.mark.xdist_group(str(self.path)))
+        return test
+
+    def _baseline(self) -> Path:
+        from results.baseline_place import baseline_file
+
+        return baseline_file(self.path)
 
     def _asked(self) -> tuple[list[str], list[str]]:
         """Names of the checks, and the scenario's tags; none of a file that is at fault."""
@@ -176,3 +197,21 @@ class ScenarioTest(pytest.Item):
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Name the test in pytest's report."""
         return self.path, None, f"{self.path.name}: {self.name}"
+
+
+class BaselineTest(ScenarioTest):
+    """That a run is as its baseline expects.
+
+    Parameters
+    ----------
+    baseline : Path
+        The baseline's file.
+    """
+
+    def __init__(self, *, baseline: Path, **given: Any) -> None:
+        super().__init__(**given)
+        self._baseline = baseline
+
+    def runtest(self) -> None:
+        """Play the scenario unless it has been played, and hold the run against the baseline."""
+        _runs(self.config).play(self.path, {}, seed=None).hold_baseline(self._baseline)

@@ -81,6 +81,27 @@ class Played:
                 f"{verdict['name']}: {verdict['worst']}{_bound(verdict)}; {self._see}"
             )
 
+    def hold_baseline(self, file: Path) -> None:
+        """Raise unless the run ended and is as a baseline expects.
+
+        Raises
+        ------
+        DoesNotHold
+            With what changed first in the first line, and the page with the curves of both.
+        """
+        from results.baseline import BaselineError, check
+
+        self.hold(-1)
+        assert self.folder is not None  # or it would not have ended
+        page = self.folder / "baseline.html"
+        try:
+            held = check(self.folder, file, page=page)
+        except BaselineError as error:
+            raise DoesNotHold(str(error)) from None
+        if not held.same:
+            first, *others = held.differences
+            raise DoesNotHold("\n".join([f"baseline: {first}; see {page}", *others, *held.notes]))
+
     @property
     def _see(self) -> str:
         return f"see {self.report}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .baseline_check import Held, hold_against
 from .baseline_figures import measure
-from .baseline_place import BaselineError, baseline_file, is_run, scenario_of
+from .baseline_place import BaselineError, baseline_file, is_run, scenario_of, was_edited
 from .baseline_text import Baseline, read_baseline, write_baseline
 from .compare_record import CompareError, OpenedRun, open_run
 
@@ -22,6 +22,7 @@ __all__ = [
     "is_run",
     "read_baseline",
     "scenario_of",
+    "was_edited",
 ]
 
 

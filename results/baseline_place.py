@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-__all__ = ["BaselineError", "baseline_file", "is_run", "scenario_of"]
+__all__ = ["BaselineError", "baseline_file", "is_run", "scenario_of", "was_edited"]
 
 
 class BaselineError(ValueError):
@@ -45,6 +45,12 @@ def scenario_of(run: Path) -> Path:
             f"{run}: {named} is not found from here; give the scenario's file by --scenario"
         )
     return min(found, key=lambda file: (_sha256(file) != hashes[file.name], found.index(file)))
+
+
+def was_edited(run: Path, scenario: Path) -> bool:
+    """Whether a scenario's file is not the one any more that a run has read."""
+    read = (_manifest(run).get("hashes") or {}).get(scenario.name)
+    return read is not None and scenario.is_file() and _sha256(scenario) != read
 
 
 def _manifest(run: Path) -> dict[str, Any]:
