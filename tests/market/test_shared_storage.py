@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from market import shared_storage
+from market.sharing import shared_storage
 from market.sharing.shared_storage import SharedStorage, StorageError
 from market.sharing.storage_auction import StorageOffer, StorageRights
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from market import storage_auction
+from market.sharing import storage_auction
 from market.book import Order, OrderError, Orders
 from market.sharing.storage_auction import StorageAuction, StorageOffer
 
