@@ -23,7 +23,7 @@ def main() -> None:
         spec = find_spec(folder)
         if spec is None or spec.origin is None:
             raise SystemExit("Peerwatt is not installed here")
-        for source in sorted(Path(spec.origin).parent.glob("_kernels*.py")):
+        for source in sorted(Path(spec.origin).parent.rglob("_kernels*.py")):
             digest.update(source.read_bytes())
     print(f"{cpu}-{digest.hexdigest()[:16]}")
 
