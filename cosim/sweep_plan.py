@@ -91,10 +91,10 @@ class Plan:
 
     def plain(self) -> dict[str, Any]:
         """As JSON holds it."""
-        axes = {
-            path: axis.model_dump() if isinstance(axis, Span) else list(axis)
+        axes = [  # a list: their order is the table's
+            [path, axis.model_dump() if isinstance(axis, Span) else list(axis)]
             for path, axis in self.axes.items()
-        }
+        ]
         return {**vars(self), "scenario": str(self.scenario), "axes": axes}
 
     @classmethod
@@ -102,7 +102,7 @@ class Plan:
         """Back from `plain`."""
         axes = {
             path: Span(**axis) if isinstance(axis, dict) else tuple(axis)
-            for path, axis in told["axes"].items()
+            for path, axis in told["axes"]
         }
         scenario, seeds = Path(told["scenario"]), tuple(told["seeds"])
         return cls(**{**told, "axes": axes, "scenario": scenario, "seeds": seeds})

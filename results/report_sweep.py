@@ -93,7 +93,7 @@ def _context(sweep: Sweep) -> dict[str, Any]:
 
 def _asked(sweep: Sweep) -> Iterator[tuple[str, str]]:
     """Every varied path with its values, as one would write them."""
-    for path, axis in sweep.about["axes"].items():
+    for path, axis in sweep.about["axes"]:
         if isinstance(axis, dict):
             how = " by ratios" if axis["log"] else " in whole numbers" if axis["whole"] else ""
             yield path, f"{axis['low']:g} to {axis['high']:g}{how}"
@@ -165,7 +165,7 @@ def _again(sweep: Sweep, row: dict[str, Any]) -> str:
 
     words = ["peerwatt", "run", sweep.about["scenario"], "--seed", str(row["seed"])]
     words += ["--model-devices"] if sweep.about["model_devices"] else []
-    for path in sweep.about["axes"]:
+    for path, _ in sweep.about["axes"]:
         words += ["--set", f"{path}={_plain(row[path])}"]
     return " ".join(map(quote, words))
 

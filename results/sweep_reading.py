@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ class Sweep:
     @property
     def paths(self) -> list[str]:
         """What is varied, seeds aside: those with more than one value."""
-        return [path for path in self.about["axes"] if len(set(map(str, self.column(path)))) > 1]
+        return [path for path, _ in self.about["axes"] if len(set(map(str, self.column(path)))) > 1]
 
     @cached_property
     def ran(self) -> list[dict[str, Any]]:
@@ -108,7 +109,7 @@ class Sweep:
         table = read_table(self.folder, "series")
         index, at_s = (table.column(name).to_numpy() for name in ("index", "at_s"))
         starts = np.flatnonzero(np.diff(index, prepend=-1))
-        runs = [slice(a, b) for a, b in zip(starts, [*starts[1:], index.size], strict=True)]
+        runs = [slice(a, b) for a, b in pairwise([*starts.tolist(), index.size])]
         by_base: dict[bytes, list[slice]] = {}
         for run in runs:
             by_base.setdefault(at_s[run].tobytes(), []).append(run)
