@@ -4,19 +4,16 @@ First the contracts, for what differs there explains the rest: which is the firs
 then what became of them, then checks, money, key figures and signals.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .baseline_figures import Line, read_line, window_edges
+from .baseline_figures import window_edges
+from .baseline_lists import TOLD, list_changes
 from .baseline_place import BaselineError
-from .baseline_text import Baseline, Listing, Made, Series, within
+from .baseline_text import Baseline, Made, Series, within
 from .compare_record import OpenedRun
 
 __all__ = ["Held", "hold_against", "same_kind_of_machine"]
-
-TOLD = 5
-"""Differences of one kind that are told; more are counted."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ def hold_against(old: Baseline, new: Baseline, run: OpenedRun, *, exact: bool = 
         )
     differences = [
         *_length(old.made, new.made),
-        *_lists(old, new, run, alike=alike),
+        *list_changes(old, new, run, alike=alike),
         *_words("check", old.checks, new.checks),
         *_counts(old.fates, new.fates),
         *_money(old, new, alike=alike),
@@ -102,156 +99,6 @@ def _length(old: Made, new: Made) -> Iterator[str]:
     ):
         if one != other:
             yield f"{what}: {one} → {other}"
-
-
-def _lists(old: Baseline, new: Baseline, run: OpenedRun, *, alike: bool) -> list[str]:
-    """What changed of contracts and bills, by the period in which it did first."""
-    changes = [
-        _agreed(old.trades, new.trades, run),
-        _outcomes("delivery", old.trades, new.trades, run, old, alike=alike),
-        _outcomes("bill", old.bills, new.bills, run, old, alike=alike),
-    ]
-    return [line for _, lines in sorted(changes, key=lambda change: change[0]) for line in lines]
-
-
-Change = tuple[int, list[str]]
-"""The first period in which something changed, and what did, line by line."""
-
-
-def _agreed(old: Listing, new: Listing, run: OpenedRun) -> Change:
-    """What was agreed otherwise, the first of it first."""
-    if old.agreed == new.agreed and old.count == new.count:
-        return 0, []
-    ours, theirs = _read_both(old, new)
-    told, first = list[str](), 0
-    for period in sorted(ours.keys() | theirs.keys()):
-        first = first if told else period
-        told += _of_period(ours.get(period, []), theirs.get(period, []), run, period)
-    told = told or [f"after the first {len(old.lines)}, which are the same"]
-    counted = f"trades: {old.count} → {new.count}, energy {old.energy_wh} → {new.energy_wh} Wh"
-    return first, [f"first trade that changed: {told[0]}", *_few("trades", told[1:]), counted]
-
-
-Lines = Mapping[int, Sequence[Line]]
-
-
-def _read_both(old: Listing, new: Listing) -> tuple[Lines, Lines]:
-    """Lines by period; of lists that were cut, only periods that both have whole."""
-    sides = [_by_period(listing.lines) for listing in (old, new)]
-    for listing, side in zip((old, new), sides, strict=True):
-        if listing.count > len(listing.lines) and side:
-            last = max(side)
-            for one in sides:
-                for period in [p for p in one if p >= last]:
-                    del one[period]
-    return sides[0], sides[1]
-
-
-def _by_period(lines: Sequence[str]) -> dict[int, list[Line]]:
-    found: dict[int, list[Line]] = defaultdict(list)
-    for i, text in enumerate(lines):
-        try:
-            line = read_line(text)
-        except ValueError as error:
-            raise BaselineError(f"line {i + 1} of the list: {error}") from None
-        found[line.period].append(line)
-    return dict(found)
-
-
-def _of_period(old: Sequence[Line], new: Sequence[Line], run: OpenedRun, period: int) -> list[str]:
-    """Changes of one period, matched by who trades with whom."""
-    left: dict[str, list[Line]] = defaultdict(list)
-    for line in new:
-        left[line.who].append(line)
-    where = _where(run, period)
-    told = list[str]()
-    for line in old:
-        match = left[line.who].pop(0) if left[line.who] else None
-        if match is None:
-            told.append(f"{where}, {line.who}: {line.agreed}, is no more")
-        elif match.agreed != line.agreed:
-            told.append(f"{where}, {line.who}: {line.agreed} → {match.agreed}")
-    told += [f"{where}, {e.who}: {e.agreed}, is new" for rest in left.values() for e in rest]
-    if not told and [line.who for line in old] != [line.who for line in new]:
-        told.append(f"{where}: the same in another order")
-    return told
-
-
-def _where(run: OpenedRun, period: int) -> str:
-    return f"period {period} ({run.period_begin(period)})"
-
-
-def _outcomes(
-    what: str, old: Listing, new: Listing, run: OpenedRun, baseline: Baseline, *, alike: bool
-) -> Change:
-    """What became otherwise of what was agreed alike; of bills, also who has none any more."""
-    if (old.outcome, old.agreed, old.count) == (new.outcome, new.agreed, new.count):
-        return 0, []
-    ours, theirs = _read_both(old, new)
-    told, first = list[str](), 0
-    for period in sorted(ours.keys() | theirs.keys()):
-        first = first if told else period
-        pairs = _paired(ours.get(period, []), theirs.get(period, []))
-        for one, other in pairs if what == "bill" else [p for p in pairs if None not in p]:
-            changed = _outcome_change(one, other, baseline, alike=alike)
-            told += [f"{_where(run, period)}, {changed}"] if changed else []
-    if not told and alike and old.agreed == new.agreed and old.count > len(old.lines):
-        told = [f"after the first {len(old.lines)}, which are the same"]
-    if not told:
-        return 0, []
-    many = {"delivery": "deliveries", "bill": "bills"}[what]
-    return first, [f"first {what} that changed: {told[0]}", *_few(many, told[1:])]
-
-
-def _paired(old: Sequence[Line], new: Sequence[Line]) -> list[tuple[Line | None, Line | None]]:
-    """Match lines that were agreed alike; what has no match stands alone."""
-    left: dict[tuple[str, str], list[Line]] = defaultdict(list)
-    for line in new:
-        left[line.who, line.agreed].append(line)
-    pairs = list[tuple[Line | None, Line | None]]()
-    for line in old:
-        alike = left[line.who, line.agreed]
-        pairs.append((line, alike.pop(0) if alike else None))
-    return pairs + [(None, line) for rest in left.values() for line in rest]
-
-
-def _outcome_change(
-    one: Line | None, other: Line | None, baseline: Baseline, *, alike: bool
-) -> str:
-    """Say what became otherwise of one line; nothing if that is the same."""
-    if one is None or other is None:
-        some = one or other
-        return "" if some is None else f"{some.who}: {'is new' if one is None else 'is no more'}"
-    if _same_outcome(one, other, baseline, alike=alike):
-        return ""
-    return f"{one.who}: {_outcome(one)} → {_outcome(other)}"
-
-
-def _outcome(line: Line) -> str:
-    return f"{line.outcome} {line.energy} Wh"
-
-
-def _same_outcome(one: Line, other: Line, baseline: Baseline, *, alike: bool) -> bool:
-    if (one.outcome, one.energy) == (other.outcome, other.energy):
-        return True
-    if alike:
-        return False
-    try:
-        energies = float(one.energy), float(other.energy)
-    except ValueError:
-        return False
-    if not within(*energies, baseline.elsewhere.energy_wh):
-        return False
-    amounts = [line.outcome.removesuffix("µ€") for line in (one, other)]
-    if all(amount.removeprefix("-").isdigit() for amount in amounts):
-        return within(float(amounts[0]), float(amounts[1]), baseline.elsewhere.money_ueur)
-    return one.outcome == other.outcome
-
-
-def _few(many: str, told: Sequence[str]) -> Iterator[str]:
-    yield from (f"then {line}" for line in told[: TOLD - 1])
-    if len(told) >= TOLD:
-        yield f"and {len(told) - TOLD + 1} more {many}"
 
 
 def _words(what: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:

@@ -7,17 +7,17 @@ signals are kept as what they were at least, at most or on average in each of si
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .baseline_lines import Line, bill_lines, fate_of, trade_lines
 from .baseline_place import BaselineError
 from .baseline_text import Baseline, Figure, Listing, Made, Series
 from .compare_record import OpenedRun
 
-__all__ = ["LISTED", "WINDOWS", "Line", "measure", "read_line", "window_edges"]
+__all__ = ["LISTED", "WINDOWS", "measure", "window_edges"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,12 +57,12 @@ def measure(run: OpenedRun, old: Baseline | None = None) -> Baseline:
         inputs=dict(sorted((run.manifest.get("hashes") or {}).items())),
         **({} if old is None else {"elsewhere": old.elsewhere}),
         checks=_checks(run),
-        fates=dict(sorted(Counter(_fate(row) for row in run.rows("contracts")).items())),
+        fates=dict(sorted(Counter(fate_of(row) for row in run.rows("contracts")).items())),
         money_ueur=_money(run.rows("accounts")),
         metrics=_metrics(run, {} if old is None else old.metrics),
         series=_series(run, {} if old is None else old.series),
-        trades=_listing(_trades(run)),
-        bills=_listing(_bills(run)),
+        trades=_listing(trade_lines(run)),
+        bills=_listing(bill_lines(run)),
         bits=_bits(run),
     )
 
@@ -101,10 +101,6 @@ def _checks(run: OpenedRun) -> dict[str, str]:
             name = f"{check['name']}-{number}"
         found[name] = "holds" if check["passed"] else "fails"
     return found
-
-
-def _fate(row: Mapping[str, Any]) -> str:
-    return str(row["fate"] or row["state"] or "open")
 
 
 def _money(accounts: Sequence[Mapping[str, Any]]) -> dict[str, int]:
@@ -186,83 +182,6 @@ def _traded_kw(run: OpenedRun, contracts: Sequence[Mapping[str, Any]], length: i
     energy_wh = np.array([by_period[int(p)] for p in period], dtype=np.float64)
     power: Floats = energy_wh[where] / 1000 / (length * run.dt_s / 3600)
     return power
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One contract or bill.
-
-    Attributes
-    ----------
-    who : str
-        Seller and buyer, or the member who is billed.
-    agreed : str
-        What was agreed, in words; empty for a bill.
-    outcome : str
-        What became of it, in words.
-    energy : str
-        Delivered or metered energy. [Wh]
-    """
-
-    period: int
-    who: str
-    agreed: str
-    outcome: str
-    energy: str
-    energy_wh: int = 0
-
-    def __str__(self) -> str:
-        agreed = f" {self.agreed}" if self.agreed else ""
-        return f"p{self.period} {self.who}{agreed} {self.outcome} {self.energy}"
-
-
-def read_line(text: str) -> Line:
-    """Read a line of a baseline's list.
-
-    Raises
-    ------
-    ValueError
-        It is none.
-    """
-    words = text.split(" ")
-    if len(words) < 4 or not words[0].removeprefix("p").removeprefix("-").isdigit():
-        raise ValueError(f"{text!r} is no contract; expected one as {EXAMPLE!r}")
-    period, outcome, energy = int(words[0][1:]), words[-2], words[-1]
-    if len(words) >= 8 and words[-3] == "ticks" and words[-5] == "Wh":
-        return Line(period, " ".join(words[1:-6]), " ".join(words[-6:-2]), outcome, energy)
-    return Line(period, " ".join(words[1:-2]), "", outcome, energy)
-
-
-EXAMPLE = "p0 mill→bakery 328 Wh 153 ticks delivered 328.000"
-
-
-def _trades(run: OpenedRun) -> list[Line]:
-    rows = sorted(run.rows("contracts"), key=lambda row: (row["period"], row["contract_id"]))
-    return [
-        Line(
-            row["period"],
-            f"{row['seller']}→{row['buyer']}",
-            f"{row['energy_wh']} Wh {row['price_ticks']} ticks",
-            _fate(row).replace(" ", "_"),
-            "–" if row["delivered_milliwh"] is None else f"{row['delivered_milliwh'] / 1000:.3f}",
-            row["energy_wh"],
-        )
-        for row in rows
-    ]
-
-
-def _bills(run: OpenedRun) -> list[Line]:
-    rows = sorted(run.rows("bills"), key=lambda row: row["period"])
-    return [
-        Line(
-            row["period"],
-            row["peer"],
-            "",
-            f"{row['receives_ueur']}µ€",
-            f"{row['net_milliwh'] / 1000:.3f}",
-        )
-        for row in rows
-    ]
 
 
 def _listing(lines: Sequence[Line]) -> Listing:

@@ -56,14 +56,14 @@ def _plots(old: Baseline, new: Baseline, run: OpenedRun) -> tuple[list[Overlay],
     drawn, alike = list[Overlay](), list[str]()
     for key in [key for key in old.series if key in new.series]:
         one, other = old.series[key], new.series[key]
-        title = key.replace("_", " ")
+        title = key.replace("pv_", "PV_").replace("_", " ")
         if len(one.values) != len(other.values):
             continue
         pairs = zip(one.values, other.values, strict=True)
         if all(within(a, b, one.tolerance) for a, b in pairs):
             alike.append(title)
         else:
-            drawn.append(_overlay(key, title.capitalize(), one, other, run))
+            drawn.append(_overlay(key, title[0].upper() + title[1:], one, other, run))
     return drawn, alike
 
 
@@ -74,9 +74,8 @@ def _overlay(key: str, title: str, one: Series, other: Series, run: OpenedRun) -
     middle_s = (begin_s + end_s) / 2
     a, b = _floats(one), _floats(other)
     allowed = np.array([allowance(v, one.tolerance) for v in np.nan_to_num(a).tolist()])
-    about = f"Window by window; the shade is the tolerance, {one.tolerance} {one.unit}."
-    if isinstance(one.tolerance, str):
-        about = f"Window by window; the shade is the tolerance, {one.tolerance}."
+    unit = "" if isinstance(one.tolerance, str) else f" {one.unit}"
+    about = f"Window by window; the shade is as far as it may be off: {one.tolerance}{unit}"
     outside = np.flatnonzero(
         [not within(x, y, one.tolerance) for x, y in zip(one.values, other.values, strict=True)]
     )
