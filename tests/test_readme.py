@@ -1,12 +1,15 @@
 """The README is a promise: what it shows is taken from it and run."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from market.bidders.protocol import BIDDERS
+from market.known import MECHANISMS
 from results.reading import Record
 
 ROOT = Path(__file__).parents[1]
@@ -39,16 +42,23 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_the_commands_of_its_own_scenario_work_as_typed(folder):
+def test_its_commands_work_as_typed(folder):
+    (folder / "scenarios").symlink_to(ROOT / "scenarios")
     commands = re.findall(r"^\.venv/bin/peerwatt (.*)$", README, flags=re.MULTILINE)
-    assert [command.split()[0] for command in commands] == ["validate", "run"]
+    assert [command.split()[0] for command in commands] == ["validate", "run", "run", "market"]
     for command in commands:
-        done = peerwatt(*command.split(), cwd=folder)
+        done = peerwatt(*shlex.split(command), cwd=folder)
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    (run,) = (folder / "results/runs").iterdir()
+    (run,) = (folder / "results/runs").glob("street-*")
     assert (run / "report.html").stat().st_size > 100_000
     for name in re.findall(r"`(\w+\.(?:json|xml|html|parquet|sqlite|jsonl))`", README):
         assert (run / name).exists(), f"the README promises {name}"
+
+
+def test_every_mechanism_and_bidder_that_it_names_is_known():
+    named = re.search(r"Known by name.*?docs/market\.md\)", README, flags=re.DOTALL)[0]
+    for known in (*MECHANISMS, *BIDDERS):
+        assert f"`{known}`" in named
 
 
 def test_a_mechanism_in_one_file_clears_the_market_at_its_own_price(folder):
