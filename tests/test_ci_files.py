@@ -207,7 +207,7 @@ def test_the_caches_name_changes_with_the_cpu_and_with_any_kernel_and_with_nothi
         pattern = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / package, tmp_path / package, ignore=pattern)
     assert name_of_cache(PYTHONPATH=str(tmp_path)) == here
-    append(tmp_path / "market/rules.py", "# No kernel is in here.\n")
+    append(tmp_path / "market/__init__.py", "# No kernel is in here.\n")
     assert name_of_cache(PYTHONPATH=str(tmp_path)) == here
     append(tmp_path / "models/_kernels_grid.py", "# Another source.\n")
     assert name_of_cache(PYTHONPATH=str(tmp_path)) != here
