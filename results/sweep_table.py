@@ -92,7 +92,7 @@ def _columns(rows: Sequence[SweepRow]) -> Iterator[tuple[str, tuple[Any, list[An
     yield "failed_checks", (_TEXT, [", ".join(_failed(row)) for row in rows])
     yield "because", (_TEXT, [row.record["because"] for row in rows])
     figures = [_figures(row) for row in rows]
-    for name in dict.fromkeys(name for row in figures for name in row):
+    for name in sorted({name for row in figures for name in row}):  # as on disk, so in memory
         yield name, (_REAL, [row.get(name) for row in figures])
 
 

@@ -80,10 +80,20 @@ def _kind_of_axis(value: Any) -> str:
 
 
 Axis = Annotated[
-    Annotated[Span, Tag("<range>")]
-    | Annotated[Annotated[Choice, Field(min_length=1)], Tag("<values>")],
+    Annotated[Span, Tag("<range>")] | Annotated[Choice, Tag("<values>")],
     Discriminator(_kind_of_axis),
     BeforeValidator(_as_list),
+]
+
+
+def _kind_of_seeds(value: Any) -> str:
+    return "<which>" if isinstance(value, list | tuple) else "<how many>"
+
+
+Seeds = Annotated[
+    Annotated[PositiveInt, Tag("<how many>")]
+    | Annotated[Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)], Tag("<which>")],
+    Discriminator(_kind_of_seeds),
 ]
 
 
@@ -99,7 +109,7 @@ class SweepSpec(Spec):
         default_factory=dict,
         description="Paths of the scenario, each with values or {low, high, log, whole}.",
     )
-    seeds: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] | PositiveInt = Field(
+    seeds: Seeds = Field(
         default=1, description="How many, counted up from the scenario's own; or which."
     )
     sampling: Sampling = Field(default="grid", description="How values are chosen.")
@@ -123,6 +133,8 @@ class SweepSpec(Spec):
         for path, axis in self.set.items():
             if path == "seed":
                 problems.append(Problem(("set", path), "seeds are varied by the key 'seeds'"))
+            elif axis == ():
+                problems.append(Problem(("set", path), "names no value; expected one at least"))
             elif isinstance(axis, tuple) and len({repr(one) for one in axis}) < len(axis):
                 problems.append(Problem(("set", path), "names a value twice; expected it once"))
         refuse(problems)

@@ -16,7 +16,7 @@ def answer(task):
         "status": "passed" if passed else "failed",
         "because": "" if passed else "voltage_band: too high",
         "checks": [{"name": "voltage_band", "passed": passed, "value": 1 + share / 10}],
-        "metrics": {"energy_traded_kwh": 10 * share + task.seed},
+        "metrics": {"energy_traded_kwh": 10 * share + task.seed, "contracts": 3.0},
         "series": {"at_s": [0.0, 1.0], "vm_max_pu": [1.0, 1 + share / 10]},
         "again": False,
         "wall_s": time.perf_counter(),

@@ -57,9 +57,15 @@ def test_the_tables_are_the_same_bytes_whoever_plays_and_in_however_many_goes(
         assert not (tmp_path / "parts" / "sweep.parquet").exists()
     parts = collect(tmp_path / "parts")
 
-    assert statuses(one) == statuses(two) == statuses(parts)
-    assert one.exit_code == 1
+    (tmp_path / "again").mkdir()
+    (tmp_path / "one" / "points").rename(tmp_path / "again" / "points")
+    next((tmp_path / "again" / "points").glob("*.json")).unlink()
+    again = run_sweep(plan, tmp_path / "again", workers=1, play=players.answer, begin=None)
+
+    assert statuses(one) == statuses(two) == statuses(parts) == statuses(again)
+    assert (one.exit_code, again.found_before) == (1, 5)
     assert tables(one.folder) == tables(two.folder) == tables(parts.folder)
+    assert tables(one.folder) == tables(again.folder)
 
 
 def test_the_table_has_what_was_set_what_came_out_and_why_not(plan, players, tmp_path):

@@ -56,17 +56,15 @@ def test_a_file_says_values_ranges_seeds_and_sampling(tmp_path):
 def test_every_fault_is_told_with_its_line_and_column(told):
     faults = told(
         "sweep: a b\nscenario: v.yaml\nseeds: 0\ncolour: red\nsampling: grit\n"
-        "set:\n  x: {low: 5, high: 2}\n  y: {low: -1, high: 2, log: true}\n  z: []\n"
+        "set:\n  x: {low: 5, high: 2}\n  y: {low: -1, high: 2, log: true}\n"
     )
     assert [fault.split(": ")[0:2] for fault in faults] == [
         ["1:8", "sweep"],
         ["3:8", "seeds"],
-        ["3:8", "seeds"],
         ["4:1", "colour"],
         ["5:11", "sampling"],
-        ["7:18", "set.x.high"],
+        ["7:21", "set.x.high"],
         ["8:12", "set.y.low"],
-        ["9:6", "set.z"],
     ]
 
 
@@ -78,6 +76,7 @@ def test_every_fault_is_told_with_its_line_and_column(told):
         ("points: 1", "a range has two ends"),
         ("set: {seed: [1, 2]}", "seeds are varied by the key 'seeds'"),
         ("set: {x: [1, 1]}", "names a value twice"),
+        ("set: {x: []}", "names no value; expected one at least"),
         ("set: {x: {low: 1.5, high: 3, whole: true}}", "are not whole"),
     ],
 )
