@@ -5,7 +5,6 @@ take to compare.
 """
 
 import hashlib
-import json
 import math
 from functools import cached_property
 from pathlib import Path
@@ -61,6 +60,23 @@ class OpenedRun(Record):
         return int(self.tick[-1]) + 1 if self.ticks.num_rows else 0
 
     @cached_property
+    def events(self) -> list[dict[str, Any]]:
+        """The event log."""
+        try:
+            return super().events
+        except ValueError as error:
+            raise CompareError(f"{self.folder / 'events.jsonl'}: no JSON: {error}") from None
+
+    def _json(self, name: str) -> Any:
+        try:
+            found = super()._json(name)
+        except ValueError as error:
+            raise CompareError(f"{self.folder / name}: no JSON: {error}") from None
+        if found is not None and not isinstance(found, dict):
+            raise CompareError(f"{self.folder / name}: expected names with values, in braces")
+        return found
+
+    @cached_property
     def ticks(self) -> Any:
         """The tick table; without rows if none is recorded."""
         path = self.folder / TICKS_FILE
@@ -86,8 +102,8 @@ class OpenedRun(Record):
         if self.verdict is None:
             return {figure.key: figure for figure in key_figures(self)}
         return {
-            key: Metric(key, told["label"], _number(told["value"]), told["unit"], told["note"])
-            for key, told in self.verdict["metrics"].items()
+            key: Metric(key, told.get("label", key), _number(told["value"]), told.get("unit", ""))
+            for key, told in self.verdict.get("metrics", {}).items()
         }
 
     @cached_property
@@ -123,10 +139,7 @@ def open_run(folder: Path) -> OpenedRun:
     if not (folder / "manifest.json").is_file():
         found = "is no folder" if not folder.is_dir() else "holds no run"
         raise CompareError(f"{folder} {found}; expected a folder with manifest.json")
-    try:
-        return OpenedRun(folder)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise CompareError(f"{folder / 'manifest.json'}: no JSON: {error}") from None
+    return OpenedRun(folder)
 
 
 def _read(path: Path) -> Any:
