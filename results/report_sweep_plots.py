@@ -61,7 +61,7 @@ def _rate(sweep: Sweep, path: str) -> Plot:
     ]
     figure.segment("x", "low", "x", "high", source=source, color=GREY, line_width=2)
     figure.scatter("x", "share", source=source, color=BLUE, size=9)
-    figure.xaxis.major_label_orientation = 0.0 if len("".join(names)) < 90 else 0.6
+    figure.xaxis.major_label_orientation = 0.0 if len("".join(names)) < 44 else 0.6
     about = "Share of runs in which all checks hold; the lines are 95 % confidence intervals."
     return Plot(f"rate-{path}", path, about, figure)
 
