@@ -111,7 +111,7 @@ def _metric(one: MetricChange) -> dict[str, Any]:
     by = one.difference
     share = f"{by / abs(one.a):+.2%}" if by and one.a else ""
     return {
-        "label": one.label[0].upper() + one.label[1:],
+        "label": _label(one),
         "unit": one.unit,
         "a": metric_words(one.a),
         "b": metric_words(one.b),
@@ -119,6 +119,13 @@ def _metric(one: MetricChange) -> dict[str, Any]:
         "share": share,
         "same": one.a == one.b,
     }
+
+
+def _label(one: MetricChange) -> str:
+    if not one.key.startswith("money_"):
+        return one.label[0].upper() + one.label[1:]
+    role = one.label.upper() if one.label in ("dso", "lpd") else one.label
+    return f"Money, {role}"
 
 
 def _shown(settings: Sequence[Setting]) -> tuple[list[Setting], int]:

@@ -37,11 +37,14 @@ for (const plot of plots) {
     const x = at(event), seconds = from + curve(x) / INNER * span, told = {};
     for (const line of lines) {
       const value = line.high - near(line.points, curve(x))[1] / line.height * (line.high - line.low);
-      (told[line.name] ??= []).push(value.toPrecision(5));
+      // As many digits as a path's points are told in.
+      const digits = Math.max(0, 3 - Math.ceil(Math.log10(line.high - line.low)));
+      const text = value.toFixed(digits).replace(/^-(?=[0.]*$)/, "");
+      if (!(told[line.name] ??= []).includes(text)) told[line.name].push(text);
     }
-    const values = Object.entries(told).map(([name, all]) => `${name} ${all.reverse().join("–")}`).join("   ");
+    const values = Object.entries(told).map(([name, all]) => `${name} ${all.reverse().join(" to ")}`).join(" · ");
     cross.setAttribute("d", `M${LEFT + x} 8V${bottom}`);
-    read.textContent = `${clock(+begin + seconds, 0.1)}   ${values} ${unit}`;
+    read.textContent = `${clock(+begin + seconds, 0.1)} · ${values} ${unit}`;
     read.setAttribute("x", x > INNER / 2 ? LEFT + x - 8 : LEFT + x + 8);
     read.setAttribute("text-anchor", x > INNER / 2 ? "end" : "start");
   };

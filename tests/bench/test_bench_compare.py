@@ -12,7 +12,7 @@ from results.compare import compare_runs
 from results.report_compare import write_comparison
 
 
-@pytest.fixture(scope="module", params=[600, 36_000])
+@pytest.fixture(scope="module", params=[600, pytest.param(36_000, marks=pytest.mark.soak)])
 def runs(request, tmp_path_factory, write_village):
     """A run of so many ticks, and one whose trip comes earlier."""
     folder = tmp_path_factory.mktemp("compared")
