@@ -67,7 +67,7 @@ class DaskPool:
                         n_workers=self._workers,
                         threads_per_worker=1,
                         host="127.0.0.1",
-                        dashboard_address=None,
+                        dashboard_address="127.0.0.1:0",  # any port, and nobody else's business
                         local_directory=str(self._scratch),
                         silence_logs=logging.CRITICAL,
                     )
