@@ -165,6 +165,7 @@ def _described(resolved: ResolvedScenario) -> dict[str, Any]:
     return {
         "scenario": scenario.scenario,
         "about": scenario.about,
+        "file": str(resolved.file),
         "seed": resolved.seed,
         "command": provenance.command(),
         "start": scenario.time.start.isoformat(),

@@ -192,9 +192,9 @@ def read_ticks(folder: Path) -> Any:
         The folder holds no record.
     """
     if (folder / TICKS_FILE).exists():
-        return pq.read_table(folder / TICKS_FILE)
+        return pq.ParquetFile(folder / TICKS_FILE).read()  # pq.read_table imports pandas
     recording = folder / SEGMENTS_FOLDER
-    tables = [pq.read_table(path) for path in sorted(recording.glob("*.parquet"))]
+    tables = [pq.ParquetFile(path).read() for path in sorted(recording.glob("*.parquet"))]
     for path in sorted(recording.glob("*.arrows")):
         if not path.with_suffix(".parquet").exists():
             tables += read_stream(path)

@@ -120,7 +120,7 @@ def read_table(folder: Path, name: str) -> Any:
     """Read a small table as a `pyarrow.Table`; of a run that left none, its empty schema."""
     path = folder / f"{name}.parquet"
     if path.exists() or name not in SCHEMAS:
-        return pq.read_table(path)
+        return pq.ParquetFile(path).read()  # pq.read_table imports pandas
     return SCHEMAS[name].empty_table()
 
 
