@@ -15,7 +15,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from annotated_types import Gt
+from pydantic import Field
 
 from .checks_physics import gap
 from .reading import Record
@@ -65,7 +65,7 @@ _FREQUENCY = {
 """By the same, in parts of the nominal frequency. [1]"""
 
 
-def en50160(record: Record, *, nominal_hz: Annotated[float, Gt(0)] = 50.0) -> Verdict:
+def en50160(record: Record, *, nominal_hz: Annotated[float, Field(gt=0)] = 50.0) -> Verdict:
     """Voltage and frequency keep to EN 50160 for low voltage, as far as a run can tell.
 
     Notes

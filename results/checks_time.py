@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Any
 
-from annotated_types import Ge
+from pydantic import Field
 
 from .checks_physics import gap
 from .reading import Record
@@ -11,11 +11,14 @@ from .verdict import Verdict
 
 __all__ = ["real_time_lateness", "time_to_fallback"]
 
-Seconds = Annotated[float, Ge(0)]
+Seconds = Annotated[float, Field(ge=0)]
 
 
 def time_to_fallback(
-    record: Record, *, at_most_s: Seconds = 1.0, at_most_ticks: Annotated[int, Ge(0)] | None = None
+    record: Record,
+    *,
+    at_most_s: Seconds = 1.0,
+    at_most_ticks: Annotated[int, Field(ge=0)] | None = None,
 ) -> Verdict:
     """Whoever stands in for a contract begins this soon after it was called.
 
