@@ -1,0 +1,270 @@
+"""Compiled inner loops of the negotiation by ADMM: arrays in, arrays out, never raising.
+
+A peer's *slots* are its ends of its links, in a row; ``rev`` of a slot is the other end's. A slot
+holds the peer's last offer: the energy it would send and the price it sees, as in [1]_, where
+ADMM is read as the Peaceman–Rachford splitting of the same problem with one state per slot.
+
+References
+----------
+.. [1] N. Bastianello, R. Carli, L. Schenato and M. Todescato, "Asynchronous distributed
+   optimization over lossy networks via relaxed ADMM: stability and linear convergence," IEEE
+   Trans. Autom. Control, vol. 66, 2021 (unverified).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+_PASSES = 64
+"""Of the search for a peer's marginal cost; one or two are enough but for bad luck."""
+
+_EVEN = 1e-6
+"""Residuals below are taken as equal. [µ€/Wh]"""
+
+
+@njit(cache=True, nogil=True)
+def answer(
+    peer: Floats,
+    want: Floats,
+    sell_fee: Floats,
+    buy_fee: Floats,
+    soft: Floats,
+    begin: int,
+    end: int,
+    guess: float,
+) -> float:
+    """Find the marginal cost at which a peer's best trades add up to its best injection.
+
+    The peer minimises ``C(Σ x) + Σ γ|x| + Σ (want − ρ x)² / 2ρ`` within its bounds: for a marginal
+    cost μ, slot j sells ``(want − sell_fee − μ)/ρ`` if positive, buys alike, and the sum falls
+    piecewise linearly in μ. Newton's method on the pieces, held in a bracket, ends on the piece
+    that contains the root, so the answer is exact and does not depend on the guess.
+
+    Parameters
+    ----------
+    peer : (4,) float array
+        a, b, least and greatest injection.
+    want : (s,) float array
+        Price that each slot's partner and the own last offer call for. [µ€/Wh]
+    sell_fee, buy_fee : (s,) float array
+        γ, infinite where the slot cannot sell or buy. [µ€/Wh]
+    soft : (s,) float array
+        1/ρ. [Wh²/µ€]
+    begin, end : int
+        The peer's slots.
+    guess : float
+        Where to start. [µ€/Wh]
+
+    Returns
+    -------
+    float
+        [µ€/Wh]
+    """
+    a, b, low, high = peer[0], peer[1], peer[2], peer[3]
+    below, above = -np.inf, np.inf
+    for _ in range(_PASSES):
+        left, right, level, slope = -np.inf, np.inf, 0.0, 0.0
+        for j in range(begin, end):
+            up, down = want[j] - sell_fee[j], want[j] + buy_fee[j]
+            sells, buys = guess <= up, guess >= down
+            at = up if sells else down
+            level += (at if sells | buys else 0.0) * soft[j]
+            slope += soft[j] if sells | buys else 0.0
+            right = min(right, up if sells else (np.inf if buys else down))
+            left = max(left, down if buys else (-np.inf if sells else up))
+        total = min(max((level - slope * b) / (1.0 + a * slope), low), high)
+        if low < total < high or slope == 0.0 == total:
+            root = b + a * total
+        elif slope > 0.0:
+            root = (level - total) / slope
+        else:
+            root = right if total < 0.0 else left
+        settled = slope > 0.0 or total == 0.0
+        if (settled and left <= root <= right) or root == guess:
+            return root
+        if root > guess:
+            below = max(below, guess)
+        else:
+            above = min(above, guess)
+        if not below < root < above and below > -np.inf and above < np.inf:
+            root = 0.5 * (below + above)
+        guess = root
+    return guess
+
+
+@njit(cache=True, nogil=True)
+def reply(
+    peer: Floats,
+    fees: Floats,
+    begin: int,
+    end: int,
+    rev: Ints,
+    own: Floats,
+    heard: Floats,
+    stiff: Floats,
+    guess: Floats,
+    at: int,
+    relaxation: float,
+    adapts: bool,
+    fresh: Floats,
+    told: Floats,
+) -> None:
+    """Let one peer answer its partners' last offers with new ones.
+
+    Parameters
+    ----------
+    peer : (4,) float array
+        a, b, least and greatest injection.
+    fees : (4, s) float array
+        Per slot: γ, and γ to sell and to buy, infinite where the slot cannot [µ€/Wh]; and the
+        energy by which a disagreement of prices counts where nothing is offered [Wh].
+    begin, end : int
+        The peer's slots.
+    rev : (s,) int64 array
+        Where in `heard` each slot's partner speaks.
+    own, heard : (2, s) float array
+        Last offers made and heard: energy and price. [Wh], [µ€/Wh]
+    stiff : (2, s) float array
+        ρ of each slot and 1/ρ; changed where the peer adapts. [µ€/Wh²], [Wh²/µ€]
+    guess : (n,) float array
+        Marginal costs, of which the one at `at` is improved. [µ€/Wh]
+    at : int
+    relaxation : float
+        Over-relaxation, in (0, 2). [1]
+    adapts : bool
+        Whether ρ is balanced in this round. Both ends of a link know both residuals, so they
+        change alike without a word.
+    fresh : (2, s) float array
+        Takes the new offers.
+    told : (4,) float array
+        To which the peer adds what it sees over its slots: the energies that disagree, the prices
+        that disagree times the energy, the energy; and the cost of its new offers. [Wh], [µ€],
+        [Wh], [µ€]
+    """
+    step = 0.5 * relaxation
+    stay = 1.0 - step
+    if adapts:
+        _balance(begin, end, rev, own, heard, stiff)
+    want = fresh[1]
+    apart, torn, moved = 0.0, 0.0, 0.0
+    for j in range(begin, end):
+        q = rev[j]
+        gives, sees, takes, asks = own[0, j], own[1, j], heard[0, q], heard[1, q]
+        energy = 0.5 * abs(gives - takes)
+        apart += abs(gives + takes)
+        torn += abs(sees - asks) * (energy + fees[3, j])
+        moved += energy
+        rho = stiff[0, j]
+        want[j] = stay * (sees + rho * gives) + step * (asks - rho * takes)
+    cost = answer(peer, want, fees[1], fees[2], stiff[1], begin, end, guess[at])
+    guess[at] = cost
+    total, paid = 0.0, 0.0
+    for j in range(begin, end):
+        up, down = want[j] - fees[1, j] - cost, want[j] + fees[2, j] - cost
+        energy = ((up if up > 0.0 else 0.0) + (down if down < 0.0 else 0.0)) * stiff[1, j]
+        fresh[0, j] = energy
+        fresh[1, j] = want[j] - stiff[0, j] * energy
+        total += energy
+        paid += fees[0, j] * abs(energy)
+    told[0] += apart
+    told[1] += torn
+    told[2] += moved
+    told[3] += paid + (0.5 * peer[0] * total + peer[1]) * total
+
+
+@njit(cache=True, nogil=True)
+def _balance(begin: int, end: int, rev: Ints, own: Floats, heard: Floats, stiff: Floats) -> None:
+    """Stiffen links whose energies disagree more than their prices, and soften the others."""
+    for j in range(begin, end):
+        q = rev[j]
+        if own[0, j] == 0.0 and heard[0, q] == 0.0:
+            continue  # where nothing is offered ρ has no say, and would drift
+        energies = abs(own[0, j] + heard[0, q]) * stiff[0, j] + _EVEN
+        prices = abs(own[1, j] - heard[1, q]) + _EVEN
+        ratio = energies / prices
+        if ratio > 1.5 or ratio < 1.0 / 1.5:
+            stiff[0, j] *= min(max(np.sqrt(ratio), 0.5), 2.0)
+            stiff[1, j] = 1.0 / stiff[0, j]
+
+
+@njit(cache=True, nogil=True)
+def negotiate(
+    peers: Floats,
+    fees: Floats,
+    start: Ints,
+    rev: Ints,
+    offers: Floats,
+    stiff: Floats,
+    guess: Floats,
+    relaxation: float,
+    first: int,
+    growth: float,
+    limits: Floats,
+    seen: Floats,
+) -> int:
+    """Let all peers answer in rounds until their offers agree.
+
+    Parameters
+    ----------
+    peers : (n, 4) float array
+        a, b, least and greatest injection of each peer.
+    fees : (4, s) float array
+        As for `reply`.
+    start : (n + 1,) int64 array
+        Where each peer's slots begin.
+    rev : (s,) int64 array
+        The other end of each slot.
+    offers : (2, 2, s) float array
+        The opening offers; at the end, the last ones first and those before second.
+    stiff : (2, s) float array
+        ρ and 1/ρ per slot; changed.
+    guess : (n,) float array
+        Marginal costs; changed. [µ€/Wh]
+    relaxation : float
+    first : int
+        Round in which ρ is first balanced.
+    growth : float
+        By how much the rounds between two balancings grow each time.
+    limits : (4,) float array
+        The rounds stop when energies disagree by less than the first of what is traded plus the
+        second, and prices, times energy, by less than the third of the cost plus the fourth.
+    seen : (k, 3) float array
+        Takes each round's disagreement of energies and of prices, both relative to their limit,
+        and the cost. k is the most rounds. [1], [1], [µ€]
+
+    Returns
+    -------
+    int
+        Rounds made.
+    """
+    old, new = offers[0], offers[1]
+    told = np.zeros(4)
+    due, gap, rounds = first, float(first), seen.shape[0]
+    cost = 0.0
+    for k in range(seen.shape[0]):
+        adapts = k == due
+        if adapts:
+            gap *= growth
+            due += int(gap)
+        told[:] = 0.0
+        for i in range(start.size - 1):
+            reply(
+                peers[i], fees, start[i], start[i + 1], rev, old, old, stiff, guess, i,
+                relaxation, adapts, new, told,
+            )  # fmt: skip
+        seen[k, 0] = told[0] / (limits[0] * told[2] + limits[1])
+        seen[k, 1] = told[1] / (limits[2] * abs(cost) + limits[3])
+        seen[k, 2] = cost
+        if k > 1 and seen[k, 0] <= 1.0 and seen[k, 1] <= 1.0:
+            rounds = k
+            break
+        cost = told[3]
+        old, new = new, old
+    if rounds % 2:
+        offers[0], offers[1] = offers[1].copy(), offers[0].copy()
+    return rounds

@@ -1,0 +1,199 @@
+"""What peers say to each other, and a peer that knows nothing but what it was told.
+
+A negotiation is a sequence of offers. The energy and the price of an offer are all that a partner
+learns: costs, bounds and the other partners stay private. `Peer` runs the arithmetic of the
+compiled negotiation, so that from the same offers it makes the same, bit for bit.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._kernels_admm import reply
+
+__all__ = ["Manner", "Offer", "Peer", "Private", "pack", "unpack"]
+
+Floats = NDArray[np.float64]
+
+_OFFER = struct.Struct("<qddd")
+
+
+class Offer(NamedTuple):
+    """What one peer says to one partner.
+
+    Attributes
+    ----------
+    energy_wh : float
+        That the speaker would send; negative: take. [Wh]
+    price : float
+        At which it sees their link. [µ€/Wh]
+    stiffness : float
+        ρ: by how much a Wh of disagreement moves the price. Only the opening one is heeded: the
+        two of a link take the geometric mean. [µ€/Wh²]
+    """
+
+    energy_wh: float
+    price: float
+    stiffness: float
+
+
+Box = Mapping[int, Offer]
+"""Offers by the partner whom they come from or go to."""
+
+
+def pack(box: Box) -> bytes:
+    """Write offers as bytes, partners in ascending order."""
+    return b"".join(_OFFER.pack(partner, *box[partner]) for partner in sorted(box))
+
+
+def unpack(data: bytes) -> dict[int, Offer]:
+    """Read offers that `pack` wrote."""
+    return {partner: Offer(*said) for partner, *said in _OFFER.iter_unpack(data)}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Manner:
+    """How everybody negotiates; agreed beforehand.
+
+    Attributes
+    ----------
+    relaxation : float
+        Over-relaxation of ADMM, above 0 and below 2. [1]
+    first_balance : int
+        Round in which ρ is first balanced.
+    growth : float
+        By how much the rounds between two balancings grow each time, so that they become rarer
+        and convergence holds. [1]
+    """
+
+    relaxation: float = 1.7
+    first_balance: int = 10
+    growth: float = 1.2
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Private:
+    """All that one peer knows before the first word is said.
+
+    Attributes
+    ----------
+    cost : tuple of float
+        a, b, least and greatest injection. [µ€/Wh²], [µ€/Wh], [Wh], [Wh]
+    partners : tuple of int
+        Ascending.
+    fees : (4, d) float array
+        Per partner as `_kernels_admm.reply` has it.
+    opening : tuple of Offer
+        To each partner.
+    """
+
+    cost: tuple[float, float, float, float]
+    partners: tuple[int, ...]
+    fees: Floats
+    opening: tuple[Offer, ...]
+
+
+class Peer:
+    """One party to a negotiation, which sees its own costs and its partners' offers only.
+
+    `step` answers the offers at hand. An offer that was lost or is late is replaced by the last
+    one heard from that partner, before any was heard by an echo of the peer's own opening, so a
+    peer always has an answer; the fixed point does not depend on the order of what it hears, nor
+    on whether partners agree on ρ.
+
+    Parameters
+    ----------
+    private : Private
+    manner : Manner
+    """
+
+    def __init__(self, private: Private, manner: Manner) -> None:
+        self.partners, self._manner = private.partners, manner
+        self._cost, self._fees = np.array(private.cost), private.fees
+        energy, price, rho = (np.array(column) for column in _columns(private.opening))
+        self._own = np.array([energy, price])
+        self._heard = np.array([-energy, price])
+        self._stiff = np.array([rho, 1.0 / rho])
+        self._slot = {partner: j for j, partner in enumerate(self.partners)}
+        self._strangers = set(self.partners)
+        self._rev = np.arange(len(self.partners), dtype=np.int64)
+        self._guess = self._cost[1:2].copy()
+        self._due, self._gap = manner.first_balance, float(manner.first_balance)
+        self.rounds = 0
+        self.told = np.zeros(4)
+
+    def open(self) -> dict[int, Offer]:
+        """Make the opening offers; they are sent before the first step."""
+        return self._said()
+
+    def hear(self, inbox: Box) -> None:
+        """Take note of offers without answering yet."""
+        for partner, offer in inbox.items():
+            j = self._slot[partner]
+            self._heard[:, j] = offer.energy_wh, offer.price
+            if partner in self._strangers:
+                self._strangers.remove(partner)
+                rho = np.sqrt(self._stiff[0, j] * offer.stiffness)
+                self._stiff[:, j] = rho, 1.0 / rho
+
+    def step(self, inbox: Box) -> dict[int, Offer]:
+        """Hear the partners, and make new offers.
+
+        Parameters
+        ----------
+        inbox : mapping of int to Offer
+            What came since the last step, by partner.
+
+        Returns
+        -------
+        dict of int to Offer
+        """
+        self.hear(inbox)
+        adapts = self.rounds == self._due
+        if adapts:
+            self._gap *= self._manner.growth
+            self._due += int(self._gap)
+        fresh = np.empty_like(self._own)
+        self.told = np.zeros(4)
+        reply(
+            self._cost,
+            self._fees,
+            0,
+            self._rev.size,
+            self._rev,
+            self._own,
+            self._heard,
+            self._stiff,
+            self._guess,
+            0,
+            self._manner.relaxation,
+            adapts,
+            fresh,
+            self.told,
+        )
+        self._own = fresh
+        self.rounds += 1
+        return self._said()
+
+    @property
+    def offers(self) -> Floats:
+        """The last energies and prices offered, (2, d). [Wh], [µ€/Wh]"""
+        return self._own.copy()
+
+    def _said(self) -> dict[int, Offer]:
+        return {
+            partner: Offer(*said)
+            for partner, *said in zip(
+                self.partners, *self._own.tolist(), self._stiff[0].tolist(), strict=True
+            )
+        }
+
+
+def _columns(offers: tuple[Offer, ...]) -> tuple[tuple[float, ...], ...]:
+    return tuple(zip(*offers, strict=True)) or ((), (), ())
