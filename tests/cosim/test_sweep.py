@@ -222,6 +222,7 @@ def test_nothing_at_all_is_wrong_input(run_peerwatt):
     assert run_peerwatt("sweep").exit_code == 2
 
 
+@pytest.mark.soak  # the search itself is held by test_sweep_pool, with points that answer at once
 def test_a_search_by_the_command_says_what_holds_and_how_sure_that_is(
     scenario, tmp_path, run_peerwatt
 ):
