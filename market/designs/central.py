@@ -1,0 +1,279 @@
+"""The one door to a QP solver: energy flows over one-way arcs between nodes with convex costs.
+
+Full P2P, community and hybrid all are such a flow problem: peers inject, managers pass on, and an
+arc carries energy one way for a cost. A link of free sign is two arcs. What a solver returns is
+judged here, by the optimality conditions, whatever it says of itself.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.optimize import linprog
+
+from .problem import Agents, DesignError, Residuals
+
+__all__ = ["ACCURACY", "CentralSolver", "Flow", "Solver", "best_solver"]
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+Solver = Literal["best", "piqp", "highs"]
+
+ACCURACY = 1e-6
+"""Residuals, relative to the problem's size, above which a result is none. [1]"""
+
+_ASKED = 1e-9
+"""What solvers are asked for, on scaled numbers. [1]"""
+
+
+class Flow(NamedTuple):
+    """What flows where, and what energy is worth at each node.
+
+    Attributes
+    ----------
+    flow_wh : (k,) float array
+        Over each arc, 0 or more. [Wh]
+    injection_wh : (n,) float array
+        Of each node. [Wh]
+    potential : (n,) float array
+        Dual of a node's balance, positive for a good: what one Wh more there is worth. At a node
+        between its bounds it is the marginal cost; along an arc in use it rises by the arc's
+        cost. [µ€/Wh]
+    residuals : Residuals
+        Before anything is repaired.
+    converged : bool
+    """
+
+    flow_wh: Floats
+    injection_wh: Floats
+    potential: Floats
+    residuals: Residuals
+    converged: bool
+
+
+class _Scaled(NamedTuple):
+    """The QP in numbers around 1: minimise ½ x·diag(hessian)x + cost·x, Ax = 0, within bounds."""
+
+    hessian: Floats
+    cost: Floats
+    low: Floats
+    high: Floats
+
+
+def best_solver() -> Literal["piqp", "highs"]:
+    """Name what is installed and fastest: piqp (the extra ``qp``), else HiGHS."""
+    return "piqp" if find_spec("piqp") else "highs"
+
+
+class CentralSolver:
+    """Solves flow problems over the same arcs again and again.
+
+    The pattern of the matrices is made once; with piqp so is its symbolic factorisation, which is
+    what a warm solve saves.
+
+    Parameters
+    ----------
+    n : int
+        How many nodes there are.
+    tail, head : (k,) int array
+        Where each arc comes from and goes to.
+    passing : (n,) bool array, optional
+        Nodes that inject nothing, ever, and only pass on.
+    solver : {"best", "piqp", "highs"}
+        "best" is `best_solver`'s.
+
+    Raises
+    ------
+    DesignError
+        When the solver named is unknown or not installed.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        tail: Ints,
+        head: Ints,
+        *,
+        passing: NDArray[np.bool_] | None = None,
+        solver: Solver = "best",
+    ) -> None:
+        self.solver = _judged(solver)
+        self.tail, self.head = tail, head
+        self._own = np.arange(n) if passing is None else np.flatnonzero(~passing)
+        arcs = np.arange(tail.size)
+        self._out = sparse.csr_matrix(
+            (
+                np.repeat([1.0, -1.0], tail.size),
+                (np.append(tail, head), np.append(arcs, arcs)),
+            ),
+            shape=(n, tail.size),
+        )
+        own = sparse.eye(n, format="csc")[:, self._own]
+        self._balance = sparse.csc_matrix(sparse.hstack([own, -self._out]))
+        self._hessian = sparse.csc_matrix(sparse.eye(self._balance.shape[1]))
+        self._piqp: Any = None
+
+    def solve(self, agents: Agents, cost: Floats) -> Flow:
+        """Find the cheapest flow.
+
+        Parameters
+        ----------
+        agents : Agents
+            The nodes; those that only pass on have bounds of 0.
+        cost : (k,) float array
+            Of each arc. [µ€/Wh]
+
+        Raises
+        ------
+        DesignError
+            When no flow meets all bounds, with the nodes that cannot; or costs have no least.
+        """
+        energy, price = _sizes(agents, cost)
+        scaled = self._scaled(agents, cost, energy, price)
+        x, dual = self._by_piqp(scaled) if self.solver == "piqp" else self._by_highs(scaled)
+        injection = np.zeros(len(agents))
+        injection[self._own] = x[: self._own.size] * energy
+        flow = self._judge(agents, cost, x[self._own.size :] * energy, injection, dual * price)
+        if not flow.converged:
+            self._refuse_infeasible(agents)
+        return flow
+
+    def _scaled(self, agents: Agents, cost: Floats, energy: float, price: float) -> _Scaled:
+        own, arcs = self._own, np.zeros(cost.size)
+        return _Scaled(
+            hessian=np.append(agents.a[own] * energy / price, arcs),
+            cost=np.append(agents.b[own], cost) / price,
+            low=np.append(agents.low_wh[own] / energy, arcs),
+            high=np.append(agents.high_wh[own] / energy, np.full(cost.size, np.inf)),
+        )
+
+    def _by_piqp(self, qp: _Scaled) -> tuple[Floats, Floats]:
+        self._hessian.data[:] = qp.hessian
+        fixed = (None, None, None)
+        if self._piqp is None:
+            made = import_module("piqp").SparseSolver()
+            for limit in ("eps_abs", "eps_rel", "eps_duality_gap_abs", "eps_duality_gap_rel"):
+                setattr(made.settings, limit, _ASKED)
+            zero = np.zeros(self._balance.shape[0])
+            made.setup(self._hessian, qp.cost, self._balance, zero, *fixed, qp.low, qp.high)
+            self._piqp = made
+        else:
+            made = self._piqp
+            made.update(self._hessian, qp.cost, None, None, *fixed, qp.low, qp.high)
+        made.solve()
+        return np.array(made.result.x), -np.array(made.result.y)
+
+    def _by_highs(self, qp: _Scaled) -> tuple[Floats, Floats]:
+        highspy = import_module("highspy")
+        model = highspy.HighsModel()
+        lp, matrix, hessian = model.lp_, self._balance, model.hessian_
+        lp.num_row_, lp.num_col_ = matrix.shape
+        lp.col_cost_, lp.col_lower_, lp.col_upper_ = qp.cost, qp.low, qp.high
+        lp.row_lower_ = lp.row_upper_ = np.zeros(lp.num_row_)
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        lp.a_matrix_.start_, lp.a_matrix_.index_ = matrix.indptr, matrix.indices
+        lp.a_matrix_.value_ = matrix.data
+        curved = np.flatnonzero(qp.hessian)
+        hessian.dim_ = lp.num_col_ if curved.size else 0
+        hessian.format_ = highspy.HessianFormat.kTriangular
+        hessian.start_ = np.searchsorted(curved, np.arange(lp.num_col_ + 1)).astype(np.int32)
+        hessian.index_, hessian.value_ = curved.astype(np.int32), qp.hessian[curved]
+        highs = highspy.Highs()
+        highs.silent()
+        for name in ("primal_feasibility_tolerance", "dual_feasibility_tolerance"):
+            highs.setOptionValue(name, _ASKED)
+        highs.passModel(model)
+        highs.run()
+        found = highs.getSolution()
+        if not found.value_valid:
+            return np.full(lp.num_col_, np.nan), np.full(lp.num_row_, np.nan)
+        return np.array(found.col_value), np.array(found.row_dual)
+
+    def _judge(
+        self, agents: Agents, cost: Floats, flow: Floats, injection: Floats, potential: Floats
+    ) -> Flow:
+        """Hold what came back to the optimality conditions."""
+        energy, price = _sizes(agents, cost)
+        held = np.clip(injection, agents.low_wh, agents.high_wh)
+        astray = np.append(injection - self._out @ flow, injection - held)
+        primal = float(max(np.abs(astray).max(initial=0.0), (-flow).max(initial=0.0)))
+        reduced = cost + potential[self.tail] - potential[self.head]
+        nodes = _shortfall(agents, held, potential)
+        dual = float((-reduced).max(initial=0.0))
+        gap = float(nodes.sum() + np.abs(flow) @ np.maximum(reduced, 0.0))
+        worth = max(float(np.abs(agents.cost_ueur(held) - agents.c).sum()), energy * price)
+        near = max(primal / energy, dual / price, gap / worth) <= ACCURACY  # False for NaN
+        return Flow(
+            flow_wh=np.maximum(flow, 0.0),
+            injection_wh=held,
+            potential=potential,
+            residuals=Residuals(primal, dual, gap),
+            converged=bool(near),
+        )
+
+    def _refuse_infeasible(self, agents: Agents) -> None:
+        """Say which nodes cannot meet their bounds: those with slack where slack is least."""
+        n, arcs, slack = len(agents), np.full(self.tail.size, np.inf), np.zeros(len(agents))
+        slack[self._own] = np.inf
+        one, nothing = sparse.eye(n), np.zeros(arcs.size + 2 * n)
+        balance: Any = sparse.hstack([one, -self._out, one, -one])
+        low = np.append(agents.low_wh, nothing)
+        high = np.concatenate([agents.high_wh, arcs, slack, slack])
+        least = linprog(
+            np.append(np.zeros(n + arcs.size), np.ones(2 * n)),
+            A_eq=balance,
+            b_eq=np.zeros(n),
+            bounds=list(zip(low.tolist(), high.tolist(), strict=True)),
+        )
+        missing = np.asarray(least.x)[-2 * n :].reshape(2, n)
+        if missing.sum() <= ACCURACY * _sizes(agents, np.zeros(0))[0]:
+            return
+        raise DesignError(
+            [
+                f"peer {i}: must inject {agents.low_wh[i]:g} to {agents.high_wh[i]:g} Wh, but "
+                f"{missing[:, i].sum():g} Wh of it find nobody to {verb} them; widen a bound "
+                f"there or at its partners, or link it to others"
+                for side, verb in ((0, "give"), (1, "take"))
+                for i in np.flatnonzero(missing[side] > 0).tolist()
+            ]
+        )
+
+
+def _judged(solver: Solver) -> Literal["piqp", "highs"]:
+    if solver == "best":
+        solver = best_solver()
+    package = {"piqp": "piqp", "highs": "highspy"}.get(solver)
+    if package is None:
+        raise DesignError([f"no central solver {solver!r}; known: best, piqp, highs"])
+    if find_spec(package) is None:
+        raise DesignError(
+            [f"the central solver {solver} needs the package {package}: pip install peerwatt[qp]"]
+        )
+    return solver
+
+
+def _sizes(agents: Agents, cost: Floats) -> tuple[float, float]:
+    """What energies and prices of this problem are like, to scale by. [Wh], [µ€/Wh]"""
+    price = max(float(np.abs(agents.b).max(initial=0.0)), float(np.abs(cost).max(initial=0.0)))
+    widest = np.maximum(np.abs(agents.low_wh), np.abs(agents.high_wh))
+    price = price or float((agents.a * widest).max(initial=0.0)) or 1.0
+    # Where the marginal cost would leave all prices behind, bounds say nothing of what is traded.
+    held = np.maximum(np.maximum(agents.low_wh, -agents.high_wh), 0.0)
+    likely = np.maximum(np.minimum(widest, price / np.maximum(agents.a, 1e-300)), held)
+    return float(likely.max(initial=0.0)) or 1.0, price
+
+
+def _shortfall(agents: Agents, injection: Floats, potential: Floats) -> Floats:
+    """How far each node's injection is from the best it could do at its own price. [µ€]"""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        wanted = (potential - agents.b) / agents.a
+    edge = np.where(potential >= agents.b, agents.high_wh, agents.low_wh)
+    best = np.where(agents.a > 0, np.clip(wanted, agents.low_wh, agents.high_wh), edge)
+    loss = agents.cost_ueur(injection) - potential * injection
+    return np.asarray(loss - (agents.cost_ueur(best) - potential * best), dtype=np.float64)
