@@ -72,11 +72,19 @@ def answer(
         for j in range(begin, end):
             up, down = want[j] - sell_fee[j], want[j] + buy_fee[j]
             sells, buys = guess <= up, guess >= down
+            active = sells | buys
+            # Each choice is a select, not a branch: which slots are active is hard to predict.
             at = up if sells else down
-            level += (at if sells | buys else 0.0) * soft[j]
-            slope += soft[j] if sells | buys else 0.0
-            right = min(right, up if sells else (np.inf if buys else down))
-            left = max(left, down if buys else (-np.inf if sells else up))
+            at = at if active else 0.0
+            weight = soft[j] if active else 0.0
+            level += at * weight
+            slope += weight
+            upper = np.inf if buys else down
+            upper = up if sells else upper
+            lower = -np.inf if sells else up
+            lower = down if buys else lower
+            right = upper if upper < right else right
+            left = lower if lower > left else left
         total = min(max((level - slope * b) / (1.0 + a * slope), low), high)
         if low < total < high or slope == 0.0 == total:
             root = b + a * total
@@ -99,41 +107,38 @@ def answer(
 
 @njit(cache=True, nogil=True)
 def reply(
-    peer: Floats,
+    peers: Floats,
     fees: Floats,
-    begin: int,
-    end: int,
+    start: Ints,
     rev: Ints,
     own: Floats,
     heard: Floats,
     stiff: Floats,
     guess: Floats,
-    at: int,
     relaxation: float,
     adapts: bool,
     fresh: Floats,
     told: Floats,
 ) -> None:
-    """Let one peer answer its partners' last offers with new ones.
+    """Let peers answer their partners' last offers with new ones.
 
     Parameters
     ----------
-    peer : (4,) float array
-        a, b, least and greatest injection.
+    peers : (n, 4) float array
+        a, b, least and greatest injection of each peer.
     fees : (4, s) float array
         Per slot: γ, and γ to sell and to buy, infinite where the slot cannot [µ€/Wh]; and the
         energy by which a disagreement of prices counts where nothing is offered [Wh].
-    begin, end : int
-        The peer's slots.
+    start : (n + 1,) int64 array
+        Where each peer's slots begin.
     rev : (s,) int64 array
         Where in `heard` each slot's partner speaks.
     own, heard : (2, s) float array
         Last offers made and heard: energy and price. [Wh], [µ€/Wh]
     stiff : (2, s) float array
-        ρ of each slot and 1/ρ; changed where the peer adapts. [µ€/Wh²], [Wh²/µ€]
+        ρ of each slot and 1/ρ; changed where peers adapt. [µ€/Wh²], [Wh²/µ€]
     guess : (n,) float array
-        Marginal costs, of which the one at `at` is improved. [µ€/Wh]
-    at : int
+        Marginal costs; improved. [µ€/Wh]
     relaxation : float
         Over-relaxation, in (0, 2). [1]
     adapts : bool
@@ -142,45 +147,55 @@ def reply(
     fresh : (2, s) float array
         Takes the new offers.
     told : (4,) float array
-        To which the peer adds what it sees over its slots: the energies that disagree, the prices
-        that disagree times the energy, the energy; and the cost of its new offers. [Wh], [µ€],
-        [Wh], [µ€]
+        To which the peers add what they see over their slots: the energies that disagree; the
+        prices that disagree times the energy, and the energies that disagree times what the peer
+        would earn by a wider bound; the energy; and the cost of the new offers. [Wh], [µ€], [Wh],
+        [µ€]
     """
     step = 0.5 * relaxation
     stay = 1.0 - step
     if adapts:
-        _balance(begin, end, rev, own, heard, stiff)
-    want = fresh[1]
-    apart, torn, moved = 0.0, 0.0, 0.0
-    for j in range(begin, end):
-        q = rev[j]
-        gives, sees, takes, asks = own[0, j], own[1, j], heard[0, q], heard[1, q]
-        energy = 0.5 * abs(gives - takes)
-        apart += abs(gives + takes)
-        torn += abs(sees - asks) * (energy + fees[3, j])
-        moved += energy
-        rho = stiff[0, j]
-        want[j] = stay * (sees + rho * gives) + step * (asks - rho * takes)
-    cost = answer(peer, want, fees[1], fees[2], stiff[1], begin, end, guess[at])
-    guess[at] = cost
-    total, paid = 0.0, 0.0
-    for j in range(begin, end):
-        up, down = want[j] - fees[1, j] - cost, want[j] + fees[2, j] - cost
-        energy = ((up if up > 0.0 else 0.0) + (down if down < 0.0 else 0.0)) * stiff[1, j]
-        fresh[0, j] = energy
-        fresh[1, j] = want[j] - stiff[0, j] * energy
-        total += energy
-        paid += fees[0, j] * abs(energy)
-    told[0] += apart
-    told[1] += torn
-    told[2] += moved
-    told[3] += paid + (0.5 * peer[0] * total + peer[1]) * total
+        _balance(rev, own, heard, stiff)
+    gives, sees, takes, asks = own[0], own[1], heard[0], heard[1]
+    rho, soft, gamma, sell_fee, buy_fee, idle = (
+        stiff[0], stiff[1], fees[0], fees[1], fees[2], fees[3],
+    )  # fmt: skip
+    energies, want = fresh[0], fresh[1]
+    for i in range(start.size - 1):
+        begin, end = start[i], start[i + 1]
+        apart, torn, moved, net = 0.0, 0.0, 0.0, 0.0
+        for j in range(begin, end):
+            q = rev[j]
+            energy = 0.5 * abs(gives[j] - takes[q])
+            apart += abs(gives[j] + takes[q])
+            torn += abs(sees[j] - asks[q]) * (energy + idle[j])
+            moved += energy
+            net += gives[j]
+            mine, others = sees[j] + rho[j] * gives[j], asks[q] - rho[j] * takes[q]
+            want[j] = stay * mine + step * others
+        rent = abs(guess[i] - peers[i, 1] - peers[i, 0] * net)
+        cost = answer(peers[i], want, sell_fee, buy_fee, soft, begin, end, guess[i])
+        guess[i] = cost
+        total, paid = 0.0, 0.0
+        for j in range(begin, end):
+            up, down = want[j] - sell_fee[j] - cost, want[j] + buy_fee[j] - cost
+            up = up if up > 0.0 else 0.0
+            down = down if down < 0.0 else 0.0
+            energy = (up + down) * soft[j]
+            energies[j] = energy
+            want[j] -= rho[j] * energy
+            total += energy
+            paid += gamma[j] * abs(energy)
+        told[0] += apart
+        told[1] += torn + rent * apart
+        told[2] += moved
+        told[3] += paid + (0.5 * peers[i, 0] * total + peers[i, 1]) * total
 
 
 @njit(cache=True, nogil=True)
-def _balance(begin: int, end: int, rev: Ints, own: Floats, heard: Floats, stiff: Floats) -> None:
+def _balance(rev: Ints, own: Floats, heard: Floats, stiff: Floats) -> None:
     """Stiffen links whose energies disagree more than their prices, and soften the others."""
-    for j in range(begin, end):
+    for j in range(rev.size):
         q = rev[j]
         if own[0, j] == 0.0 and heard[0, q] == 0.0:
             continue  # where nothing is offered ρ has no say, and would drift
@@ -252,11 +267,9 @@ def negotiate(
             gap *= growth
             due += int(gap)
         told[:] = 0.0
-        for i in range(start.size - 1):
-            reply(
-                peers[i], fees, start[i], start[i + 1], rev, old, old, stiff, guess, i,
-                relaxation, adapts, new, told,
-            )  # fmt: skip
+        reply(
+            peers, fees, start, rev, old, old, stiff, guess, relaxation, adapts, new, told
+        )  # fmt: skip
         seen[k, 0] = told[0] / (limits[0] * told[2] + limits[1])
         seen[k, 1] = told[1] / (limits[2] * abs(cost) + limits[3])
         seen[k, 2] = cost

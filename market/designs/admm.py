@@ -6,7 +6,7 @@ Each link has one ρ, which its two ends balance from what both see, so nobody t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,7 @@ class Admm:
 
     tolerance: float = 1e-4
     most_rounds: int = 5000
-    manner: Manner = Manner()
+    manner: Manner = field(default_factory=Manner)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -192,9 +192,9 @@ def limits(slots: Slots, tolerance: float) -> Floats:
     value = float(((np.abs(b) + a * slots.cap_wh) * slots.cap_wh).sum())
     return np.array(
         [
-            3 * tolerance,
+            8 * tolerance,
             _NOTHING * float(slots.cap_wh.sum()),
-            2 * tolerance,
+            tolerance,
             _NOTHING * value,
         ]
     )

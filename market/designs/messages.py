@@ -115,7 +115,7 @@ class Peer:
 
     def __init__(self, private: Private, manner: Manner) -> None:
         self.partners, self._manner = private.partners, manner
-        self._cost, self._fees = np.array(private.cost), private.fees
+        self._cost, self._fees = np.array([private.cost]), private.fees
         energy, price, rho = (np.array(column) for column in _columns(private.opening))
         self._own = np.array([energy, price])
         self._heard = np.array([-energy, price])
@@ -123,7 +123,8 @@ class Peer:
         self._slot = {partner: j for j, partner in enumerate(self.partners)}
         self._strangers = set(self.partners)
         self._rev = np.arange(len(self.partners), dtype=np.int64)
-        self._guess = self._cost[1:2].copy()
+        self._start = np.array([0, self._rev.size])
+        self._guess = self._cost[:, 1].copy()
         self._due, self._gap = manner.first_balance, float(manner.first_balance)
         self.rounds = 0
         self.told = np.zeros(4)
@@ -164,14 +165,12 @@ class Peer:
         reply(
             self._cost,
             self._fees,
-            0,
-            self._rev.size,
+            self._start,
             self._rev,
             self._own,
             self._heard,
             self._stiff,
             self._guess,
-            0,
             self._manner.relaxation,
             adapts,
             fresh,
