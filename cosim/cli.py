@@ -15,6 +15,7 @@ import typer
 
 from .baseline_command import baseline_app
 from .compare_command import compare
+from .ieee14_command import ieee14
 from .market_command import clear_market
 from .sweep_command import sweep
 
@@ -180,6 +181,7 @@ app.command("market")(clear_market)
 app.command()(compare)
 app.add_typer(baseline_app, name="baseline")
 app.command("sweep")(sweep)
+app.command()(ieee14)
 
 
 @app.command()

@@ -19,6 +19,11 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 TIGHT = 1e-9
 """Prices nearer than this to a bound count as on it. [$/MWh]"""
@@ -28,7 +33,9 @@ MOST_MOVES = 1000
 
 
 @njit(cache=True, nogil=True)
-def _inject(a, b, low, high, price, gamma):
+def _inject(
+    a: float, b: float, low: float, high: float, price: float, gamma: float
+) -> tuple[float, float]:
     """Give one peer's injection and its slope where sellers get `price`, buyers pay γ more."""
     if low == high:
         return low, 0.0
@@ -45,7 +52,16 @@ def _inject(a, b, low, high, price, gamma):
 
 
 @njit(cache=True, nogil=True)
-def _net(a, b, low, high, first, last, price, gamma):
+def _net(
+    a: Floats,
+    b: Floats,
+    low: Floats,
+    high: Floats,
+    first: int,
+    last: int,
+    price: float,
+    gamma: float,
+) -> tuple[float, float]:
     """Sum the injections of peers first to last, and their slopes."""
     total = slope = 0.0
     for n in range(first, last):
@@ -56,7 +72,9 @@ def _net(a, b, low, high, first, last, price, gamma):
 
 
 @njit(cache=True, nogil=True)
-def _room(chosen, up, price, lowest, highest, cost):
+def _room(
+    chosen: int, up: bool, price: Floats, lowest: Floats, highest: Floats, cost: Floats
+) -> float:
     """Say how far a set of groups can move together before a bound or another group stops it."""
     n = price.size
     room = np.inf
@@ -72,7 +90,18 @@ def _room(chosen, up, price, lowest, highest, cost):
 
 
 @njit(cache=True, nogil=True)
-def _pull(chosen, up, shift, a, b, low, high, starts, price, gamma):
+def _pull(
+    chosen: int,
+    up: bool,
+    shift: float,
+    a: Floats,
+    b: Floats,
+    low: Floats,
+    high: Floats,
+    starts: Ints,
+    price: Floats,
+    gamma: float,
+) -> tuple[float, float]:
     """Slope of the dual, and its own slope, after a set of groups has moved by `shift`."""
     sign = 1.0 if up else -1.0
     total = slope = 0.0
@@ -86,7 +115,19 @@ def _pull(chosen, up, shift, a, b, low, high, starts, price, gamma):
 
 
 @njit(cache=True, nogil=True)
-def _step(chosen, up, room, tolerance, a, b, low, high, starts, price, gamma):
+def _step(
+    chosen: int,
+    up: bool,
+    room: float,
+    tolerance: float,
+    a: Floats,
+    b: Floats,
+    low: Floats,
+    high: Floats,
+    starts: Ints,
+    price: Floats,
+    gamma: float,
+) -> float:
     """Say how far to move a set of groups: to the end of its room or to where it gains no more.
 
     Newton's method kept inside a bracket: the slope is piecewise linear, so it ends exactly.
@@ -110,7 +151,20 @@ def _step(chosen, up, room, tolerance, a, b, low, high, starts, price, gamma):
 
 
 @njit(cache=True, nogil=True)
-def _improve(a, b, low, high, starts, lowest, highest, cost, gamma, tolerance, sets, price):
+def _improve(
+    a: Floats,
+    b: Floats,
+    low: Floats,
+    high: Floats,
+    starts: Ints,
+    lowest: Floats,
+    highest: Floats,
+    cost: Floats,
+    gamma: float,
+    tolerance: float,
+    sets: Ints,
+    price: Floats,
+) -> bool:
     """Move the first set of groups that gains to where it gains no more; say whether one did."""
     for chosen in sets:
         pull = _pull(chosen, True, 0.0, a, b, low, high, starts, price, gamma)[0]
@@ -129,7 +183,20 @@ def _improve(a, b, low, high, starts, lowest, highest, cost, gamma, tolerance, s
 
 
 @njit(cache=True, nogil=True)
-def _settle_prices(a, b, low, high, starts, lowest, highest, cost, gamma, tolerance, sets, price):
+def _settle_prices(
+    a: Floats,
+    b: Floats,
+    low: Floats,
+    high: Floats,
+    starts: Ints,
+    lowest: Floats,
+    highest: Floats,
+    cost: Floats,
+    gamma: float,
+    tolerance: float,
+    sets: Ints,
+    price: Floats,
+) -> int:
     """Move sets of groups until none gains; give the moves, or -1 where they did not end.
 
     Small sets come first: groups that are free of one another then take one move each.
@@ -143,7 +210,7 @@ def _settle_prices(a, b, low, high, starts, lowest, highest, cost, gamma, tolera
 
 
 @njit(cache=True, nogil=True)
-def _find_way(source, has, wants, way, flow, came):
+def _find_way(source: int, has: Floats, wants: Floats, way: Bools, flow: Floats, came: Ints) -> int:
     """Breadth first from a seller that has energy left to a buyer that wants some; -1 if none."""
     n = has.size
     came[:] = -2
@@ -168,7 +235,7 @@ def _find_way(source, has, wants, way, flow, came):
 
 
 @njit(cache=True, nogil=True)
-def _carry(has, wants, way, flow):
+def _carry(has: Floats, wants: Floats, way: Bools, flow: Floats) -> None:
     """Send what each seller has to buyers over open ways: augmenting paths, exact for few nodes.
 
     The grid is the last node on either side; what it has and wants is without limit.
@@ -197,7 +264,9 @@ def _carry(has, wants, way, flow):
 
 
 @njit(cache=True, nogil=True)
-def _flows(net, price, lowest, highest, cost, flow):
+def _flows(
+    net: Floats, price: Floats, lowest: Floats, highest: Floats, cost: Floats, flow: Floats
+) -> float:
     """Say who sells to whom, groups and grid, along ways whose prices differ by their cost.
 
     Whatever rounding leaves over, the grid takes or gives, so that every group balances exactly.
@@ -223,7 +292,19 @@ def _flows(net, price, lowest, highest, cost, flow):
 
 
 @njit(cache=True, nogil=True)
-def clear_groups(a, b, low, high, starts, lowest, highest, cost, gamma, tolerance, sets):
+def clear_groups(
+    a: Floats,
+    b: Floats,
+    low: Floats,
+    high: Floats,
+    starts: Ints,
+    lowest: Floats,
+    highest: Floats,
+    cost: Floats,
+    gamma: float,
+    tolerance: float,
+    sets: Ints,
+) -> tuple[Floats, Floats, Floats, Ints, Floats]:
     """Clear every period of a market of groups, exactly.
 
     Parameters

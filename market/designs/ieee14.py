@@ -108,9 +108,8 @@ class Case:
     def periods(self, chosen: slice | Sequence[int]) -> Case:
         """The same case over some of its periods, whose start is that of the first of them."""
         rows = np.arange(len(self))[chosen]
-        first = np.datetime64(self.start) + np.timedelta64(30, "m") * int(rows[0] if rows.size else 0)
         return Case(
-            start=str(first),
+            start=self.moment(int(rows[0]) if rows.size else 0),
             kinds=self.kinds,
             buses=self.buses,
             community=self.community,
@@ -126,9 +125,13 @@ class Case:
         minutes = (np.datetime64(moment) - np.datetime64(self.start)) / np.timedelta64(1, "m")
         period = minutes / (60 * STEP_H)
         if period != int(period) or not 0 <= period < len(self):
-            last = np.datetime64(self.start) + np.timedelta64(30, "m") * (len(self) - 1)
-            raise DesignError([f"{moment}: no half-hour of the case; it has {self.start} to {last}"])
+            reach = f"{self.start} to {self.moment(len(self) - 1)}"
+            raise DesignError([f"{moment}: no half-hour of the case; it has {reach}"])
         return int(period)
+
+    def moment(self, period: int) -> str:
+        """When a period begins, ISO 8601."""
+        return str(np.datetime64(self.start, "m") + np.timedelta64(30, "m") * period)
 
 
 def _case_faults(case: Case) -> list[str]:
@@ -142,7 +145,9 @@ def _case_faults(case: Case) -> list[str]:
         "low_mw": (case.low_mw.shape, (t, n)),
         "high_mw": (case.high_mw.shape, (t, n)),
     }
-    faults = [f"{key}: {has}; expected {want}" for key, (has, want) in wanted.items() if has != want]
+    faults = [
+        f"{key}: {has}; expected {want}" for key, (has, want) in wanted.items() if has != want
+    ]
     if faults:
         return faults
     for name in ("a", "b", "low_mw", "high_mw", "price"):
@@ -344,29 +349,28 @@ class Year:
     @cached_property
     def import_cost(self) -> Floats:
         """Paid to the grid, (t,). [$/h]"""
-        return (self.case.price + self.rules.tariff) * self.import_mw
+        return np.asarray((self.case.price + self.rules.tariff) * self.import_mw)
 
     @cached_property
     def export_revenue(self) -> Floats:
         """Got from the grid, (t,). [$/h]"""
-        return (self.case.price - self.rules.tariff) * self.export_mw
+        return np.asarray((self.case.price - self.rules.tariff) * self.export_mw)
 
     @cached_property
     def inside_mw(self) -> Floats:
         """Traded inside each group, (t, k). [MW]"""
-        starts = self.layout.starts[:-1]
-        ordered = self.injection_mw[:, self.layout.order]
-        sold = np.add.reduceat(np.maximum(ordered, 0.0), starts, axis=1)
+        k = self.layout.cost.shape[0]
+        sold = _sum_by(np.maximum(self.injection_mw, 0.0), self.layout.group, k)
         outside = self.flow_mw[:, :-1, :].sum(axis=2)
-        return np.maximum(sold - outside, 0.0)
+        return np.asarray(np.maximum(sold - outside, 0.0))
 
     @cached_property
     def exchange_mw(self) -> Floats:
         """Traded between communities, (t,); where the design leaves it open, the least. [MW]"""
-        nets = _sum_by(self.injection_mw, self.case.community)
+        nets = _sum_by(self.injection_mw, self.case.community, self.case.community.max() + 1)
         surplus, deficit = np.maximum(nets, 0.0).sum(1), np.maximum(-nets, 0.0).sum(1)
         if self.layout.name == "full P2P":
-            return np.minimum(surplus, deficit)
+            return np.asarray(np.minimum(surplus, deficit))
         return np.asarray(self.flow_mw[:, :-1, :-1].sum(axis=(1, 2)))
 
     @cached_property
@@ -399,9 +403,9 @@ class Year:
         return float(-self.injection_mw[:, consumer].sum() * STEP_H)
 
 
-def _sum_by(values: Floats, group: Ints) -> Floats:
+def _sum_by(values: Floats, group: Ints, k: int) -> Floats:
     """Sum columns by group, (t, k)."""
-    return values @ np.eye(int(group.max()) + 1)[group]
+    return np.asarray(values @ np.eye(k)[group])
 
 
 def solve(case: Case, rules: Rules, layout: Layout) -> Year:
