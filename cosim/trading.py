@@ -165,8 +165,8 @@ class Trading:
 
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         """Everything of the market that is recorded, as plain rows."""
-        kept = {"periods": self.periods, "orders": self.orders, **self.loop.tables()}
-        return kept | ({"admission": self.admission} if self._admitting is not None else {})
+        gates = {"periods": self.periods, "orders": self.orders, "admission": self.admission}
+        return gates | self.loop.tables()
 
 
 def _premium_ticks(order: Order) -> int:

@@ -144,13 +144,13 @@ def _position(here: Entry, part: str | int) -> int:
 
 
 def _name(entry: Entry) -> str | None:
-    """What an item of a list goes by: its name, its prefix, or its check."""
+    """What an item of a list goes by: its name, its prefix, what it is each of, or its check."""
     plain = entry.plain()
     if isinstance(plain, str):
         return plain
     if not isinstance(plain, dict):
         return None
-    named = plain.get("name", plain.get("prefix"))
+    named = plain.get("name", plain.get("prefix", plain.get("each")))
     return str(named) if named is not None else next(iter(plain), None)
 
 

@@ -37,8 +37,13 @@ def test_what_sets_nothing_is_refused(text):
 
 def test_values_are_set_by_key_by_number_and_by_name():
     scenario = with_values(
-        "market.mechanism=vcg", "events[0].at=12:30", "peers.mill.pv.p_kwp=12", "seed=3"
+        "market.mechanism=vcg",
+        "events[0].at=12:30",
+        "peers.mill.pv.p_kwp=12",
+        "peers.load.pv.share=0.25",
+        "seed=3",
     )
+    assert scenario.peers[-1].pv.share == 0.25
     assert scenario.market.mechanism == "vcg"
     assert str(scenario.events[0].at) == "12:30"
     assert next(p for p in scenario.peers if p.name == "mill").pv.p_kwp.low == 12
