@@ -94,7 +94,7 @@ def answer(
             root = right if total < 0.0 else left
         settled = slope > 0.0 or total == 0.0
         if (settled and left <= root <= right) or root == guess:
-            return root
+            return float(root)
         if root > guess:
             below = max(below, guess)
         else:
@@ -102,7 +102,7 @@ def answer(
         if not below < root < above and below > -np.inf and above < np.inf:
             root = 0.5 * (below + above)
         guess = root
-    return guess
+    return float(guess)
 
 
 @njit(cache=True, nogil=True)
@@ -280,4 +280,4 @@ def negotiate(
         old, new = new, old
     if rounds % 2:
         offers[0], offers[1] = offers[1].copy(), offers[0].copy()
-    return rounds
+    return int(rounds)

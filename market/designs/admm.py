@@ -128,7 +128,9 @@ def solve_admm(
     asked, slots = options or Admm(), make_slots(agents, edges)
     if (agents.low_wh > 0).any() or (agents.high_wh < 0).any():
         fit_trades(slots, np.zeros(len(edges)))  # says who cannot be served, before the rounds
-    offers, stiff = _open(slots, warm)
+    opening = opening_offers(slots, warm)
+    rho = agreed_stiffness(slots, opening)
+    offers, stiff = np.stack([opening[:2], opening[:2]]), np.stack([rho, 1.0 / rho])
     seen = np.empty((asked.most_rounds, 3))
     rounds = negotiate(
         slots.peers,
@@ -158,12 +160,21 @@ def solve_admm(
 
 
 def openings(agents: Agents, edges: Edges, warm: Standing | None = None) -> list[Private]:
-    """Tell each peer what it knows before the first word is said, one entry per peer."""
+    """Tell each peer what it knows before the first word is said, one entry per peer.
+
+    Parameters
+    ----------
+    agents : Agents
+    edges : Edges
+    warm : Standing, optional
+        Of an earlier negotiation over the same links.
+    """
     slots = make_slots(agents, edges)
     offers, fees = opening_offers(slots, warm), slot_fees(slots)
     partner, said = slots.owner[slots.rev].tolist(), offers.T.tolist()
     return [
         Private(
+            name=i,
             cost=tuple(slots.peers[i].tolist()),
             partners=tuple(partner[begin:end]),
             fees=np.ascontiguousarray(fees[:, begin:end]),
@@ -194,7 +205,7 @@ def limits(slots: Slots, tolerance: float) -> Floats:
         [
             8 * tolerance,
             _NOTHING * float(slots.cap_wh.sum()),
-            tolerance,
+            1.4 * tolerance,
             _NOTHING * value,
         ]
     )
@@ -211,18 +222,16 @@ def opening_offers(slots: Slots, warm: Standing | None) -> Floats:
     rho = a + (1.0 + 0.1 * np.abs(b)) / np.where(cap > 0, cap, 1.0)
     opening = np.stack([np.zeros_like(b), b, rho])[:, slots.owner]
     if warm is not None:
-        price, stiff = (np.abs(slots.at_ends(column)) for column in (warm.price, warm.stiffness))
-        price = _same_at_ends(slots, warm.price)
+        price, stiff = (_same_at_ends(slots, column) for column in (warm.price, warm.stiffness))
         known = stiff > 0
         opening[:, known] = np.stack([slots.at_ends(warm.trade_wh), price, stiff])[:, known]
     return opening
 
 
-def _open(slots: Slots, warm: Standing | None) -> tuple[Floats, Floats]:
-    """Opening offers for the compiled rounds, and the ρ on which ends agree."""
-    opening = opening_offers(slots, warm)
-    rho = np.sqrt(opening[2] * opening[2][slots.rev])
-    return np.stack([opening[:2], np.zeros_like(opening[:2])]), np.stack([rho, 1.0 / rho])
+def agreed_stiffness(slots: Slots, opening: Floats) -> Floats:
+    """ρ on which the two ends of each link agree: the geometric mean, (s,). [µ€/Wh²]"""
+    rho: Floats = np.sqrt(opening[2] * opening[2][slots.rev])
+    return rho
 
 
 def _same_at_ends(slots: Slots, of_link: Floats) -> Floats:
@@ -251,10 +260,12 @@ def conclude(
     converged: bool,
     rounds: int,
     messages: int | None = None,
+    exact: bool = True,
 ) -> Outcome:
     """Repair what was agreed on, and judge it.
 
-    Without `messages` everybody sent an opening and an offer per round to every partner.
+    Without `messages` everybody sent an opening and an offer per round to every partner. Where
+    answers are not `exact`, offers prove no lower bound, and the gap is infinite.
     """
     trade = fit_trades(slots, standing.trade_wh)
     injection = injections_wh(edges, trade, len(agents))
@@ -264,7 +275,7 @@ def conclude(
         price=_contract_prices(agents, edges, slots, standing, injection, trade),
         injection_wh=injection,
         welfare_ueur=welfare,
-        residuals=_residuals(agents, slots, offers, -welfare),
+        residuals=_residuals(agents, slots, offers, -welfare if exact else np.inf),
         converged=converged,
         rounds=rounds,
         messages=slots.rev.size * (rounds + 1) if messages is None else messages,
@@ -289,12 +300,13 @@ def _residuals(agents: Agents, slots: Slots, offers: Floats, cost_ueur: float) -
     """Judge the last offers: how far ends are apart, and how much better an outcome could be.
 
     An offer's price is a subgradient of its peer's cost at the offer's energy. So for offers x at
-    prices λ no feasible trades t cost less than ``f(x) + Σ_links [(λ₁ − λ₂)t − λ₁x₁ − λ₂x₂]``, and a
-    trade is at most what its ends, or on links of free sign all peers, can give and take.
+    prices λ no feasible trades t cost less than f(x) plus the sum over links of
+    ``(λ₁ − λ₂)t − λ₁x₁ − λ₂x₂``, and a trade is at most what its ends, or on links of free sign all
+    peers, can give and take.
     """
     energy, sees = offers
     x, y, p, q = energy[slots.first], energy[slots.second], sees[slots.first], sees[slots.second]
-    net = np.bincount(slots.owner, energy, len(agents))
+    net = np.asarray(np.bincount(slots.owner, energy, len(agents)), dtype=np.float64)
     paid = float(agents.cost_ueur(net).sum() + slots.gamma @ np.abs(energy))
     there, back = _greatest(agents, slots)
     least = np.minimum((p - q) * there, -(p - q) * back)

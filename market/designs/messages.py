@@ -34,8 +34,8 @@ class Offer(NamedTuple):
     price : float
         At which it sees their link. [µ€/Wh]
     stiffness : float
-        ρ: by how much a Wh of disagreement moves the price. Only the opening one is heeded: the
-        two of a link take the geometric mean. [µ€/Wh²]
+        ρ: by how much a Wh of disagreement moves the price. The two ends of a link open with the
+        geometric mean of theirs. [µ€/Wh²]
     """
 
     energy_wh: float
@@ -83,6 +83,8 @@ class Private:
 
     Attributes
     ----------
+    name : int
+        The peer's position.
     cost : tuple of float
         a, b, least and greatest injection. [µ€/Wh²], [µ€/Wh], [Wh], [Wh]
     partners : tuple of int
@@ -93,6 +95,7 @@ class Private:
         To each partner.
     """
 
+    name: int
     cost: tuple[float, float, float, float]
     partners: tuple[int, ...]
     fees: Floats
@@ -102,26 +105,39 @@ class Private:
 class Peer:
     """One party to a negotiation, which sees its own costs and its partners' offers only.
 
-    `step` answers the offers at hand. An offer that was lost or is late is replaced by the last
-    one heard from that partner, before any was heard by an echo of the peer's own opening, so a
-    peer always has an answer; the fixed point does not depend on the order of what it hears, nor
-    on whether partners agree on ρ.
+    `step` answers the offers at hand. Towards a partner from whom nothing new came the peer stays
+    where it is: that is what keeps ADMM convergent when messages are lost [1]_; to answer an old
+    offer twice does not. The partner with the smaller number keeps a link's ρ, so that its two
+    ends, which may balance it from different messages, do not drift apart.
 
     Parameters
     ----------
     private : Private
     manner : Manner
+
+    Attributes
+    ----------
+    rounds : int
+        Steps made.
+    told : (4,) float array
+        What the peer saw in its last step, as `_kernels_admm.reply` has it; infinite as long as a
+        partner was never heard.
+
+    References
+    ----------
+    .. [1] N. Bastianello, R. Carli, L. Schenato and M. Todescato, "Asynchronous distributed
+       optimization over lossy networks via relaxed ADMM: stability and linear convergence," IEEE
+       Trans. Autom. Control, vol. 66, 2021 (unverified).
     """
 
     def __init__(self, private: Private, manner: Manner) -> None:
-        self.partners, self._manner = private.partners, manner
+        self.name, self.partners, self._manner = private.name, private.partners, manner
         self._cost, self._fees = np.array([private.cost]), private.fees
         energy, price, rho = (np.array(column) for column in _columns(private.opening))
         self._own = np.array([energy, price])
-        self._heard = np.array([-energy, price])
+        self._known = np.full_like(self._own, np.nan)
         self._stiff = np.array([rho, 1.0 / rho])
         self._slot = {partner: j for j, partner in enumerate(self.partners)}
-        self._strangers = set(self.partners)
         self._rev = np.arange(len(self.partners), dtype=np.int64)
         self._start = np.array([0, self._rev.size])
         self._guess = self._cost[:, 1].copy()
@@ -132,16 +148,6 @@ class Peer:
     def open(self) -> dict[int, Offer]:
         """Make the opening offers; they are sent before the first step."""
         return self._said()
-
-    def hear(self, inbox: Box) -> None:
-        """Take note of offers without answering yet."""
-        for partner, offer in inbox.items():
-            j = self._slot[partner]
-            self._heard[:, j] = offer.energy_wh, offer.price
-            if partner in self._strangers:
-                self._strangers.remove(partner)
-                rho = np.sqrt(self._stiff[0, j] * offer.stiffness)
-                self._stiff[:, j] = rho, 1.0 / rho
 
     def step(self, inbox: Box) -> dict[int, Offer]:
         """Hear the partners, and make new offers.
@@ -155,20 +161,24 @@ class Peer:
         -------
         dict of int to Offer
         """
-        self.hear(inbox)
+        # An offer that echoes one's own agrees with it, and moves nothing.
+        heard = np.array([-self._own[0], self._own[1]])
+        for partner, offer in inbox.items():
+            self._hear(partner, offer)
+            heard[:, self._slot[partner]] = offer.energy_wh, offer.price
         adapts = self.rounds == self._due
         if adapts:
             self._gap *= self._manner.growth
             self._due += int(self._gap)
-        fresh = np.empty_like(self._own)
-        self.told = np.zeros(4)
+        fresh, self.told = np.empty_like(self._own), np.zeros(4)
+        unanswered = self._unanswered(inbox)
         reply(
             self._cost,
             self._fees,
             self._start,
             self._rev,
             self._own,
-            self._heard,
+            heard,
             self._stiff,
             self._guess,
             self._manner.relaxation,
@@ -176,14 +186,40 @@ class Peer:
             fresh,
             self.told,
         )
+        self.told[:2] += unanswered
         self._own = fresh
         self.rounds += 1
         return self._said()
+
+    def _hear(self, partner: int, offer: Offer) -> None:
+        j = self._slot[partner]
+        if np.isnan(self._known[0, j]):
+            rho = np.sqrt(self._stiff[0, j] * offer.stiffness)
+            self._stiff[:, j] = rho, 1.0 / rho
+        elif partner < self.name:
+            self._stiff[:, j] = offer.stiffness, 1.0 / offer.stiffness
+        self._known[:, j] = offer.energy_wh, offer.price
+
+    def _unanswered(self, inbox: Box) -> Floats:
+        """What still disagrees with partners who said nothing new, in energy and in money."""
+        old = np.array([partner not in inbox for partner in self.partners])
+        if not old.any():
+            return np.zeros(2)
+        energy, price = np.abs(self._own + [[1.0], [-1.0]] * self._known)[:, old]
+        moved = 0.5 * np.abs(self._own[0] - self._known[0])[old] + self._fees[3, old]
+        rent = abs(self._guess[0] - self._cost[0, 1] - self._cost[0, 0] * self._own[0].sum())
+        seen = np.array([energy.sum(), (price * moved + rent * energy).sum()])
+        return np.nan_to_num(seen, nan=np.inf)
 
     @property
     def offers(self) -> Floats:
         """The last energies and prices offered, (2, d). [Wh], [µ€/Wh]"""
         return self._own.copy()
+
+    @property
+    def stiffness(self) -> Floats:
+        """ρ of each slot. [µ€/Wh²]"""
+        return self._stiff[0].copy()
 
     def _said(self) -> dict[int, Offer]:
         return {
