@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from market.designs.ieee14 import Case
+    from market.designs.ieee14_case import Case
 
 __all__ = ["ieee14"]
 
@@ -56,7 +56,7 @@ def ieee14(
 
     Exit codes: 0 solved, 2 the input is wrong, 3 a period could not be solved.
     """
-    from market.designs.ieee14 import Rules
+    from market.designs.ieee14_case import Rules
     from market.designs.ieee14_summary import solve_all, summary
     from market.designs.ieee14_wishes import price_of_preference
     from market.designs.problem import DesignError

@@ -21,15 +21,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ._kernels_ieee14_ways import TIGHT, send
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
-TIGHT = 1e-9
-"""Prices nearer than this to a bound count as on it. [$/MWh]"""
-
-MOST_MOVES = 1000
-"""Moves after which a period counts as not solved; the 14-bus case takes a dozen at most."""
+MOST_ROUNDS = 200
+"""Rounds after which a period counts as not solved; the 14-bus case takes three at most."""
 
 
 @njit(cache=True, nogil=True)
@@ -165,7 +163,12 @@ def _improve(
     sets: Ints,
     price: Floats,
 ) -> bool:
-    """Move the first set of groups that gains to where it gains no more; say whether one did."""
+    """Move each set of groups that gains to where it gains no more; say whether one did.
+
+    Large sets come first: groups whose prices are tied closely must go a long way together, each
+    alone would creep. Single ones come last: those that are free end exactly.
+    """
+    moved = False
     for chosen in sets:
         pull = _pull(chosen, True, 0.0, a, b, low, high, starts, price, gamma)[0]
         if abs(pull) <= tolerance:
@@ -178,8 +181,8 @@ def _improve(
         for c in range(price.size):
             if (chosen >> c) & 1:
                 price[c] += shift if up else -shift
-        return True
-    return False
+        moved = True
+    return moved
 
 
 @njit(cache=True, nogil=True)
@@ -197,98 +200,13 @@ def _settle_prices(
     sets: Ints,
     price: Floats,
 ) -> int:
-    """Move sets of groups until none gains; give the moves, or -1 where they did not end.
-
-    Small sets come first: groups that are free of one another then take one move each.
-    """
-    for rounds in range(MOST_MOVES):
+    """Move sets of groups until none gains; give the rounds, or -1 where they did not end."""
+    for rounds in range(MOST_ROUNDS):
         if not _improve(
             a, b, low, high, starts, lowest, highest, cost, gamma, tolerance, sets, price
         ):
             return rounds
     return -1
-
-
-@njit(cache=True, nogil=True)
-def _find_way(source: int, has: Floats, wants: Floats, way: Bools, flow: Floats, came: Ints) -> int:
-    """Breadth first from a seller that has energy left to a buyer that wants some; -1 if none."""
-    n = has.size
-    came[:] = -2
-    queue = np.empty(2 * n, dtype=np.int64)
-    queue[0], head, tail = source, 0, 1
-    came[source] = -1
-    while head < tail:
-        at = queue[head]
-        head += 1
-        for other in range(n):
-            if at < n and way[at, other] and came[n + other] == -2:
-                came[n + other] = at
-                if wants[other] > 0.0:
-                    return n + other
-                queue[tail] = n + other
-                tail += 1
-            elif at >= n and flow[other, at - n] > 0.0 and came[other] == -2:
-                came[other] = at
-                queue[tail] = other
-                tail += 1
-    return -1
-
-
-@njit(cache=True, nogil=True)
-def _carry(has: Floats, wants: Floats, way: Bools, flow: Floats) -> None:
-    """Send what each seller has to buyers over open ways: augmenting paths, exact for few nodes.
-
-    The grid is the last node on either side; what it has and wants is without limit.
-    """
-    n = has.size
-    came = np.empty(2 * n, dtype=np.int64)
-    for source in range(n):
-        while has[source] > 0.0:
-            end = _find_way(source, has, wants, way, flow, came)
-            if end < 0:
-                break
-            amount, at = min(has[source], wants[end - n]), end
-            while came[at] != -1:
-                if at < n:
-                    amount = min(amount, flow[at, came[at] - n])
-                at = came[at]
-            at = end
-            while came[at] != -1:
-                if at >= n:
-                    flow[came[at], at - n] += amount
-                else:
-                    flow[at, came[at] - n] -= amount
-                at = came[at]
-            has[source] -= amount
-            wants[end - n] -= amount
-
-
-@njit(cache=True, nogil=True)
-def _flows(
-    net: Floats, price: Floats, lowest: Floats, highest: Floats, cost: Floats, flow: Floats
-) -> float:
-    """Say who sells to whom, groups and grid, along ways whose prices differ by their cost.
-
-    Whatever rounding leaves over, the grid takes or gives, so that every group balances exactly.
-    """
-    n = net.size
-    has, wants = np.zeros(n + 1), np.zeros(n + 1)
-    way = np.zeros((n + 1, n + 1), dtype=np.bool_)
-    for c in range(n):
-        has[c], wants[c] = max(net[c], 0.0), max(-net[c], 0.0)
-        for d in range(n):
-            way[c, d] = c != d and abs(price[d] - price[c] - cost[c, d]) <= 1e3 * TIGHT
-        way[c, n] = price[c] - lowest[c] <= 1e3 * TIGHT
-        way[n, c] = highest[c] - price[c] <= 1e3 * TIGHT
-    wants[n] = has.sum()
-    has[n] = 2.0 * wants[:n].sum()
-    _carry(has, wants, way, flow)
-    astray = 0.0
-    for c in range(n):
-        flow[c, n] += has[c]
-        flow[n, c] += wants[c]
-        astray = max(astray, has[c], wants[c])
-    return astray
 
 
 @njit(cache=True, nogil=True)
@@ -326,7 +244,7 @@ def clear_groups(
     tolerance : float
         Imbalance that ends the search. [MW]
     sets : (2**k - 1,) int64 array
-        Every set of groups as the bits of a number, small sets first.
+        Every set of groups as the bits of a number, large sets first.
 
     Returns
     -------
@@ -337,7 +255,7 @@ def clear_groups(
     flow : (t, k + 1, k + 1) float64 array
         Sales from group to group; the last is the grid. [MW]
     rounds : (t,) int64 array
-        Moves of the search, -1 where it did not end.
+        Rounds of the search, -1 where it did not end.
     astray : (t,) float64 array
         What the prices leave unbalanced, before the grid takes it. [MW]
     """
@@ -359,5 +277,5 @@ def clear_groups(
                 one = _inject(a[i], b[i], low[t, i], high[t, i], price[t, c], gamma)[0]
                 injection[t, i] = one
                 net[c] += one
-        astray[t] = _flows(net, price[t], floor, roof, between, flow[t])
+        astray[t] = send(net, price[t], floor, roof, between, flow[t])
     return injection, price, flow, rounds, astray

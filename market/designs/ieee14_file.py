@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .ieee14 import Case
+from .ieee14_case import Case
 from .problem import DesignError
 
 __all__ = ["COMMUNITY_OF_BUS", "read_published", "read_shipped"]
@@ -115,7 +115,9 @@ def read_published(folder: Path, info: str = "info.csv") -> Case:
     kinds = [_kind(path, line, row, faults) for line, row in rows]
     where = [_bus(path, line, row, faults) for line, row in rows]
     a, b = (_numbers(path, rows, key, faults) for key in "ab")
-    loads, green = kinds.count("consumer"), kinds.count("wind") + kinds.count("pv")
+    good = not faults  # else the number of peers says nothing about the other files
+    loads = kinds.count("consumer") if good else None
+    green = kinds.count("wind") + kinds.count("pv") if good else None
     most = _series(folder / "load_max.csv", loads, 2, faults)
     least = _series(folder / "load_min.csv", loads, 2, faults)
     level = _series(folder / "ren.csv", green, 2, faults)
@@ -234,19 +236,21 @@ def _bus(path: Path, line: int, row: dict[str, str], faults: list[str]) -> int:
     return int(bus)
 
 
-def _series(path: Path, width: int, heads: int, faults: list[str]) -> _Series:
+def _series(path: Path, width: int | None, heads: int, faults: list[str]) -> _Series:
     """Read half-hours: rows of names, then a moment (day/month/year) and values in each."""
     moments: list[datetime] = []
     values: list[list[float]] = []
     lines: list[int] = []
     for number, (line, row) in enumerate(_lines(path, faults)):
         if number < heads:
-            if number == 0 and heads == 2 and len(row) != width + 1:
-                faults.append(f"{path}:{line}: {len(row) - 1} peers; expected {width}, as in info")
+            found = len(row) - 1
+            width = found if width is None else width
+            if number == 0 and heads == 2 and found != width:
+                faults.append(f"{path}:{line}: {found} peers; expected {width}, as in the costs")
                 return _Series([], np.empty((0, width)), [])
             continue
-        cells = [_number(cell) for cell in row[1 : width + 1]]
-        cells += [math.nan] * (width - len(cells))
+        cells = [_number(cell) for cell in row[1:][:width]]
+        cells += [math.nan] * ((width or 0) - len(cells))
         for column, value in enumerate(cells, start=1):
             if math.isnan(value):
                 told = repr(row[column]) if column < len(row) else "nothing"
@@ -259,7 +263,9 @@ def _series(path: Path, width: int, heads: int, faults: list[str]) -> _Series:
         values.append(cells)
         lines.append(line)
     _every_half_hour(path, moments, lines, faults)
-    return _Series(moments, np.array(values, dtype=np.float64).reshape(-1, width), lines)
+    return _Series(
+        moments, np.array(values, dtype=np.float64).reshape(len(values), width or 0), lines
+    )
 
 
 def _every_half_hour(

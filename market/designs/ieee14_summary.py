@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .ieee14 import DESIGNS, STEP_H, Case, Rules, Year, solve
+from .ieee14 import DESIGNS, Year, solve
+from .ieee14_case import STEP_H, Case, Rules
 from .ieee14_wishes import WISHES, PriceOfPreference
 
 __all__ = ["PUBLISHED", "orderings", "solve_all", "summary", "trades_of"]

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .ieee14 import STEP_H, Case, Layout, Rules, Year, full_p2p, solve
+from .ieee14 import Layout, Year, full_p2p, solve
+from .ieee14_case import STEP_H, Case, Rules
 from .problem import DesignError
 
 __all__ = ["WISHES", "PriceOfPreference", "price_of_preference", "wishing"]
