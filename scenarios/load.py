@@ -181,7 +181,10 @@ class _Checking:
             try:
                 check_options(name, options, beside=self._file.parent)
             except CheckError as error:
-                self.note(("checks", index), str(error))
+                for fault in error.faults or (None,):
+                    deeper = (name, fault.option) if fault and fault.option else ()
+                    text = f"check {name}: {fault.message}" if fault else str(error)
+                    self.note(("checks", index, *deeper), text)
 
     def note(self, location: Iterable[str | int], text: str, *, at_key: bool = False) -> None:
         """Add a fault at the deepest place of the file that the location leads to."""

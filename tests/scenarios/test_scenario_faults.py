@@ -186,15 +186,16 @@ def test_a_good_scenario_has_no_fault(folder):
             "ledger_verifies",
             "ledger_verifys",
             "s.yaml:15:41: checks[1]: no check 'ledger_verifys'; known: accounts_recomputed, "
-            "all_contracts_settled, compliant_party_whole, delivered_share, energy_balance, "
-            "frequency_band, ledger_verifies, line_loading, meters_match_ticks, rocof, "
-            "tokens_balance, voltage_band; or give a file.py:function",
+            "all_contracts_settled, compliant_party_whole, delivered_share, en50160, "
+            "energy_balance, frequency_band, ledger_verifies, line_loading, meters_match_ticks, "
+            "metric, money_bounds, real_time_lateness, rocof, time_to_fallback, tokens_balance, "
+            "voltage_band; or give a file.py:function",
         ),
         (
             "low_pu",
             "low_kv",
-            "s.yaml:15:10: checks[0]: check voltage_band has no option 'low_kv'; expected: "
-            "high_pu, low_pu",
+            "s.yaml:15:34: checks[0].voltage_band.low_kv: check voltage_band: no such option; "
+            "expected: high_pu, low_pu",
         ),
         (
             "scenario: street",
