@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check soak bench clean
+.PHONY: help run test check soak scenarios bench clean
 
 help:  ## Say what can be made.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -33,10 +33,13 @@ check: $(VENV)/.test  ## Lint, types and import layers.
 # Property tests draw the same examples every time here, so a red commit is red for its own change;
 # `make soak` draws new ones.
 test: check  ## Everything that must hold, in under eight minutes.
-	@$(BIN)/python -m pytest -q -m "not soak and not hardware" --hypothesis-profile=ci
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not soak and not hardware" --hypothesis-profile=ci
 
 soak: $(VENV)/.test  ## What takes longer, and property tests with new examples.
 	@$(BIN)/python -m pytest -q -m "not hardware"
+
+scenarios: $(VENV)/.test  ## Play the shipped scenarios as a CI does.
+	@$(BIN)/python -m pytest -q scenarios/ -n 2 --dist loadgroup --peerwatt-out results/runs --junitxml results/runs/junit.xml
 
 bench: $(VENV)/.test  ## Benchmarks, peers beside ours.
 	@$(BIN)/python -m pytest -q tests/bench --benchmark-enable --benchmark-only -s

@@ -276,12 +276,13 @@ def _make_portable() -> None:
 
     Both read these settings when they are imported, so they have to stand before that.
     """
-    if os.environ.get("NUMBA_CPU_NAME") == "generic":
+    if os.environ.get("PEERWATT_PORTABLE") == "1":
         return
     import numpy as np
 
     found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
     settings = {
+        "PEERWATT_PORTABLE": "1",
         "NUMBA_CPU_NAME": "generic",
         "NUMBA_CPU_FEATURES": "",
         "NPY_DISABLE_CPU_FEATURES": " ".join(found),

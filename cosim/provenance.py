@@ -47,7 +47,7 @@ def machine() -> dict[str, Any]:
         "processor": _processor(),
         "system": platform.system(),
         "architecture": platform.machine(),
-        "portable": os.environ.get("NUMBA_CPU_NAME") == "generic",
+        "portable": os.environ.get("PEERWATT_PORTABLE") == "1",
     }
 
 

@@ -123,7 +123,7 @@ def _task(plan: Plan, point: Point, versions: Mapping[str, str], files: Mapping[
         "seed": point.seed,
         "model_devices": plan.model_devices,
         "versions": versions,
-        "portable": os.environ.get("NUMBA_CPU_NAME") == "generic",
+        "portable": os.environ.get("PEERWATT_PORTABLE") == "1",
     }
     text = json.dumps(said, sort_keys=True, default=str)
     key = hashlib.sha256(text.encode()).hexdigest()[:24]

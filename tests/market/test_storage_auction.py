@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from market.sharing import storage_auction
 from market.book import Order, OrderError, Orders
+from market.sharing import storage_auction
 from market.sharing.storage_auction import StorageAuction, StorageOffer
 
 NAMES = ("ann", "bob", "cas", "dan", "eve")
