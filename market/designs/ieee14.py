@@ -223,9 +223,18 @@ class Year:
         return np.asarray(self.welfare - (self.flow_mw * self.layout.wished).sum(axis=(1, 2)))
 
     def bill(self, consumer: int) -> float:
-        """What a consumer pays over all periods, by position. [$]"""
+        """What a consumer pays over all periods, by position. [$]
+
+        In money: energy that it does not wish for seems dearer to it by the wish, which it does
+        not pay. Of such energy it buys its share of what its group does.
+        """
+        group = self.layout.group[consumer]
+        used = -self.injection_mw[:, consumer]
+        of_group = -np.minimum(self.injection_mw[:, self.layout.group == group], 0.0).sum(axis=1)
+        share = np.divide(used, of_group, out=np.zeros_like(used), where=of_group > 0)
+        unpaid = share * (self.flow_mw[:, :, group] @ self.layout.wished[:, group])
         price = self.sell_price[:, consumer] + self.layout.gamma
-        return float(-(price * self.injection_mw[:, consumer]).sum() * STEP_H)
+        return float((price * used - unpaid).sum() * STEP_H)
 
     def energy_mwh(self, consumer: int) -> float:
         """What a consumer uses over all periods, by position. [MWh]"""

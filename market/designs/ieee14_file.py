@@ -57,7 +57,7 @@ def read_shipped(folder: Path) -> Case:
     rows = _rows(folder / "peers.csv", PEER_COLUMNS, faults)
     path = folder / "case.parquet"
     try:
-        table = pq.read_table(path)
+        table = pq.ParquetFile(path).read()
     except (OSError, ValueError) as error:
         raise DesignError([*faults, f"{path}: cannot be read: {error}"]) from None
     needed = {row["shape"] for _, row in rows if row["shape"]} | {"time", "price_cents"}

@@ -200,6 +200,17 @@ def test_in_the_hybrid_two_communities_part_by_the_cost_between_them():
     assert found.sell_price[0, 1] + rules.gamma == pytest.approx(51.0)
 
 
+def test_a_wish_that_is_not_met_is_not_paid():
+    # By hand: the seller is in another community, so the buyer, who minds by 4, uses as if its
+    # price were s + γ + 4; s = 100 − s − 4 − γ, so s = 47.5 and it pays 48.5 for each of 47.5 MWh.
+    rules = Rules(gamma=1.0, between=(5.0, 5.0, 5.0))
+    three = tiny([0, -80, -1], [80, 0, 0], [0, 100, -90], communities=[0, 1, 1])
+    found = solve(three, rules, wishing(three, rules, "own-community", 4.0, 2))
+    assert found.injection_mw[0] == pytest.approx([47.5, -47.5, 0.0])
+    assert found.bill(1) == pytest.approx(0.5 * 47.5 * 48.5)
+    assert found.welfare[0] - found.objective[0] == pytest.approx(4 * 47.5)
+
+
 # --- the whole year
 
 
