@@ -95,7 +95,9 @@ class FullP2P:
         if now.shape != self._sides.shape or (now != self._sides).any():
             raise DesignError(["peers have changed sides; make a solver for what they are now"])
         flow = self._central.solve(agents, self._cost)
-        trade = np.bincount(self._link, self._sign * flow.flow_wh, len(self.edges))
+        trade = np.asarray(
+            np.bincount(self._link, self._sign * flow.flow_wh, len(self.edges)), np.float64
+        )
         return _concluded(agents, self.edges, self._slots, flow, trade)
 
 
