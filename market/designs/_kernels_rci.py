@@ -91,6 +91,10 @@ def innovate(
                 share = (abs(old[0, j]) + least) / whole
                 pace = share / (a + near * share * stiff[j])
                 at = old[0, j]
+                # Unlike ADMM's, an answer here is not a best one: what is left to gain counts too.
+                torn += (
+                    max(at, 0.0) * abs(give) if at > 0.0 else -at * abs(take) if at < 0.0 else 0.0
+                )
                 if at > 0.0 or (at == 0.0 and give > 0.0):
                     fresh = max(at + pace * give, 0.0)
                 elif at < 0.0 or take < 0.0:

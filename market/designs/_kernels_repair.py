@@ -131,7 +131,7 @@ def _search(
             came[there] = j
             room = high[there] - net[there] if sign > 0.0 else net[there] - low[there]
             if room > crumb:
-                return there
+                return int(there)
             queue[tail] = there
             tail += 1
     return -1

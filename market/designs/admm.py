@@ -200,11 +200,12 @@ def slot_fees(slots: Slots) -> Floats:
 def limits(slots: Slots, tolerance: float) -> Floats:
     """Write down when the rounds stop, as `_kernels_admm.negotiate` has it."""
     a, b = slots.peers[:, 0], slots.peers[:, 1]
-    value = float(((np.abs(b) + a * slots.cap_wh) * slots.cap_wh).sum())
+    # A tick and a Wh beside, so that no costs and no bounds leave something to be below.
+    value = 1.0 + float(((1.0 + np.abs(b) + a * slots.cap_wh) * slots.cap_wh).sum())
     return np.array(
         [
             8 * tolerance,
-            _NOTHING * float(slots.cap_wh.sum()),
+            _NOTHING * (1.0 + float(slots.cap_wh.sum())),
             1.4 * tolerance,
             _NOTHING * value,
         ]

@@ -209,17 +209,24 @@ class Peer:
         moved = 0.5 * np.abs(self._own[0] - self._known[0])[old] + self._fees[3, old]
         rent = abs(self._guess[0] - self._cost[0, 1] - self._cost[0, 0] * self._own[0].sum())
         seen = np.array([energy.sum(), (price * moved + rent * energy).sum()])
-        return np.nan_to_num(seen, nan=np.inf)
+        seen[np.isnan(seen)] = np.inf
+        return seen
 
     @property
     def offers(self) -> Floats:
         """The last energies and prices offered, (2, d). [Wh], [µ€/Wh]"""
-        return self._own.copy()
+        return np.array(self._own)
+
+    @property
+    def met(self) -> NDArray[np.bool_]:
+        """Whether each partner was ever heard, (d,)."""
+        heard: NDArray[np.bool_] = ~np.isnan(self._known[0])
+        return heard
 
     @property
     def stiffness(self) -> Floats:
         """ρ of each slot. [µ€/Wh²]"""
-        return self._stiff[0].copy()
+        return np.array(self._stiff[0])
 
     def _said(self) -> dict[int, Offer]:
         return {

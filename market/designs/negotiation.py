@@ -194,7 +194,7 @@ def negotiate_over(
 
 
 class _Report(NamedTuple):
-    """What one peer had offered before a step, and what it saw in it."""
+    """What one peer had offered before a step, its ρ after it, and what it saw in it."""
 
     offers: Floats
     stiffness: Floats
@@ -247,12 +247,12 @@ class _Conversation:
         self._look()
         return True
 
-    def tell(self, seat: _Seat, before: tuple[Floats, Floats]) -> None:
+    def tell(self, seat: _Seat, before: Floats) -> None:
         """Note what a peer saw in its step, and judge rounds that are complete.
 
         What a step sees are the offers `before` it, so the cost is that of the step before.
         """
-        report = _Report(*before, seat.peer.told)
+        report = _Report(before, seat.peer.stiffness, seat.peer.told)
         self._told.setdefault(seat.peer.rounds, {})[seat.name] = report
         self._look()
 
@@ -298,7 +298,11 @@ class _Conversation:
             report = self._agreed_on.get(seat.name)
             mine = report[:2] if report else (seat.peer.offers, seat.peer.stiffness)
             offers[:, here], stiff[here] = mine
+        met = np.concatenate([[], *(seat.peer.met for seat in self.seats)]).astype(bool)
         standing = settle(edges, self.slots, offers, stiff)
+        # A link is agreed on by two, so where one end never heard the other there is no trade.
+        unmet = self.slots.link[~(met[self.slots.first] & met[self.slots.second])]
+        standing.trade_wh[unmet] = 0.0
         rounds = max((record.round for record in self.records), default=0)
         outcome = conclude(
             agents,
@@ -356,7 +360,7 @@ class _Seat:
             heard, self._inbox = self._inbox, {}
             if self.name in talk.inboxes:
                 talk.inboxes[self.name].append(heard)
-            before = self.peer.offers, self.peer.stiffness
+            before = self.peer.offers
             said = self.peer.step(heard)
             talk.tell(self, before)
             yield env.timeout(0)  # those who step at the same instant tell first
