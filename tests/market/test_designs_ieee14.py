@@ -159,7 +159,7 @@ def test_random_cases_with_costs_of_every_size_agree_with_an_independent_solver(
             high_mw=np.where(seller, room, -least)[None],
             price=rng.uniform(-30, 120, 1),
         )
-        rules = Rules(gamma=0.01, between=tuple(rng.uniform(3, 5, 3)))
+        rules = Rules(gamma=1.0, between=tuple(rng.uniform(3, 5, 3)))
         cost = np.zeros((3, 3))
         cost[np.triu_indices(3, 1)] = rules.between
         found = solve(case, rules, hybrid(case, rules)).objective
