@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from .delivery.meters import Meters, PeriodReading
     from .delivery.rules import Rules, Terms
     from .delivery.tokens import TokenBook, TokenError
+    from .designs.community_market import CommunityMarket, HybridMarket
+    from .designs.full_p2p_market import FullP2PMarket
     from .gains import Gains, benefit_over_tariffs, gains_from_trade
     from .mechanisms.assignment import Assignment
     from .mechanisms.continuous import ContinuousAuction
@@ -97,17 +99,20 @@ __all__ = [
     "Clearing",
     "ClearingError",
     "Clock",
+    "CommunityMarket",
     "ContinuousAuction",
     "Contract",
     "ContractError",
     "Depth",
     "EnergyGame",
     "Events",
+    "FullP2PMarket",
     "Gains",
     "Game",
     "GameError",
     "GridLimits",
     "Huang",
+    "HybridMarket",
     "Kind",
     "Learner",
     "Ledger",
@@ -206,6 +211,8 @@ _HOMES = {
     "mechanisms.continuous": "ContinuousAuction",
     "delivery.contract": "Clock Contract ContractError Schedule Segment UnsoldOffer",
     "delivery.cover": "LpdStorage",
+    "designs.community_market": "CommunityMarket HybridMarket",
+    "designs.full_p2p_market": "FullP2PMarket",
     "network.envelopes": "envelope_kw static_caps_kw",
     "gains": "Gains benefit_over_tariffs gains_from_trade",
     "mechanisms.huang": "Huang",

@@ -122,6 +122,17 @@ PROPERTIES: Mapping[str, Properties] = MappingProxyType(
             charges=True,
             source="Shapley and Shubik 1971",
         ),
+        "full_p2p": Properties(
+            kind=Kind.OPTIMISING,
+            efficient=True,
+            preferences=True,
+            charges=True,
+            source="Sorin, Bobo and Pinson 2019",
+        ),
+        "community": Properties(
+            kind=Kind.OPTIMISING, efficient=True, source="Moret and Pinson 2019"
+        ),
+        "hybrid": Properties(kind=Kind.OPTIMISING, efficient=True, source="Sousa et al. 2019"),
         "piclo": Properties(
             kind=Kind.PLATFORM,
             preferences=True,
