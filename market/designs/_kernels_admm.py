@@ -27,9 +27,12 @@ _EVEN = 1e-6
 """Residuals below are taken as equal. [µ€/Wh]"""
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def answer(
-    peer: Floats,
+    a: float,
+    b: float,
+    low: float,
+    high: float,
     want: Floats,
     sell_fee: Floats,
     buy_fee: Floats,
@@ -47,8 +50,8 @@ def answer(
 
     Parameters
     ----------
-    peer : (4,) float array
-        a, b, least and greatest injection.
+    a, b, low, high : float
+        Of the cost and the bounds. [µ€/Wh²], [µ€/Wh], [Wh], [Wh]
     want : (s,) float array
         Price that each slot's partner and the own last offer call for. [µ€/Wh]
     sell_fee, buy_fee : (s,) float array
@@ -65,7 +68,6 @@ def answer(
     float
         [µ€/Wh]
     """
-    a, b, low, high = peer[0], peer[1], peer[2], peer[3]
     below, above = -np.inf, np.inf
     for _ in range(_PASSES):
         left, right, level, slope = -np.inf, np.inf, 0.0, 0.0
@@ -105,7 +107,7 @@ def answer(
     return float(guess)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def reply(
     peers: Floats,
     fees: Floats,
@@ -173,8 +175,9 @@ def reply(
             net += gives[j]
             mine, others = sees[j] + rho[j] * gives[j], asks[q] - rho[j] * takes[q]
             want[j] = stay * mine + step * others
-        rent = abs(guess[i] - peers[i, 1] - peers[i, 0] * net)
-        cost = answer(peers[i], want, sell_fee, buy_fee, soft, begin, end, guess[i])
+        a, b, low, high = peers[i, 0], peers[i, 1], peers[i, 2], peers[i, 3]
+        rent = abs(guess[i] - b - a * net)
+        cost = answer(a, b, low, high, want, sell_fee, buy_fee, soft, begin, end, guess[i])
         guess[i] = cost
         total, paid = 0.0, 0.0
         for j in range(begin, end):
@@ -189,10 +192,10 @@ def reply(
         told[0] += apart
         told[1] += torn + rent * apart
         told[2] += moved
-        told[3] += paid + (0.5 * peers[i, 0] * total + peers[i, 1]) * total
+        told[3] += paid + (0.5 * a * total + b) * total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _balance(rev: Ints, own: Floats, heard: Floats, stiff: Floats) -> None:
     """Stiffen links whose energies disagree more than their prices, and soften the others."""
     for j in range(rev.size):
@@ -207,7 +210,7 @@ def _balance(rev: Ints, own: Floats, heard: Floats, stiff: Floats) -> None:
             stiff[1, j] = 1.0 / stiff[0, j]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def negotiate(
     peers: Floats,
     fees: Floats,
