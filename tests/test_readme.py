@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from market.bidders.protocol import BIDDERS
@@ -45,14 +46,33 @@ def folder(tmp_path_factory):
 def test_its_commands_work_as_typed(folder):
     (folder / "scenarios").symlink_to(ROOT / "scenarios")
     commands = re.findall(r"^\.venv/bin/peerwatt (.*)$", README, flags=re.MULTILINE)
-    assert [command.split()[0] for command in commands] == ["validate", "run", "run", "market"]
-    for command in commands:
+    kinds = ["validate", "run", "run", "market", "baseline", "compare", "sweep"]
+    assert [command.split()[0] for command in commands] == kinds
+    for command in commands[:4]:
         done = peerwatt(*shlex.split(command), cwd=folder)
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
     (run,) = (folder / "results/runs").glob("street-*")
     assert (run / "report.html").stat().st_size > 100_000
     for name in re.findall(r"`(\w+\.(?:json|xml|html|parquet|sqlite|jsonl))`", README):
         assert (run / name).exists(), f"the README promises {name}"
+
+
+def test_two_runs_are_compared_and_a_sweep_is_played(folder):
+    # As typed, but with the two runs of the test before, and 1 point for 64. The baselines of
+    # the shipped scenarios and `pytest scenarios/` are held by tests/cosim/test_own_scenarios.py.
+    compare, sweep = re.findall(
+        r"^\.venv/bin/peerwatt ((?:compare|sweep) .*)$", README, re.MULTILINE
+    )
+    runs = sorted(str(run.relative_to(folder)) for run in (folder / "results/runs").iterdir())
+    for written, run in zip(("results/runs/A", "results/runs/B"), runs, strict=True):
+        compare = compare.replace(written, run)
+    done = peerwatt(*shlex.split(compare, comments=True), cwd=folder)
+    assert done.returncode == 1, done.stderr
+    assert "they part first at" in done.stdout
+    done = peerwatt(*shlex.split(sweep.replace("--points 64", "--points 1")), cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (table,) = folder.glob("results/sweeps/*/sweep.parquet")
+    assert pq.read_table(table).num_rows == 1
 
 
 def test_every_mechanism_and_bidder_that_it_names_is_known():
