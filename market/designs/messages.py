@@ -106,9 +106,9 @@ class Peer:
     """One party to a negotiation, which sees its own costs and its partners' offers only.
 
     `step` answers the offers at hand. Towards a partner from whom nothing new came the peer stays
-    where it is: that is what keeps ADMM convergent when messages are lost [1]_; to answer an old
-    offer twice does not. The partner with the smaller number keeps a link's ρ, so that its two
-    ends, which may balance it from different messages, do not drift apart.
+    where it is, as in [1]_, whose proof of convergence covers lost messages; what it last heard
+    still counts as disagreement. The partner with the smaller number keeps a link's ρ: the two
+    ends may balance it from different messages, and where they drift apart the talk diverges.
 
     Parameters
     ----------

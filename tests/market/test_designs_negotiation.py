@@ -18,15 +18,18 @@ from market.designs.repair import primal_residual_wh
 LONG = Terms(gate_s=1e5)
 
 
-def village(n: int = 12, seed: int = 5) -> tuple[Agents, Edges]:
-    """A third each of sellers, buyers and prosumers; each pair is linked with one chance in two."""
+def village(n: int = 12, seed: int = 5, decades: int = 0) -> tuple[Agents, Edges]:
+    """A third each of sellers, buyers and prosumers; each pair is linked with one chance in two.
+
+    Slopes of costs lie within one decade and as many more as are asked for.
+    """
     rng = np.random.default_rng(seed)
     role, cap = np.arange(n) % 3, rng.uniform(20, 100, n)
     first, second = np.triu_indices(n, 1)
     held = rng.random(first.size) < 0.5
     mine, other = rng.uniform(-0.5, 2, (2, held.sum()))
     agents = Agents(
-        a=rng.uniform(0.05, 0.5, n),
+        a=rng.uniform(0.05, 0.5, n) * 10.0 ** -rng.integers(0, decades + 1, n),
         b=np.where(role == 0, 12.0, np.where(role == 1, 35.0, 20.0)) + rng.uniform(-5, 5, n),
         c=np.zeros(n),
         low_wh=np.where(role == 0, 0, -cap),
@@ -109,10 +112,12 @@ def test_offers_come_back_from_their_bytes():
 
 
 @pytest.mark.parametrize("loss", [0.02, 0.1, 0.3])
-def test_lossy_links_still_lead_to_the_optimum(loss):
-    agents, edges = village()
+@pytest.mark.parametrize("decades", [0, 4])
+def test_lossy_links_still_lead_to_the_optimum(loss, decades):
+    agents, edges = village(20, 3, decades)
     best = solve_admm(agents, edges, Admm(tolerance=1e-7)).outcome.welfare_ueur
-    talk = negotiate_over(Network(loss=loss, jitter_s=0.05), agents, edges, terms=LONG)
+    options = Admm(most_rounds=1000)
+    talk = negotiate_over(Network(loss=loss, jitter_s=0.05), agents, edges, options, terms=LONG)
     assert talk.result == "agreed"
     assert talk.outcome.welfare_ueur == pytest.approx(best, rel=1e-3)
     assert talk.records[-1].lost == pytest.approx(loss * talk.records[-1].sent, rel=0.5)
@@ -178,6 +183,15 @@ def test_a_silent_peer_holds_nobody_up_and_is_never_agreed_with():
     assert talk.records[-1].round > 30
     assert primal_residual_wh(agents, edges, talk.outcome.trade_wh) <= 1e-6
     assert talk.outcome.welfare_ueur > 0
+
+
+def test_who_falls_silent_just_before_the_end_has_agreed_to_nothing():
+    agents, edges = village()
+    rounds = solve_admm(agents, edges).outcome.rounds
+    network = Network(silent_from={int(edges.first[0]): rounds - 1})
+    talk = negotiate_over(network, agents, edges, terms=Terms(gate_s=30.0))
+    assert min(max(one.primal, one.dual) for one in talk.records) <= 1
+    assert talk.result == "repaired"
 
 
 def test_who_never_hears_a_partner_does_not_think_it_agreed():
