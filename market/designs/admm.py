@@ -36,8 +36,10 @@ class Admm:
     Attributes
     ----------
     tolerance : float
-        Relative error of the cost to aim for. Prices may disagree, weighted by energy, by that
-        part of the cost, energies by three times that part of what is traded. [1]
+        Relative error of the cost to aim for. The rounds stop when what still disagrees (prices
+        times energies, and energies times what peers would earn by wider bounds) is worth about
+        that part of the cost, and energies disagree by less than 8 times that part of what is
+        traded. The factors are such that a hundred random instances keep it. [1]
     most_rounds : int
     manner : Manner
     """

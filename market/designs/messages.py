@@ -108,7 +108,7 @@ class Peer:
     `step` answers the offers at hand. Towards a partner from whom nothing new came the peer stays
     where it is, as in [1]_, whose proof of convergence covers lost messages; what it last heard
     still counts as disagreement. The partner with the smaller number keeps a link's ρ: the two
-    ends may balance it from different messages, and where they drift apart the talk diverges.
+    ends may balance it from different messages, and where they drift apart a talk can diverge.
 
     Parameters
     ----------
