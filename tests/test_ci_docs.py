@@ -110,6 +110,7 @@ def newcomer(tmp_path_factory):
     return newcomer
 
 
+@pytest.mark.soak
 def test_every_command_of_the_page_does_what_it_says(newcomer):
     codes = {(command, code) for command, code, _ in newcomer.said}
     red = "pytest scenarios/ --peerwatt-out reports --junitxml junit.xml"
@@ -117,12 +118,14 @@ def test_every_command_of_the_page_does_what_it_says(newcomer):
     assert [code for command, code, _ in newcomer.said if command == red] == [1, 0]
 
 
+@pytest.mark.soak
 def test_only_the_command_that_needs_an_index_is_left_out(newcomer):
     typed = [command for command, _, _ in newcomer.said]
     shown = [line for b in blocks(PAGE) if b.language == "console" for line in b.text.splitlines()]
     assert [command for command in shown if command not in typed] == [NEEDS_AN_INDEX]
 
 
+@pytest.mark.soak
 def test_what_the_page_builds_is_the_template(newcomer):
     for file in sorted(TEMPLATE.rglob("*.*")):
         name = file.relative_to(TEMPLATE)
@@ -130,6 +133,7 @@ def test_what_the_page_builds_is_the_template(newcomer):
             assert (newcomer.folder / name).read_text("utf-8") == file.read_text("utf-8"), name
 
 
+@pytest.mark.soak
 def test_both_commits_hold_what_the_pipeline_needs_and_nothing_that_it_makes(newcomer):
     listed = subprocess.run(
         ["git", "ls-tree", "-r", "--name-only", "HEAD"],
@@ -144,6 +148,7 @@ def test_both_commits_hold_what_the_pipeline_needs_and_nothing_that_it_makes(new
     assert not [name for name in listed if name.startswith(("reports", "junit", ".venv"))]
 
 
+@pytest.mark.soak
 def test_junit_says_what_the_page_promises(newcomer):
     tree = ElementTree.parse(newcomer.folder / "junit.xml")
     assert len(tree.findall(".//testcase")) == 10

@@ -104,6 +104,7 @@ def test_a_sweep_killed_half_way_goes_on_to_the_same_tables(sweep, unbroken, tmp
     assert [path.name for path in records(out)] == [path.name for path in records(unbroken[0])]
 
 
+@pytest.mark.soak
 def test_ctrl_c_leaves_with_what_is_finished_and_says_how_to_go_on(sweep, unbroken, tmp_path):
     out = copied(unbroken[0], tmp_path, without=6)
     process = sweep(out)
@@ -147,6 +148,7 @@ def test_a_second_sweep_is_refused_while_the_first_lives_and_not_after_it(
     assert "2 not run yet" in third.stdout
 
 
+@pytest.mark.soak
 def test_dask_leaves_the_same_tables(sweep, unbroken, tmp_path):
     pytest.importorskip("distributed")
     out = copied(unbroken[0], tmp_path, without=3)
@@ -167,6 +169,7 @@ def test_a_scheduler_that_does_not_answer_is_wrong_input(scenario, tmp_path, run
     assert "no Dask scheduler answers at 'nowhere'" in told.stderr
 
 
+@pytest.mark.soak
 def test_the_tasks_of_a_slurm_array_and_the_last_job_leave_the_same_tables(
     scenario, unbroken, tmp_path, run_peerwatt
 ):

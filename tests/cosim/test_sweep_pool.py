@@ -124,6 +124,7 @@ def test_a_worker_that_dies_is_replaced_and_its_point_tried_once_more(plan, play
     assert tables(outcome.folder) == tables(calm.folder)
 
 
+@pytest.mark.soak
 def test_a_point_that_kills_every_worker_is_lost_with_its_reason_and_tried_by_the_next_sweep(
     plan, players, tmp_path
 ):
@@ -144,6 +145,7 @@ def test_workers_that_cannot_start_end_the_sweep_rather_than_every_point(plan, p
         run_sweep(plan, tmp_path, workers=1, play=players.answer, begin=players.cannot_start)
 
 
+@pytest.mark.soak
 def test_a_worker_is_started_once_and_one_that_grows_makes_room(plan, players, tmp_path):
     steady = run_sweep(plan, tmp_path / "one", workers=1, play=players.names_its_worker, begin=None)
     growing = run_sweep(plan, tmp_path / "two", workers=1, play=players.grows, begin=None)
