@@ -219,12 +219,13 @@ class CentralSolver:
 
     def _refuse_infeasible(self, agents: Agents) -> None:
         """Say which nodes cannot meet their bounds: those with slack where slack is least."""
-        n, arcs, slack = len(agents), np.full(self.tail.size, np.inf), np.zeros(len(agents))
-        slack[self._own] = np.inf
+        n, arcs = len(agents), np.full(self.tail.size, np.inf)
+        lacks = np.where(agents.high_wh < 0, np.inf, 0.0)
+        spare = np.where(agents.low_wh > 0, np.inf, 0.0)
         one, nothing = sparse.eye(n), np.zeros(arcs.size + 2 * n)
         balance: Any = sparse.hstack([one, -self._out, one, -one])
         low = np.append(agents.low_wh, nothing)
-        high = np.concatenate([agents.high_wh, arcs, slack, slack])
+        high = np.concatenate([agents.high_wh, arcs, lacks, spare])
         least = linprog(
             np.append(np.zeros(n + arcs.size), np.ones(2 * n)),
             A_eq=balance,
