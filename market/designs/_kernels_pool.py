@@ -67,8 +67,9 @@ def _meet(
     for k in range(last - first):
         turns[2 * k], turns[2 * k + 1] = start[first + k], end[first + k]
     turns.sort()
-    if base > wanted + near:
-        return turns[0], False, turns[0], False, 0.0, -np.inf, turns[0], False
+    if base >= wanted - near:  # met before anything rises, or passed
+        fits = base <= wanted + near
+        return turns[0], False, turns[0], False, 0.0, -np.inf, turns[0], fits
     below, i = -1, n
     while i - below > 1:  # the first turn after which the curve has reached it
         middle = (below + i) // 2
@@ -86,7 +87,7 @@ def _meet(
         for k in range(first, last):
             if end[k] > here:
                 most = min(most, max(start[k], here))
-        return here, True, here, True, 0.0, -np.inf if base >= wanted - near else here, most, True
+        return here, True, here, True, 0.0, here, most, True
     if before <= wanted:
         share = (wanted - before) / (after - before)
         return here, False, here, True, share, here, here, True
