@@ -117,6 +117,9 @@ class CentralSolver:
         own = sparse.eye(n, format="csc")[:, self._own]
         self._balance = sparse.csc_matrix(sparse.hstack([own, -self._out]))
         self._hessian = sparse.csc_matrix(sparse.eye(self._balance.shape[1]))
+        size = self._own.size + tail.size
+        none = np.zeros((3, size))
+        self._blank = _Scaled(none[0], none[1], none[2], np.full(size, np.inf))
         self._piqp: Any = None
 
     def solve(self, agents: Agents, cost: Floats) -> Flow:
@@ -134,24 +137,23 @@ class CentralSolver:
         DesignError
             When no flow meets all bounds, with the nodes that cannot; or costs have no least.
         """
-        energy, price = _sizes(agents, cost)
+        energy, price = sizes = _sizes(agents, cost)
         scaled = self._scaled(agents, cost, energy, price)
         x, dual = self._by_piqp(scaled) if self.solver == "piqp" else self._by_highs(scaled)
+        own = self._own.size
         injection = np.zeros(len(agents))
-        injection[self._own] = x[: self._own.size] * energy
-        flow = self._judge(agents, cost, x[self._own.size :] * energy, injection, dual * price)
+        injection[self._own] = x[:own] * energy
+        flow = self._judge(agents, cost, x[own:] * energy, injection, dual * price, sizes)
         if not flow.converged:
             self._refuse_infeasible(agents)
         return flow
 
     def _scaled(self, agents: Agents, cost: Floats, energy: float, price: float) -> _Scaled:
-        own, arcs = self._own, np.zeros(cost.size)
-        return _Scaled(
-            hessian=np.append(agents.a[own] * energy / price, arcs),
-            cost=np.append(agents.b[own], cost) / price,
-            low=np.append(agents.low_wh[own] / energy, arcs),
-            high=np.append(agents.high_wh[own] / energy, np.full(cost.size, np.inf)),
-        )
+        qp, own, k = self._blank, self._own, self._own.size
+        qp.hessian[:k] = agents.a[own] * (energy / price)
+        qp.cost[:k], qp.cost[k:] = agents.b[own] / price, cost / price
+        qp.low[:k], qp.high[:k] = agents.low_wh[own] / energy, agents.high_wh[own] / energy
+        return qp
 
     def _by_piqp(self, qp: _Scaled) -> tuple[Floats, Floats]:
         self._hessian.data[:] = qp.hessian
@@ -196,10 +198,16 @@ class CentralSolver:
         return np.array(found.col_value), np.array(found.row_dual)
 
     def _judge(
-        self, agents: Agents, cost: Floats, flow: Floats, injection: Floats, potential: Floats
+        self,
+        agents: Agents,
+        cost: Floats,
+        flow: Floats,
+        injection: Floats,
+        potential: Floats,
+        sizes: tuple[float, float],
     ) -> Flow:
         """Hold what came back to the optimality conditions."""
-        energy, price = _sizes(agents, cost)
+        energy, price = sizes
         held = np.clip(injection, agents.low_wh, agents.high_wh)
         astray = np.append(injection - self._out @ flow, injection - held)
         primal = float(max(np.abs(astray).max(initial=0.0), (-flow).max(initial=0.0)))

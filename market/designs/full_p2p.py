@@ -21,12 +21,24 @@ from numpy.typing import NDArray
 from ._slots import Slots, make_slots
 from .central import CentralSolver, Flow, Solver
 from .pool import Groups, clear_pools, pro_rata
-from .problem import Agents, DesignError, Edges, Outcome, Residuals, welfare_ueur
-from .repair import repair
+from .problem import (
+    Agents,
+    DesignError,
+    Edges,
+    Outcome,
+    Residuals,
+    check_problem,
+    injections_wh,
+    welfare_ueur,
+)
+from .repair import fit_trades, repair
 
 __all__ = ["FullP2P", "is_pool", "solve_full_p2p"]
 
 Floats = NDArray[np.float64]
+
+_NEAR = 1e-9
+"""How near to their bounds a repair leaves injections, relative to the greatest bound. [1]"""
 
 
 def solve_full_p2p(agents: Agents, edges: Edges, *, solver: Solver = "best") -> Outcome:
@@ -118,12 +130,10 @@ def is_pool(agents: Agents, edges: Edges) -> bool:
 
 def _as_pool(agents: Agents, edges: Edges) -> Outcome:
     """Clear the pool and let each seller serve the buyers in proportion to what they buy."""
-    make_slots(agents, edges)
+    check_problem(agents, edges)
     share = np.full(len(agents), edges.gamma_first[0])
     groups = Groups.pool(len(agents), sell_cost=share, buy_cost=share)
-    found = clear_pools(
-        groups, agents.a[None], agents.b[None], agents.low_wh[None], agents.high_wh[None]
-    )
+    found = clear_pools(groups, agents.a, agents.b, agents.low_wh, agents.high_wh)
     injection = found.injection_wh[0]
     sold = pro_rata(injection)
     trade = (sold - sold.T)[edges.first, edges.second]
@@ -135,22 +145,29 @@ def _as_pool(agents: Agents, edges: Edges) -> Outcome:
         residuals=Residuals(abs(float(injection.sum())), 0.0, 0.0),
         converged=bool(found.feasible[0]),
     )
-    return repair(outcome, agents, edges)
+    return outcome if outcome.converged else repair(outcome, agents, edges)
 
 
 def _concluded(agents: Agents, edges: Edges, slots: Slots, flow: Flow, trade_wh: Floats) -> Outcome:
     """Make trades feasible and price them."""
-    outcome = Outcome(
+    injection, price = flow.injection_wh, _prices(edges, slots, flow.potential, trade_wh)
+    if flow.converged:
+        # What is as near as a repair would bring it stays as it is.
+        net = injections_wh(edges, trade_wh, len(agents))
+        astray = np.maximum(agents.low_wh - net, net - agents.high_wh).max(initial=0.0)
+        if astray > _NEAR * float(slots.cap_wh.max(initial=0.0)):
+            bounds = np.stack([agents.a, agents.b, agents.low_wh, agents.high_wh], axis=1)
+            trade_wh = fit_trades(replace(slots, peers=bounds), trade_wh)
+            net = injections_wh(edges, trade_wh, len(agents))
+        injection = net
+    return Outcome(
         trade_wh=trade_wh,
-        price=_prices(edges, slots, flow.potential, trade_wh),
-        injection_wh=flow.injection_wh,
+        price=price,
+        injection_wh=injection,
         welfare_ueur=welfare_ueur(agents, edges, trade_wh),
         residuals=flow.residuals,
         converged=flow.converged,
     )
-    if not flow.converged:
-        return outcome
-    return replace(repair(outcome, agents, edges), residuals=flow.residuals, converged=True)
 
 
 def _prices(edges: Edges, slots: Slots, potential: Floats, trade_wh: Floats) -> Floats:
@@ -172,5 +189,6 @@ def _prices(edges: Edges, slots: Slots, potential: Floats, trade_wh: Floats) -> 
     used = trade_wh[slots.link]
     sold = potential[one] + edges.gamma_first[slots.link]
     bought = potential[other] + edges.gamma_second[slots.link]
-    price[slots.link] = np.select([used > 0, used < 0], [sold, bought], 0.5 * (roof + floor))
+    idle = np.where(used < 0, bought, 0.5 * (roof + floor))
+    price[slots.link] = np.where(used > 0, sold, idle)
     return price
