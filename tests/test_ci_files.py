@@ -111,6 +111,7 @@ def test_what_is_cached_and_published_is_what_the_steps_make(github):
     assert order.index("Install") < order.index("Name the cache of compiled kernels")
 
 
+@pytest.mark.soak
 def test_the_steps_of_the_workflow_run_in_the_template_and_are_green(github, checkout, tmp_path):
     outputs = tmp_path / "outputs"
     restore(checkout / ".numba")

@@ -57,18 +57,21 @@ def test_its_commands_work_as_typed(folder):
         assert (run / name).exists(), f"the README promises {name}"
 
 
-def test_two_runs_are_compared_and_a_sweep_is_played(folder):
-    # As typed, but with the two runs of the test before, and 1 point for 64. The baselines of
+def test_two_runs_are_compared(folder):
+    # As typed, but with the two runs of the test before. The baselines of
     # the shipped scenarios and `pytest scenarios/` are held by tests/cosim/test_own_scenarios.py.
-    compare, sweep = re.findall(
-        r"^\.venv/bin/peerwatt ((?:compare|sweep) .*)$", README, re.MULTILINE
-    )
+    (compare,) = re.findall(r"^\.venv/bin/peerwatt (compare .*)$", README, re.MULTILINE)
     runs = sorted(str(run.relative_to(folder)) for run in (folder / "results/runs").iterdir())
     for written, run in zip(("results/runs/A", "results/runs/B"), runs, strict=True):
         compare = compare.replace(written, run)
     done = peerwatt(*shlex.split(compare, comments=True), cwd=folder)
     assert done.returncode == 1, done.stderr
     assert "they part first at" in done.stdout
+
+
+@pytest.mark.soak
+def test_the_sweep_is_played(folder):
+    (sweep,) = re.findall(r"^\.venv/bin/peerwatt (sweep .*)$", README, re.MULTILINE)
     done = peerwatt(*shlex.split(sweep.replace("--points 64", "--points 1")), cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     (table,) = folder.glob("results/sweeps/*/sweep.parquet")

@@ -33,6 +33,7 @@ def test_bench_points_one_by_one(benchmark, plan):
     assert all(record["status"] == "passed" for record in records)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("scheduler", [None, "local"], ids=["pool", "dask"])
 def test_bench_sweep(benchmark, plan, tmp_path, scheduler):
     """The whole sweep, from its check to its report, by two workers."""
@@ -52,6 +53,7 @@ def test_bench_sweep(benchmark, plan, tmp_path, scheduler):
     assert json.loads((outcome.folder / "sweep.json").read_text())["name"] == "bench"
 
 
+@pytest.mark.soak
 def test_bench_pool_that_is_warm(benchmark, plan, tmp_path):
     """Two workers that have started and played a point each: what the pool itself adds."""
     from cosim.sweep_points import ready

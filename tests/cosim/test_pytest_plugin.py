@@ -90,6 +90,7 @@ def test_a_test_of_ones_own_looks_at_the_results_of_any_variant(pytester, projec
     run(pytester, "test_own.py").assert_outcomes(passed=1)
 
 
+@pytest.mark.soak
 def test_workers_share_one_run(pytester, project):
     project()
     result = run(pytester, "-n", "2", "--peerwatt-out", "kept")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import piqp
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 from scipy import sparse
 from scipy.optimize import linprog
@@ -283,7 +283,10 @@ def test_rounds_do_not_grow_with_random_graphs_and_at_most_linearly_with_neighbo
 def test_repair_keeps_every_bound_and_leaves_what_fits(seed, noise):
     agents, edges = village(3 * seed + 2)
     rng = np.random.default_rng(seed)
-    fits = solve_admm(agents, edges, Admm(most_rounds=3)).outcome
+    try:
+        fits = solve_admm(agents, edges, Admm(most_rounds=3)).outcome
+    except DesignError:
+        reject()  # drawn without trades that keep all bounds, as when who must buy has no partner
     assert repair(fits, agents, edges).trade_wh == pytest.approx(fits.trade_wh, abs=1e-9)
     shaken = fits.trade_wh + noise * rng.normal(0, 100, len(edges))
     spoilt = type(fits)(**{**vars(fits), "trade_wh": shaken})

@@ -160,7 +160,7 @@ def levels(side):
     return list(zip(*(column.tolist() for column in side), strict=True))
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(steps=STEPS, cuts=st.lists(st.integers(0, 40), max_size=3))
 def test_trades_states_and_depth_are_those_of_the_slow_book(steps, cuts):
     told, slow = stream_of(steps), ListBook()
