@@ -84,21 +84,28 @@ def trades_to_clearing(orders: Orders, trades: ClearedTrades) -> Clearing:
     )
 
 
+def _number(told: object) -> float:
+    """Read a number, which an order file has as text; else NaN."""
+    try:
+        return np.nan if isinstance(told, bool) else float(told)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return np.nan
+
+
 def _slopes(orders: Orders) -> Floats:
     column = orders.attributes.get("slope")
     if column is None:
         return np.zeros(len(orders))
     slopes, faults = np.zeros(len(orders)), []
     for i, told in enumerate(column.tolist()):
-        if told is None:
+        if told is None or told == "":
             continue
-        if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told < np.inf:
+        slopes[i] = _number(told)
+        if not 0 <= slopes[i] < np.inf:
             faults.append(
                 f"order {orders.order_id[i]}: slope is {told!r}, expected a number of 0 or more "
                 f"µ€/Wh²; a falling marginal cost has no market price"
             )
-        else:
-            slopes[i] = told
     if faults:
         raise OrderError(faults)
     return slopes

@@ -352,9 +352,12 @@ def test_a_slope_makes_an_order_quadratic():
     clearing = FullP2PMarket().clear(Orders.of(orders))
     assert clearing.filled_wh.tolist() == [100, 100]
     assert clearing.price_ticks == 20
-    wrong = Order(1, "farm", "sell", 10, 500, attributes={"slope": -0.1})
-    with pytest.raises(OrderError, match=r"slope is -0\.1, expected a number of 0 or more"):
-        FullP2PMarket().clear(Orders.of([wrong, orders[1]]))
+    as_text = Order(1, "farm", "sell", 10, 500, attributes={"slope": "0.1"})  # an order file's
+    assert FullP2PMarket().clear(Orders.of([as_text, orders[1]])).filled_wh.tolist() == [100, 100]
+    for slope in (-0.1, "steep", True, float("nan")):
+        wrong = Order(1, "farm", "sell", 10, 500, attributes={"slope": slope})
+        with pytest.raises(OrderError, match="order 1: slope is .*, expected a number of 0 or"):
+            FullP2PMarket().clear(Orders.of([wrong, orders[1]]))
 
 
 @st.composite
