@@ -356,7 +356,7 @@ def test_a_slope_makes_an_order_quadratic():
     assert FullP2PMarket().clear(Orders.of([as_text, orders[1]])).filled_wh.tolist() == [100, 100]
     for slope in (-0.1, "steep", True, float("nan")):
         wrong = Order(1, "farm", "sell", 10, 500, attributes={"slope": slope})
-        with pytest.raises(OrderError, match="order 1: slope is .*, expected a number of 0 or"):
+        with pytest.raises(OrderError, match=r"order 1: slope is .*, expected a number of 0 or"):
             FullP2PMarket().clear(Orders.of([wrong, orders[1]]))
 
 
