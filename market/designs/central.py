@@ -67,7 +67,7 @@ class _Scaled(NamedTuple):
 
 
 def best_solver() -> Literal["piqp", "highs"]:
-    """Name what is installed and fastest: piqp (the extra ``qp``), else HiGHS."""
+    """Name what is installed and fastest: piqp (the extra ``piqp``), else HiGHS."""
     return "piqp" if find_spec("piqp") else "highs"
 
 
@@ -262,7 +262,7 @@ def _judged(solver: Solver) -> Literal["piqp", "highs"]:
         raise DesignError([f"no central solver {solver!r}; known: best, piqp, highs"])
     if find_spec(package) is None:
         raise DesignError(
-            [f"the central solver {solver} needs the package {package}: pip install peerwatt[qp]"]
+            [f"the central solver {solver} needs the package {package}: pip install {package}"]
         )
     return solver
 
