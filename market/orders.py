@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _faults
+from .faulty import Faulty
 
 if TYPE_CHECKING:
     from .network.charges import Charges
@@ -27,18 +28,8 @@ Bools = NDArray[np.bool_]
 Side = Literal["buy", "sell"]
 
 
-class OrderError(ValueError):
-    """Orders that no mechanism can clear; mend or drop the ones named.
-
-    Attributes
-    ----------
-    faults : tuple of str
-        Everything that was wrong, one line each.
-    """
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = tuple(faults)
+class OrderError(Faulty):
+    """Orders that no mechanism can clear; mend or drop the ones named."""
 
 
 @dataclass(frozen=True, slots=True)

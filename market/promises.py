@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from .book import ClearedTrades, Clearing, Orders
+from .faulty import Faulty
 from .mechanisms.node_fees import node_fees
 from .preferences import premium_ticks
 
 __all__ = ["ClearingError", "check_clearing"]
 
 
-class ClearingError(ValueError):
-    """A mechanism broke a promise that every mechanism makes; mend the mechanism.
-
-    Attributes
-    ----------
-    faults : tuple of str
-        Every broken promise, one line each.
-    """
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = tuple(faults)
+class ClearingError(Faulty):
+    """A mechanism broke a promise that every mechanism makes; mend the mechanism."""
 
 
 def check_clearing(orders: Orders, clearing: Clearing) -> None:

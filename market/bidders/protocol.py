@@ -7,7 +7,7 @@ which price that is offered. One bidder serves all its peers at once, as arrays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._luck import Keys, scatter, uniform
+from ..faulty import Faulty
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -43,18 +44,8 @@ BIDDERS: Mapping[str, str] = MappingProxyType(
 )
 
 
-class BidError(ValueError):
-    """A bidder raised or broke a promise that every bidder makes; mend the bidder.
-
-    Attributes
-    ----------
-    faults : tuple of str
-        Everything that was wrong, one line each.
-    """
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = tuple(faults)
+class BidError(Faulty):
+    """A bidder raised or broke a promise that every bidder makes; mend the bidder."""
 
 
 def _unsaid() -> Any:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from ..delivery.rules import money
+from ..faulty import Faulty
 from ._kernels_rules import bill_each, supply_and_demand
 
 __all__ = [
@@ -37,21 +38,8 @@ LARGEST_MILLIWH = 10**15
 _LARGEST_NANO_EUR = 2**60
 
 
-class BillingError(ValueError):
-    """A rule cannot bill what it was given, or broke a promise; mend the one that is named.
-
-    Attributes
-    ----------
-    faults : tuple of str
-        All of them, one line each.
-    """
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__(tuple(faults))
-        self.faults = tuple(faults)
-
-    def __str__(self) -> str:
-        return "\n".join(self.faults)
+class BillingError(Faulty):
+    """A rule cannot bill what it was given, or broke a promise; mend the one that is named."""
 
 
 @dataclass(frozen=True)

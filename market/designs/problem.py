@@ -12,12 +12,14 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from ..faulty import Faulty
 
 __all__ = [
     "Agents",
@@ -36,18 +38,8 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
-class DesignError(ValueError):
-    """Peers, links or communities that make no market; mend what is named.
-
-    Attributes
-    ----------
-    faults : tuple of str
-        Everything that was wrong, one line each.
-    """
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = tuple(faults)
+class DesignError(Faulty):
+    """Peers, links or communities that make no market; mend what is named."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..faulty import Faulty
 from . import _charge_faults
 
 __all__ = [
@@ -37,18 +38,8 @@ _DEAREST = 2**40
 """Beyond every fee that occurs, and far from where int64 ends. [µ€/Wh]"""
 
 
-class ChargeError(ValueError):
-    """Places, distances or rates from which no charge can be made; mend them.
-
-    Attributes
-    ----------
-    faults : tuple of str
-        Everything that was wrong, one line each.
-    """
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = tuple(faults)
+class ChargeError(Faulty):
+    """Places, distances or rates from which no charge can be made; mend them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,30 +5,21 @@ The market knows no grid: it is handed one that can be made linear at any inject
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..faulty import Faulty
+
 __all__ = ["AdmissionError", "GridLimits", "LimitRows", "LinearisationLike", "Network"]
 
 Floats = NDArray[np.float64]
 
 
-class AdmissionError(ValueError):
-    """Trades, limits or a base state from which nothing can be admitted; mend them.
-
-    Attributes
-    ----------
-    faults : tuple of str
-        Everything that was wrong, one line each.
-    """
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = tuple(faults)
+class AdmissionError(Faulty):
+    """Trades, limits or a base state from which nothing can be admitted; mend them."""
 
 
 class LinearisationLike(Protocol):

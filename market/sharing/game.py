@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..billing.rule import Tariffs, supply_and_demand_milliwh
+from ..faulty import Faulty
 
 __all__ = ["LARGEST_EXACT", "EnergyGame", "Game", "GameError", "subset_sums"]
 
@@ -22,18 +23,8 @@ _Number = TypeVar("_Number", np.int64, np.float64)
 LARGEST_EXACT = 16
 
 
-class GameError(ValueError):
-    """A game, or a split of its worth, that cannot be worked on; mend what is named.
-
-    Attributes
-    ----------
-    faults : tuple of str
-        Everything that was wrong, one line each.
-    """
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = tuple(faults)
+class GameError(Faulty):
+    """A game, or a split of its worth, that cannot be worked on; mend what is named."""
 
 
 class Game:
