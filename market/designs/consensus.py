@@ -28,19 +28,11 @@ from numpy.typing import NDArray
 
 from ._kernels_rci import innovate
 from ._slots import make_slots
-from .admm import (
-    Negotiated,
-    Progress,
-    Standing,
-    agreed_stiffness,
-    conclude,
-    limits,
-    opening_offers,
-    settle,
-    slot_fees,
-)
+from .admm import Negotiated, Progress
+from .opening import Standing, agreed_stiffness, limits, opening_offers, slot_fees
 from .problem import Agents, Edges
 from .repair import fit_trades
+from .settling import conclude, settle
 
 __all__ = ["Consensus", "solve_consensus"]
 

@@ -9,9 +9,10 @@ import sys
 import numpy as np
 import pytest
 
-from market.designs.admm import Admm, openings, solve_admm
+from market.designs.admm import Admm, solve_admm
 from market.designs.messages import Offer, Peer, pack, unpack
 from market.designs.negotiation import Network, Terms, negotiate_over
+from market.designs.opening import openings
 from market.designs.problem import Agents, DesignError, Edges
 from market.designs.repair import primal_residual_wh
 
