@@ -1,12 +1,12 @@
-"""A contract's life, from offer to settlement, told as simpy processes.
+"""The doors of the contracts' world: what it is told, what it is asked, and its clock.
 
-The clock is the caller's: integer ticks, advanced from outside. Events *at* a
-tick belong to it.
+What happens inside is told in :mod:`market.delivery.life_story`. The clock is the caller's:
+integer ticks, advanced from outside. Events *at* a tick belong to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,24 +15,15 @@ from numpy.typing import NDArray
 
 from ..billing.rule import Rule
 from .agreement import agree, check_sides, left_over
+from .carriage import Carriage, Ideal
 from .clearing_house import ClearingHouse
-from .contract import (
-    Clock,
-    Contract,
-    ContractError,
-    OfferLike,
-    Schedule,
-    State,
-    TradeLike,
-    UnsoldOffer,
-)
+from .contract import Clock, Contract, ContractError, OfferLike, Schedule, TradeLike, UnsoldOffer
 from .cover import LpdStorage, Spare
-from .dues import GUARANTEE_FUND
 from .fallback import Fallback, Shortfall
 from .ledger import Ledger
-from .outcome import Outcome
-from .period import LPD, Period
-from .period_book import Life, Outbox, PeriodBook
+from .life_story import Stories
+from .period import LPD
+from .period_book import Outbox
 from .planner import CoverPlanner
 from .records import LifeRecord
 from .rules import Rules, Terms
@@ -40,7 +31,6 @@ from .tokens import TokenBook
 
 __all__ = ["TransactionLoop"]
 
-Story = Generator[simpy.Event, Any, None]
 Ints = NDArray[np.int64]
 
 
@@ -101,9 +91,10 @@ class TransactionLoop:
         now: int = 0,
         response_ticks: int = 1,
         rule: Rule | None = None,
+        courier: Carriage | None = None,
     ) -> None:
         self.env = simpy.Environment(initial_time=now)
-        self.peers, self.clock, self.islanded = tuple(peers), clock, islanded
+        self.peers, self.clock = tuple(peers), clock
         storage = lpd or LpdStorage()
         self._house = ClearingHouse(
             self.peers,
@@ -115,10 +106,19 @@ class TransactionLoop:
             rule=rule,
         )
         self._planner = CoverPlanner(clock, self.terms, storage, self._fees(fee_ticks))
-        self._books: dict[int, PeriodBook] = {}
+        self._stories = Stories(self.env, clock, self._house, courier or Ideal(), islanded=islanded)
         self._fallback = Fallback(clock, self._planner, self._house, response_ticks)
         self._outbox = Outbox()
         self._next_contract = 1
+
+    @property
+    def islanded(self) -> bool:
+        """Whether the LPD stands in the supplier's place."""
+        return self._stories.islanded
+
+    @islanded.setter
+    def islanded(self, islanded: bool) -> None:
+        self._stories.islanded = islanded
 
     @property
     def terms(self) -> Terms:
@@ -152,7 +152,7 @@ class TransactionLoop:
             A rule bills the period.
         """
         self.advance(now)
-        book = self._book(period)
+        book = self._stories.book(period)
         for order in orders:
             self._refuse_by_rule(period, "orders")
             if order.side == "sell":
@@ -180,7 +180,7 @@ class TransactionLoop:
             A peer sells and buys in one period, or is not known; or a rule bills the period.
         """
         self.advance(now)
-        book = self._book(period)
+        book = self._stories.book(period)
         contracts = [
             agree(self._next_contract + i, period, trade, self.terms)
             for i, trade in enumerate(trades)
@@ -190,9 +190,7 @@ class TransactionLoop:
         check_sides(period, [*book.contracts, *contracts], self.peers, lpd=LPD)
         self._next_contract += len(contracts)
         for contract in contracts:
-            life = Life(contract, self.env.event(), self.env.event())
-            life.process = self.env.process(self._live(life, book))
-            book.concluded(life)
+            book.concluded(self._stories.begin(contract, book))
         left = left_over(book.offers, book.contracts) if unsold is None else unsold
         hours = self.clock.period_h
         book.spares = [
@@ -236,7 +234,7 @@ class TransactionLoop:
         """
         self.advance(now)
         period = (now - self.clock.origin) // self.clock.ticks_per_period
-        book = self._books.get(period)
+        book = self._stories.books.get(period)
         lives = [] if book is None else book.lives_of(peer)
         if book is None or not lives:
             return
@@ -283,7 +281,7 @@ class TransactionLoop:
             The reading has not one entry per peer, or the period is settled already.
         """
         self.advance(now)
-        book = self._book(period)
+        book = self._stories.book(period)
         if book.reading.triggered:
             raise ContractError(f"period {period} is closed already; it is settled once")
         if len(reading.net_milliwh) != len(self.peers):
@@ -293,7 +291,7 @@ class TransactionLoop:
         net = dict(zip(self.peers, map(int, reading.net_milliwh), strict=True))
         shed = dict(zip(self.peers, map(int, reading.shed_milliwh), strict=True))
         if self._house.rule is not None:
-            book.settled.succeed(self._settle(book, net, shed, losses_milliwh))
+            book.settled.succeed(self._stories.settle(book, net, shed, losses_milliwh))
         self._house.records.meters(period, net, shed)
         book.reading.succeed((net, shed, losses_milliwh))
         self.advance(now)
@@ -301,7 +299,7 @@ class TransactionLoop:
     def finish(self, now: int) -> None:
         """End the run: contracts whose meters were never read are cancelled."""
         self.advance(now)
-        for book in self._books.values():
+        for book in self._stories.books.values():
             for life in book.lives:
                 if life.process is not None and life.process.is_alive:
                     life.process.interrupt("the run ended")
@@ -329,7 +327,7 @@ class TransactionLoop:
 
     def expected_wh(self, period: int) -> tuple[Ints, Ints]:
         """What each peer sold and bought in a period, for its meter. [Wh]"""
-        return self._book(period).expected_wh(self.peers)
+        return self._stories.book(period).expected_wh(self.peers)
 
     @property
     def lpd_stock_ticks(self) -> int:
@@ -340,65 +338,10 @@ class TransactionLoop:
         """Everything to record, as plain rows."""
         lives = [
             LifeRecord(life.contract, life.state, life.called_at_tick, life.outcome)
-            for book in self._books.values()
+            for book in self._stories.books.values()
             for life in book.lives
         ]
-        pending = [c for b in self._books.values() if not b.settled.triggered for c in b.covers]
+        pending = [
+            c for b in self._stories.books.values() if not b.settled.triggered for c in b.covers
+        ]
         return self._house.tables(lives, pending)
-
-    # The stories
-
-    def _live(self, life: Life, book: PeriodBook) -> Story:
-        """One contract, from match to settlement."""
-        contract = life.contract
-        try:
-            self._house.hold_collateral(contract, int(self.env.now))
-            life.to(State.SECURED)
-            self.tokens.lock(book.period, contract.seller, contract.energy_milliwh)
-            life.to(State.IN_FORCE)
-            yield self.env.timeout(max(0, self.clock.start(book.period) - self.env.now))
-            life.to(State.DELIVERING)
-            outcome = yield life.called | book.reading
-            if life.called in outcome:
-                life.to(State.CALLED)
-                yield book.reading
-            life.to(State.METERED)
-            life.metered.succeed()
-            settlement = yield book.settled
-            life.outcome = settlement[contract.contract_id]
-            life.to(State.SETTLED)
-        except simpy.Interrupt:
-            self._house.release_collateral(contract, int(self.env.now))
-            life.to(State.CANCELLED)
-
-    def _close(self, book: PeriodBook) -> Story:
-        """One delivery period of contracts: wait for its meters, then settle them all."""
-        net, shed, losses_milliwh = yield book.reading
-        yield self.env.all_of([life.metered for life in book.lives])
-        book.settled.succeed(self._settle(book, net, shed, losses_milliwh))
-
-    # Steps of the stories
-
-    def _settle(
-        self, book: PeriodBook, net: dict[str, int], shed: dict[str, int], losses_milliwh: int
-    ) -> dict[int, Outcome]:
-        period = Period(
-            period=book.period,
-            tick=int(self.env.now),
-            contracts=book.contracts,
-            covers=book.covers,
-            net_milliwh=net,
-            shed_milliwh=shed,
-            residual="lpd" if self.islanded else "supplier",
-            losses_milliwh=losses_milliwh,
-            fund_ueur=self.ledger.balance(GUARANTEE_FUND),
-        )
-        return self._house.settle(period)
-
-    def _book(self, period: int) -> PeriodBook:
-        if period not in self._books:
-            book = PeriodBook(period, self.env.event(), self.env.event())
-            self._books[period] = book
-            if self._house.rule is None:
-                self.env.process(self._close(book))
-        return self._books[period]
