@@ -1,0 +1,27 @@
+"""Messages as they travel: link classes from sources, seeded channels, retries and a courier."""
+
+from __future__ import annotations
+
+from .channel import Channel, Passage, Radio, Skew
+from .links import LINKS, Link, LinkError
+from .outages import AnyOf, NoOutages, Outages, RandomOutages, ScheduledOutages
+from .retry import Delivery, Inbox, Retry, send
+
+__all__ = [
+    "LINKS",
+    "AnyOf",
+    "Channel",
+    "Delivery",
+    "Inbox",
+    "Link",
+    "LinkError",
+    "NoOutages",
+    "Outages",
+    "Passage",
+    "Radio",
+    "RandomOutages",
+    "Retry",
+    "ScheduledOutages",
+    "Skew",
+    "send",
+]
