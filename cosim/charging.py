@@ -9,6 +9,7 @@ import numpy as np
 from market.network.charges import (
     Charges,
     distance_charges,
+    lines_between,
     node_charges,
     ptdf_charges,
     uniform_charges,
@@ -62,9 +63,7 @@ def _by_lines(network: Grid, bus: np.ndarray, mean_ticks: int) -> Charges:
     from models.grid_ptdf import ptdf
 
     factors = ptdf(network)
-    at_peers = factors[:, bus]
-    lines = np.array([np.abs(at_peers - at[:, None]).sum(axis=0) for at in at_peers.T])
-    rate = _rate(lines, mean_ticks)
+    rate = _rate(lines_between(factors[:, bus], np.ones(len(factors))), mean_ticks)
     return ptdf_charges(factors, bus, ticks_per_line=rate, cap_ticks=CAP * mean_ticks)
 
 

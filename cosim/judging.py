@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scenarios.asked_checks import named_checks
+
 if TYPE_CHECKING:
     from results.folder import Status
     from results.metrics import Metric
@@ -33,9 +35,7 @@ def checks_of(asked: Iterable[str | Mapping[str, Any]]) -> list[Asked]:
     asked : iterable of str or mapping
         A scenario's `checks`: names, or one name with its options.
     """
-    named: list[Asked] = [
-        (one, {}) if isinstance(one, str) else next(iter(one.items())) for one in asked
-    ]
+    named = named_checks(asked)
     known = {name for name, _ in named}
     return named + [(name, {}) for name in ALWAYS if name not in known]
 

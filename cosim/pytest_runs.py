@@ -78,7 +78,7 @@ class Played:
         verdict = self.verdicts[position]
         if not verdict["passed"]:
             raise DoesNotHold(
-                f"{verdict['name']}: {verdict['worst']}{_bound(verdict)}; {self._see}"
+                f"{verdict['name']}: {verdict['worst']}{_bound(verdict)}; see {self.report}"
             )
 
     def hold_baseline(self, file: Path) -> None:
@@ -101,10 +101,6 @@ class Played:
         if not held.same:
             first, *others = held.differences
             raise DoesNotHold("\n".join([f"baseline: {first}; see {page}", *others, *held.notes]))
-
-    @property
-    def _see(self) -> str:
-        return f"see {self.report}"
 
 
 def _bound(verdict: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, Field, NonNegativeInt, ValidationError
 
 from .baseline_place import BaselineError
+from .folder import write_whole
 
 __all__ = [
     "FORMAT",
@@ -191,9 +192,7 @@ def write_baseline(baseline: Baseline, file: Path) -> bool:
     text = baseline_text(baseline)
     if file.exists() and file.read_text("utf-8") == text:
         return False
-    part = file.with_name(f"{file.name}.part")
-    part.write_text(text, "utf-8")
-    part.replace(file)
+    write_whole(file, text)
     return True
 
 

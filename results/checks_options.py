@@ -7,7 +7,8 @@ number is not text and not yes or no, and a list may be any sequence.
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from types import SimpleNamespace
+from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
@@ -199,13 +200,13 @@ def _limits(error: ValidationError) -> str:
 
 def annotation_of(check: Callable[..., Any], parameter: inspect.Parameter) -> Any:
     """Annotation of an option, read where its module delays reading; Any when it has none."""
-    annotation = parameter.annotation
-    if annotation is parameter.empty:
+    if parameter.annotation is parameter.empty:
         return Any
-    if not isinstance(annotation, str):
-        return annotation
+    # One at a time: an annotation that cannot be read takes no other with it.
+    only = SimpleNamespace(__annotations__={parameter.name: parameter.annotation})
+    names = getattr(inspect.unwrap(check), "__globals__", {})
     try:
-        return eval(annotation, getattr(inspect.unwrap(check), "__globals__", {}))  # noqa: S307
+        return get_type_hints(only, globalns=names, include_extras=True)[parameter.name]
     except Exception:  # a name that only type checkers see
         return Any
 

@@ -6,6 +6,8 @@ take to compare.
 
 import hashlib
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ._segments import TICKS_FILE
 from .metrics import Metric, key_figures
 from .reading import Record
-from .tables import SCHEMAS
+from .tables import SCHEMAS, read_table
 
 __all__ = ["CompareError", "OpenedRun", "open_run"]
 
@@ -79,11 +80,9 @@ class OpenedRun(Record):
     @cached_property
     def ticks(self) -> Any:
         """The tick table; without rows if none is recorded."""
-        path = self.folder / TICKS_FILE
-        if path.exists():
-            return _read(path)
         try:
-            return super().ticks
+            with _readable(self.folder / TICKS_FILE):
+                return super().ticks
         except FileNotFoundError:
             return pa.Table.from_batches([], schema=pa.schema([("tick", pa.int64())]))
 
@@ -91,9 +90,9 @@ class OpenedRun(Record):
         """One of the small tables; of a run that left none, its empty schema."""
         if name not in self._tables:
             path = self.folder / f"{name}.parquet"
-            known = SCHEMAS.get(name, pa.schema([]))
-            none = pa.Table.from_batches([], schema=known)
-            self._tables[name] = _read(path) if path.exists() else none
+            with _readable(path):
+                there = path.exists() or name in SCHEMAS
+                self._tables[name] = read_table(self.folder, name) if there else pa.table({})
         return self._tables[name]
 
     @cached_property
@@ -142,9 +141,12 @@ def open_run(folder: Path) -> OpenedRun:
     return OpenedRun(folder)
 
 
-def _read(path: Path) -> Any:
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
     try:
-        return pq.ParquetFile(path).read()
+        yield
+    except FileNotFoundError:
+        raise
     except (pa.ArrowException, OSError) as error:
         told = str(error).partition("\n")[0]
         raise CompareError(f"{path}: cannot be read: {told}") from None

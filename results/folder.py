@@ -9,17 +9,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-__all__ = ["EventLog", "Manifest", "Status", "write_json"]
+__all__ = ["EventLog", "Manifest", "Status", "write_json", "write_whole"]
 
 Status = Literal["running", "finished", "interrupted", "broken"]
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write `content` so that readers see the old file or the new one, never a part."""
+def write_whole(path: Path, text: str) -> Path:
+    """Write a file so that readers see the old one or the new one, never a part."""
     part = path.with_name(f"{path.name}.part")
-    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
-    part.write_text(f"{text}\n", encoding="utf-8")
+    part.write_text(text, encoding="utf-8")
     part.replace(path)
+    return path
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` whole, keys sorted."""
+    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
+    write_whole(path, f"{text}\n")
 
 
 class Manifest:

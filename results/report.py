@@ -5,12 +5,13 @@ from typing import Any
 
 from .metrics import COVER_LABELS, Metric, key_figures, role_of
 from .outcome import outcomes
+from .page import embedded, write_page
 from .reading import Record
 from .report_benefit import benefit_plot, benefit_section
 from .report_curves import market_plots
 from .report_map import feeder_map
 from .report_market import market_section
-from .report_plots import Plot, plots
+from .report_plots import plots
 from .report_story import failing_seller, marks, story
 
 __all__ = ["write_report"]
@@ -32,21 +33,7 @@ def write_report(run_folder: Path) -> Path:
     FileNotFoundError
         The folder holds no record.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("results"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("report.html.j2").render(_context(Record(run_folder)))
-    path = run_folder / "report.html"
-    part = path.with_suffix(".part")
-    part.write_text(page, encoding="utf-8")
-    part.replace(path)
-    return path
+    return write_page(run_folder / "report.html", "report.html.j2", _context(Record(run_folder)))
 
 
 def _context(record: Record) -> dict[str, Any]:
@@ -57,7 +44,6 @@ def _context(record: Record) -> dict[str, Any]:
     drawn = plots(record, seller, instants)
     of_market, curves = market_plots(record, outcomes(record))
     of_benefit = benefit_plot(record)
-    script, divs, library = _embed([*drawn, *of_market, *of_benefit])
     contracts, left_out = _contracts(record)
     return {
         "name": record.manifest.get("scenario", record.folder.name),
@@ -72,9 +58,7 @@ def _context(record: Record) -> dict[str, Any]:
         "benefit": benefit_section(record),
         "benefit_plots": of_benefit,
         "plots": drawn,
-        "plot_divs": divs,
-        "plot_script": script,
-        "plot_library": library,
+        **embedded([*drawn, *of_market, *of_benefit]),
         "marks": [(record.clock(tick), what) for tick, what in instants],
         "map": feeder_map(record, seller),
         "seller": seller,
@@ -86,17 +70,6 @@ def _context(record: Record) -> dict[str, Any]:
         "made": _made(record),
         "hashes": record.manifest.get("hashes", {}),
     }
-
-
-def _embed(drawn: list[Plot]) -> tuple[str, dict[str, str], str]:
-    """Script, place of each plot, and the library, which is Bokeh without its widgets."""
-    if not drawn:
-        return "", {}, ""
-    from bokeh.embed import components
-    from bokeh.resources import Resources
-
-    script, divs = components({plot.key: plot.figure for plot in drawn})
-    return script, divs, Resources(mode="inline", components=["bokeh"]).render()
 
 
 def _when(record: Record) -> str:

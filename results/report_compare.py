@@ -7,16 +7,14 @@ from typing import Any
 from .compare import Comparison, MetricChange
 from .compare_record import OpenedRun
 from .compare_settings import Setting
+from .page import write_page
 from .report_compare_plots import close_ups, overlays
 from .report_compare_svg import Overlay, draw
 
-__all__ = ["Page", "metric_words", "write_comparison", "write_page"]
+__all__ = ["metric_words", "write_comparison"]
 
 SETTINGS = 60
 """Settings shown; beyond, they are counted."""
-
-Page = dict[str, Any]
-"""What the template shows."""
 
 
 def write_comparison(found: Comparison, path: Path) -> Path:
@@ -25,6 +23,7 @@ def write_comparison(found: Comparison, path: Path) -> Path:
     first = found.first
     return write_page(
         path,
+        "compare.html.j2",
         {
             "title": f"{_name(found.a)} and {_name(found.b)}",
             "kind": "Peerwatt comparison of two runs",
@@ -61,24 +60,6 @@ def write_comparison(found: Comparison, path: Path) -> Path:
             ],
         },
     )
-
-
-def write_page(path: Path, page: Page) -> Path:
-    """Fill the template and write the file whole or not at all."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("results"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template("compare.html.j2").render(page)
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-    return path
 
 
 def metric_words(value: float | None) -> str:

@@ -10,7 +10,8 @@ from .baseline_check import Held
 from .baseline_figures import window_edges
 from .baseline_text import Baseline, Figure, Series, allowance, within
 from .compare_record import OpenedRun
-from .report_compare import metric_words, write_page
+from .page import write_page
+from .report_compare import metric_words
 from .report_compare_svg import Curve, Overlay, Strip, draw
 
 __all__ = ["write_baseline_page"]
@@ -26,6 +27,7 @@ def write_baseline_page(
     figures = [{"title": p.title, "about": p.about, "svg": draw(p)} for p in drawn]
     return write_page(
         page,
+        "compare.html.j2",
         {
             "title": f"{old.scenario} against its baseline",
             "kind": "Peerwatt baseline",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .page import embedded, write_page
 from .report_plots import Plot
 
 __all__ = ["write_ieee14_report"]
@@ -39,37 +40,19 @@ def write_ieee14_report(found: Mapping[str, Any], path: Path) -> Path:
     path : Path
         Its folder is there.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("results"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("ieee14.html.j2").render(_context(found))
-    part = path.with_suffix(".part")
-    part.write_text(page, encoding="utf-8")
-    part.replace(path)
-    return path
+    return write_page(path, "ieee14.html.j2", _context(found))
 
 
 def _context(found: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that the template shows."""
-    from .report import _embed
-
     drawn = [] if found["figure"] is None else [_figure_7(found["figure"])]
-    script, divs, library = _embed(drawn)
     failed = sum(not claim["holds"] for claim in found["orderings"])
     return {
         **found,
         "kinds": KINDS,
         "failed": failed,
         "drawn": drawn,
-        "plot_divs": divs,
-        "plot_script": script,
-        "plot_library": library,
+        **embedded(drawn),
         "rest": {
             name: after - before
             for name, (before, after) in (

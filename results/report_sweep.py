@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .page import embedded, write_page
 from .report_sweep_plots import sweep_plots
 from .report_words import count, join
 from .sweep_reading import Sweep
@@ -42,29 +43,12 @@ def write_sweep_report(folder: Path) -> Path:
     folder : Path
         Holds `sweep.parquet`, `series.parquet` and `sweep.json`.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("results"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("sweep.html.j2").render(_context(Sweep(folder)))
-    path = folder / "report.html"
-    part = path.with_suffix(".part")
-    part.write_text(page, encoding="utf-8")
-    part.replace(path)
-    return path
+    return write_page(folder / "report.html", "sweep.html.j2", _context(Sweep(folder)))
 
 
 def _context(sweep: Sweep) -> dict[str, Any]:
     """Everything that the template shows."""
-    from .report import _embed
-
     drawn = sweep_plots(sweep)
-    script, divs, library = _embed([plot for plots in drawn.values() for plot in plots])
     failures = [row for row in sweep.rows if row["status"] != "passed"]
     about = sweep.about
     return {
@@ -75,9 +59,7 @@ def _context(sweep: Sweep) -> dict[str, Any]:
         "cards": _cards(sweep),
         "found": about["found"],
         "drawn": drawn,
-        "plot_divs": divs,
-        "plot_script": script,
-        "plot_library": library,
+        **embedded(plot for plots in drawn.values() for plot in plots),
         "paths": sweep.paths,
         "influences": _influences(sweep),
         "chance": NO_CHANCE,

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from . import document
+from .asked_checks import named_checks
 from .document import Entry
 from .faults import Fault, ScenarioError, dotted
 from .faults import Path as KeyPath
@@ -24,7 +25,7 @@ from .plugins import (
     mechanism_class,
 )
 from .profiles import Kind, Profile, ProfileError, ProfileSource, open_source, split
-from .resolve import ResolvedScenario, named_checks, profile_span, resolve_scenario
+from .resolve import ResolvedScenario, profile_span, resolve_scenario
 from .rules import hang_together, nearest
 from .schema import Scenario
 from .schema_peers import PeerGroup, SinglePeer
@@ -177,7 +178,7 @@ class _Checking:
         """Find the checks and see whether they take their options."""
         from results.checks import CheckError, check_options
 
-        for index, (name, options) in enumerate(named_checks(scenario)):
+        for index, (name, options) in enumerate(named_checks(scenario.checks)):
             try:
                 check_options(name, options, beside=self._file.parent)
             except CheckError as error:

@@ -140,14 +140,6 @@ class ResolvedScenario:
         }
 
 
-def named_checks(scenario: Scenario) -> list[tuple[str, dict[str, Any]]]:
-    """Return the checks of a scenario with their options, in its order."""
-    return [
-        (check, {}) if isinstance(check, str) else next(iter(check.items()))
-        for check in scenario.checks
-    ]
-
-
 def profile_span(scenario: Scenario) -> tuple[dt.datetime, dt.datetime]:
     """Return the time that profiles have to cover: a gate and a period before, a period after."""
     market, time = scenario.market, scenario.time

@@ -115,7 +115,7 @@ class Table:
         said = {name: column[rows] for name, column in bids.attributes.items()}
         for name, column in self._traits.items():
             own = column[peer]
-            said[name] = np.where(said[name] == None, own, said[name]) if name in said else own  # noqa: E711
+            said[name] = np.where(said[name] == None, own, said[name]) if name in said else own  # noqa: E711 – element by element
         return Orders(
             peers=self._peers,
             peer_index=peer,

@@ -25,6 +25,7 @@ __all__ = [
     "ChargeError",
     "Charges",
     "distance_charges",
+    "lines_between",
     "node_charges",
     "ptdf_charges",
     "uniform_charges",
@@ -243,10 +244,25 @@ def ptdf_charges(
         faults.append("a factor is not a number; leave out what is not connected")
     if faults:
         raise ChargeError(faults)
-    paid = [rates @ np.abs(factors - bus_factors[:, None]) for bus_factors in factors.T]
-    fees = _whole_ticks(np.array(paid), minimum_ticks, cap_ticks)
+    fees = _whole_ticks(lines_between(factors, rates), minimum_ticks, cap_ticks)
     np.fill_diagonal(fees, 0)
     return Charges(fees, bus)
+
+
+def lines_between(ptdf: Floats, rates: Floats) -> Floats:
+    """Sum the parts of a trade that flow over each line, each times the line's rate.
+
+    Parameters
+    ----------
+    ptdf : (n_line, n_bus) float array
+    rates : (n_line,) float array
+
+    Returns
+    -------
+    (n_bus, n_bus) float array
+        ``Σ_l |PTDF_l,s − PTDF_l,b| · rate_l`` from each s (row) to each b (column).
+    """
+    return np.array([rates @ np.abs(ptdf - at_bus[:, None]) for at_bus in ptdf.T])
 
 
 def node_charges(charges: Charges) -> Charges:
