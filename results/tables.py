@@ -69,6 +69,7 @@ SCHEMAS: Mapping[str, Any] = {
     "rule_prices": _schema("period", text="name", real="price_ticks"),
     "remarks": _schema("period", text="remark"),
     "subscriptions": _schema("period amount_ueur", text="peer"),
+    "postings": _schema("tick period contract_id amount_ueur", text="reason debit credit"),
     "admission": _schema("period asked_wh admitted_wh", text="seller buyer reason"),
     "accounts": _schema("balance_ueur", text="account role"),
     "tokens": _schema(

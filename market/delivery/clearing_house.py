@@ -76,7 +76,13 @@ class ClearingHouse:
         for account in [*map(account_of, peers), *market]:
             ledger.open_account(account)
         capital = terms.guarantee_fund_ueur
-        ledger.post(Posting(now, -1, 0, "opening", ENDOWMENT, GUARANTEE_FUND, capital))
+        self._post(Posting(now, -1, 0, "opening", ENDOWMENT, GUARANTEE_FUND, capital))
+
+    def _post(self, *postings: Posting) -> None:
+        """Book amounts, and note them for the bills."""
+        for posting in postings:
+            self.ledger.post(posting)
+        self.records.posted(postings)
 
     def hold_collateral(self, contract: Contract, tick: int) -> None:
         """Take both sides' collateral into escrow."""
@@ -91,7 +97,7 @@ class ClearingHouse:
             (contract.seller, contract.collateral_seller_ueur),
             (contract.buyer, contract.collateral_buyer_ueur),
         ):
-            self.ledger.post(
+            self._post(
                 Posting(
                     tick,
                     contract.period,
@@ -107,7 +113,8 @@ class ClearingHouse:
         """Settle a period, book it, burn and expire its tokens; outcomes by contract."""
         settlement, billed = self._settlement_of(period)
         self.next_cover_id += sum(c.kind in ("supplier", "shed") for c in settlement.covers)
-        self.ledger.post_all(settlement.postings)
+        self._post(*settlement.postings)
+        self.ledger.commit()
         for peer, milliwh in settlement.burned:
             self.tokens.burn(period.period, peer, milliwh)
         self.tokens.expire(period.period)
@@ -146,7 +153,7 @@ class ClearingHouse:
             raise ContractError("\n".join(f"period {period}: {fault}" for fault in faults))
         for peer, amount in amounts_ueur.items():
             if amount:
-                self.ledger.post(
+                self._post(
                     Posting(
                         tick, period, 0, "subscription", account_of(peer), OPERATOR, int(amount)
                     )

@@ -10,7 +10,7 @@ from typing import Any
 from .community import Billed
 from .contract import Contract, State
 from .cover import Cover
-from .ledger import Ledger
+from .ledger import Ledger, Posting
 from .outcome import Outcome, Settlement
 from .period import Period
 from .rules import Terms
@@ -64,6 +64,11 @@ class Records:
         self._remarks: Table = []
         self._subscriptions: Table = []
         self._covers: list[Cover] = []
+        self._postings: list[Posting] = []
+
+    def posted(self, postings: Iterable[Posting]) -> None:
+        """Note what was booked, so that bills need not open the ledger."""
+        self._postings += [posting for posting in postings if posting.amount_ueur]
 
     def meters(self, period: int, net: Mapping[str, int], shed: Mapping[str, int]) -> None:
         """Note what every meter showed. [mWh]"""
@@ -132,6 +137,7 @@ class Records:
             "rule_prices": list(self._prices),
             "remarks": list(self._remarks),
             "subscriptions": list(self._subscriptions),
+            "postings": [posting._asdict() for posting in self._postings],
             "accounts": [
                 {"account": account, "role": _role(account), "balance_ueur": balance}
                 for account, balance in ledger.balances().items()
