@@ -18,6 +18,7 @@ from .dues import (
     ENDOWMENT,
     GUARANTEE_FUND,
     OPERATOR,
+    STATE,
     SUPPLIER,
     account_of,
 )
@@ -64,7 +65,7 @@ class ClearingHouse:
     ) -> None:
         self.terms, self.rules, self.ledger, self.tokens = terms, rules, ledger, TokenBook()
         self.rule, self._peers = rule, tuple(peers)
-        self.records = Records(None if rule is None else name_of(rule))
+        self.records = Records(None if rule is None else name_of(rule), rules.replaced)
         if rule is not None:
             # A rule that refuses these tariffs shall say so before the run, not after a period.
             members = [peer for peer in peers if peer != LPD]
@@ -73,6 +74,7 @@ class ClearingHouse:
         self.next_cover_id = 1
         market = [LPD, DSO, SUPPLIER, OPERATOR, GUARANTEE_FUND, COLLATERAL, ENDOWMENT]
         market += [] if rule is None else [COMMUNITY]
+        market += [STATE] if terms.taxed else []
         for account in [*map(account_of, peers), *market]:
             ledger.open_account(account)
         capital = terms.guarantee_fund_ueur

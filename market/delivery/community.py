@@ -23,6 +23,7 @@ from .outcome import Row, RowKind, Settlement
 from .period import LPD, Period
 from .remainder import settle_remainder
 from .rules import Rules, Terms
+from .taxes import settle_taxes
 
 __all__ = ["Billed", "bill_members", "name_of", "settle_by_rule"]
 
@@ -106,6 +107,7 @@ def settle_by_rule(
     rows = _rows(period, billed)
     _pay_bills(billed, period.residual, till)
     settle_remainder(period, terms, rows, till)
+    settle_taxes(period, till)
     return Settlement(rows=tuple(rows), postings=tuple(till.postings)), billed
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "ENDOWMENT",
     "GUARANTEE_FUND",
     "OPERATOR",
+    "STATE",
     "SUPPLIER",
     "Claim",
     "Till",
@@ -26,6 +27,7 @@ __all__ = [
 
 DSO, SUPPLIER, OPERATOR, COMMUNITY = "dso", "supplier", "operator", "community"
 GUARANTEE_FUND, COLLATERAL, ENDOWMENT = "guarantee_fund", "collateral", "endowment"
+STATE = "state"
 
 
 def account_of(peer: str) -> str:
@@ -48,7 +50,7 @@ class Till:
     """Takes the payments of a period, and knows what the guarantee fund still has."""
 
     def __init__(self, period: Period, terms: Terms, rules: Rules) -> None:
-        self._of, self._terms, self._rules = period, terms, rules
+        self._of, self.terms, self.rules = period, terms, rules
         self._fund_ueur = period.fund_ueur
         self.postings: list[Posting] = []
         self.claims: list[Claim] = []
@@ -97,7 +99,7 @@ class Till:
         replacements: Sequence[Cover],
     ) -> tuple[int, Borne]:
         """R3 to R7 for the seller: cover, longer path, stability fee, compensation."""
-        terms, rules, number = self._terms, self._rules, contract.contract_id
+        terms, rules, number = self.terms, self.rules, contract.contract_id
         seller, buyer = account_of(contract.seller), account_of(contract.buyer)
         pool = price.for_cover if metered.served >= metered.delivered else 0
         taken_back = money(terms.lpd_buy_ticks, energy.excess)
@@ -136,9 +138,9 @@ class Till:
         self, contract: Contract, energy: Exchange, price: Price, transport: int
     ) -> tuple[int, Borne]:
         """R3 to R7 for the buyer: what it left, less what others paid for it."""
-        terms, number = self._terms, contract.contract_id
+        terms, number = self.terms, contract.contract_id
         seller, buyer = account_of(contract.seller), account_of(contract.buyer)
-        fee = self._rules.stability_fee(terms, energy.absorbed)
+        fee = self.rules.stability_fee(terms, energy.absorbed)
         returned = money(terms.lpd_sell_ticks, energy.returned)
         dues = [
             ("unabsorbed", seller, price.unabsorbed),
@@ -165,7 +167,7 @@ class Till:
         self, contract: Contract, debtor: str, liability: int, held: int, fee: int, energy: int
     ) -> Borne:
         """R7: let fund and LPD put in what the collateral lacks, and note the claim."""
-        borne = self._rules.bear(liability, held, self._fund_ueur)
+        borne = self.rules.bear(liability, held, self._fund_ueur)
         number = contract.contract_id
         self.pay("guarantee", GUARANTEE_FUND, COLLATERAL, borne.fund, number)
         self.pay("guarantee", LPD, COLLATERAL, borne.lpd, number)

@@ -51,10 +51,12 @@ class Records:
     ----------
     rule : str, optional
         Name of the rule that bills every period; contracts do unless given.
+    replaced : sequence of str
+        Names of the rules of settlement that are not the design's.
     """
 
-    def __init__(self, rule: str | None = None) -> None:
-        self._rule = rule
+    def __init__(self, rule: str | None = None, replaced: Sequence[str] = ()) -> None:
+        self._rule, self._replaced = rule, replaced
         self._meters: Table = []
         self._rows: Table = []
         self._claims: Table = []
@@ -96,7 +98,8 @@ class Records:
                 "residual": period.residual,
                 "rule": self._rule,
                 "losses_milliwh": period.losses_milliwh,
-                **asdict(terms),
+                **terms.row(),
+                "replaced_rules": ",".join(self._replaced),
                 "lpd_stock_ticks": lpd_stock_ticks,
             }
         )

@@ -8,42 +8,12 @@ these rules in order.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+from .terms import Terms
 
 __all__ = ["Borne", "Exchange", "Price", "Rules", "Terms", "apportion", "money"]
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """Tariffs and parameters of a settlement; prices in ticks of 1 µ€/Wh."""
-
-    retail_ticks: int = 350
-    feed_in_ticks: int = 80
-    lpd_sell_ticks: int = 330
-    lpd_buy_ticks: int = 70
-    stability_fee_ticks: int = 20
-    compensation_ticks: int = 500
-    collateral_percent: int = 50
-    dead_band_permille: int = 10
-    dead_band_milliwh: int = 5000
-    guarantee_fund_ueur: int = 10_000_000
-
-    def __post_init__(self) -> None:
-        for sells, buys in (("retail_ticks", "feed_in_ticks"), ("lpd_sell_ticks", "lpd_buy_ticks")):
-            if getattr(self, buys) > getattr(self, sells):
-                raise ValueError(
-                    f"{buys} {getattr(self, buys)} is above {sells} {getattr(self, sells)}: "
-                    f"whoever fails would earn by it; expected at most {sells}"
-                )
-
-    def collateral_ueur(self, energy_wh: int) -> int:
-        """What each side of a contract leaves with the LPD. [µ€]"""
-        return energy_wh * self.retail_ticks * self.collateral_percent // 100
-
-    def with_values(self, **values: int) -> Self:
-        """Give the same terms with some of them changed."""
-        return replace(self, **values)
 
 
 def money(price_ticks: int, milliwh: int) -> int:
@@ -235,6 +205,45 @@ def burned(delivered: int) -> int:
     return delivered
 
 
+def imbalance(terms: Terms, system_milliwh: int) -> tuple[int, int]:
+    """What energy beyond contracts costs who is short, and brings who is long. [µ€/Wh]
+
+    Single: one price for both signs, that of the balancing energy which the system needs:
+    upward where it is short, downward where it is long. Dual: who is short pays no less than
+    the reference price, who is long gets no more than it. A balanced system has the reference.
+
+    Parameters
+    ----------
+    terms : Terms
+    system_milliwh : int
+        Injection of all meters less losses; negative where the system is short. [mWh]
+
+    Notes
+    -----
+    Regulation (EU) 2017/2195 (electricity balancing), art. 52(2) for single and dual pricing,
+    art. 55 for the bounds of a price by the direction of the balancing energy; clauses from
+    memory, unverified. There the system is the control area; here it is the community, the only
+    system that its meters show.
+    """
+    if terms.imbalance == "none":
+        return terms.retail_ticks, terms.feed_in_ticks
+    needed = terms.up_ticks if system_milliwh < 0 else terms.down_ticks
+    needed = needed if system_milliwh else terms.reference_ticks
+    if terms.imbalance == "single":
+        return needed, needed
+    return max(terms.reference_ticks, needed), min(terms.reference_ticks, needed)
+
+
+def levy(terms: Terms, drawn_milliwh: int) -> int:
+    """Taxes and levies on energy drawn from the grid, whoever sold it. [µ€]"""
+    return money(terms.levy_ticks, drawn_milliwh)
+
+
+def vat(terms: Terms, paid_ueur: int) -> int:
+    """Value added tax on what a peer pays, rounded half up; nothing on what it is given. [µ€]"""
+    return money(terms.vat_permille, max(0, paid_ueur))
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The rules of a settlement; replace any of them by a function of your own."""
@@ -253,3 +262,11 @@ class Rules:
     compensation: Callable[[Terms, int, bool], int] = compensation
     bear: Callable[[int, int, int], Borne] = bear
     burned: Callable[[int], int] = burned
+    imbalance: Callable[[Terms, int], tuple[int, int]] = imbalance
+    levy: Callable[[Terms, int], int] = levy
+    vat: Callable[[Terms, int], int] = vat
+
+    @property
+    def replaced(self) -> tuple[str, ...]:
+        """Names of the rules that are not the design's."""
+        return tuple(f.name for f in fields(self) if getattr(self, f.name) is not f.default)

@@ -19,6 +19,7 @@ from .outcome import Outcome, Row, RowKind, Settlement, fate_of
 from .period import LPD, Metered, Period, confirm_covers, meter_contracts
 from .remainder import settle_remainder
 from .rules import Exchange, Rules, Terms, apportion, money
+from .taxes import settle_taxes
 
 __all__ = ["LPD", "Period", "Rules", "Settlement", "Terms", "account_of", "settle_period"]
 
@@ -72,6 +73,7 @@ class _Settling:
         for contract in self._of.contracts:
             self._settle_contract(contract, metered[contract.contract_id])
         settle_remainder(self._of, self._terms, self._rows, self._till)
+        settle_taxes(self._of, self._till)
 
     def result(self) -> Settlement:
         """Everything collected, as it came."""
