@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .delivery.tokens import TokenBook, TokenError
     from .designs.community_market import CommunityMarket, HybridMarket
     from .designs.full_p2p_market import FullP2PMarket
+    from .designs.hierarchy_market import Hierarchy
     from .gains import Gains, benefit_over_tariffs, gains_from_trade
     from .mechanisms.assignment import Assignment
     from .mechanisms.continuous import ContinuousAuction
@@ -111,6 +112,7 @@ __all__ = [
     "Game",
     "GameError",
     "GridLimits",
+    "Hierarchy",
     "Huang",
     "HybridMarket",
     "Kind",
@@ -213,6 +215,7 @@ _HOMES = {
     "delivery.cover": "LpdStorage",
     "designs.community_market": "CommunityMarket HybridMarket",
     "designs.full_p2p_market": "FullP2PMarket",
+    "designs.hierarchy_market": "Hierarchy",
     "network.envelopes": "envelope_kw static_caps_kw",
     "gains": "Gains benefit_over_tariffs gains_from_trade",
     "mechanisms.huang": "Huang",

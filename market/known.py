@@ -20,6 +20,7 @@ MECHANISMS: Mapping[str, str] = MappingProxyType(
         "community": "market.designs.community_market:CommunityMarket",
         "continuous": "market.mechanisms.continuous:ContinuousAuction",
         "full_p2p": "market.designs.full_p2p_market:FullP2PMarket",
+        "hierarchy": "market.designs.hierarchy_market:Hierarchy",
         "huang": "market.mechanisms.huang:Huang",
         "hybrid": "market.designs.community_market:HybridMarket",
         "mcafee": "market.mechanisms.mcafee:McAfee",

@@ -133,6 +133,9 @@ PROPERTIES: Mapping[str, Properties] = MappingProxyType(
             kind=Kind.OPTIMISING, efficient=True, source="Moret and Pinson 2019"
         ),
         "hybrid": Properties(kind=Kind.OPTIMISING, efficient=True, source="Sousa et al. 2019"),
+        "hierarchy": Properties(
+            kind=Kind.OPTIMISING, source="Zhang et al. 2017 (levels); Wilson 1985 (each auction)"
+        ),
         "piclo": Properties(
             kind=Kind.PLATFORM,
             preferences=True,

@@ -24,8 +24,16 @@ FEW = settings(max_examples=25, deadline=None)
 SEARCH = settings(max_examples=5_000, deadline=None, database=None, phases=[Phase.generate])
 ODD_WH = {"huang", "sonnen_community", "vandebron"}
 """These ration in whole Wh, so who came first may have one Wh more."""
-OPTIONS = {"sonnen_community": {"price_ticks": 5}}
-"""A posted price among the limits below."""
+OPTIONS = {
+    "sonnen_community": {"price_ticks": 5},
+    "hierarchy": {
+        "levels": [
+            {"name": "even", "members": ["peer [02468]"]},
+            {"name": "odd", "members": ["peer [13579]"]},
+        ]
+    },
+}
+"""A posted price among the limits below; two groups of which every book has members."""
 
 
 def names(**wanted):
