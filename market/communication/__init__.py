@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .channel import Channel, Passage, Radio, Skew
+from .channel import Channel, Passage, Radio, Skew, Way
+from .courier import Courier, Lines
 from .links import LINKS, Link, LinkError
 from .outages import AnyOf, NoOutages, Outages, RandomOutages, ScheduledOutages
 from .retry import Delivery, Inbox, Retry, send
@@ -11,8 +12,10 @@ __all__ = [
     "LINKS",
     "AnyOf",
     "Channel",
+    "Courier",
     "Delivery",
     "Inbox",
+    "Lines",
     "Link",
     "LinkError",
     "NoOutages",
@@ -23,5 +26,6 @@ __all__ = [
     "Retry",
     "ScheduledOutages",
     "Skew",
+    "Way",
     "send",
 ]

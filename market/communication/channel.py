@@ -6,6 +6,7 @@ loss or the delay leaves the luck of what follows as it was.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, log1p
 from typing import Literal, NamedTuple
@@ -16,7 +17,7 @@ from .links import Link, LinkError
 from .lorawan import silence_s
 from .outages import NoOutages, Outages
 
-__all__ = ["Channel", "Passage", "Radio", "Skew"]
+__all__ = ["Channel", "Passage", "Radio", "Skew", "Way"]
 
 Fate = Literal["arrived", "lost", "outage", "busy"]
 
@@ -162,6 +163,31 @@ class Channel:
         if self._in_order:
             self._last_s = arrives_s = max(arrives_s, self._last_s)
         return arrives_s
+
+
+class Way:
+    """Channels one after another, as from a peer to the market and on to another peer.
+
+    Parameters
+    ----------
+    legs : sequence of Channel
+        One at least.
+    """
+
+    def __init__(self, legs: Sequence[Channel]) -> None:
+        self._legs = tuple(legs)
+
+    def send(self, now_s: float, size_bytes: int = 0, latest_s: float = inf) -> Passage:
+        """Send a message on the first leg, and what arrives of it on the next."""
+        passage = self._legs[0].send(now_s, size_bytes, latest_s)
+        for leg in self._legs[1:]:
+            onward = [leg.send(at_s, size_bytes) for at_s in passage.arrives_s]
+            if not onward:
+                break
+            arrives_s = sorted(at_s for part in onward for at_s in part.arrives_s)
+            why = "arrived" if arrives_s else onward[-1].why
+            passage = Passage(tuple(arrives_s), passage.sent_s, why)
+        return passage
 
 
 def _inside(luck: float) -> float:

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
-from .channel import Channel, Fate
+from .channel import Fate, Passage
 from .links import LinkError
 
-__all__ = ["Attempt", "Delivery", "Inbox", "Retry", "send"]
+__all__ = ["Attempt", "Delivery", "Inbox", "Retry", "Sends", "send"]
 
 Ending = Literal["arrived", "late", "lost", "outage", "busy"]
+
+
+class Sends(Protocol):
+    """What a retry needs of a channel; `Channel` and `Way` have it."""
+
+    def send(self, now_s: float, size_bytes: int = 0, latest_s: float = inf) -> Passage: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +101,8 @@ class Delivery:
 
 
 def send(
-    there: Channel,
-    back: Channel | None,
+    there: Sends,
+    back: Sends | None,
     now_s: float,
     deadline_s: float,
     size_bytes: int = 0,
@@ -109,7 +115,7 @@ def send(
 
     Parameters
     ----------
-    there, back : Channel
+    there, back : Channel or Way
         Of the message, and of its acknowledgement; None: acknowledged as soon as it arrives.
     now_s, deadline_s : float
         When it is sent, and when it is of no use any more. [s]
@@ -132,7 +138,7 @@ def send(
     return Delivery(tuple(sorted(arrivals)), tuple(attempts), _why(arrivals, attempts, deadline_s))
 
 
-def _answers(back: Channel | None, arrives_s: tuple[float, ...], policy: Retry) -> list[float]:
+def _answers(back: Sends | None, arrives_s: tuple[float, ...], policy: Retry) -> list[float]:
     """When acknowledgements come back. [s]"""
     if back is None:
         return list(arrives_s)
