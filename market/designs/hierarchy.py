@@ -7,9 +7,9 @@ there is its residual, which goes one level up. So energy is balanced as near to
 and used as limits allow, each group has a price of its own, and that costs welfare: a trade inside
 stands although somebody outside would have paid more.
 
-Three things follow, and tests hold them. What a group passes up no longer crosses, so above it
-sells or buys, never both. Hence the level of a trade is the innermost group that has both sides.
-And one group of all is the call auction at the uniform price.
+Three things follow, and tests hold them. What a group passes up no longer crosses, so in an auction
+above it sells or buys, never both. Hence the level of a trade is the innermost group that has both
+sides. And one group of all is the call auction at the uniform price.
 
 The review gives the sizes and that each balances before the next; the auction within each level
 and its price are a choice made here (unverified against the paper's own words).
