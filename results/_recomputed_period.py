@@ -16,7 +16,7 @@ Row = Mapping[str, Any]
 Tables = Mapping[str, Sequence[Row]]
 
 LPD, DSO, FUND, ESCROW, SUPPLIER = "lpd", "dso", "guarantee_fund", "collateral", "supplier"
-OPERATOR = "operator"
+OPERATOR, STATE = "operator", "state"
 
 
 def account_of(peer: str) -> str:
@@ -72,6 +72,7 @@ class Period:
         meters = [row for row in tables["meters"] if row["period"] == period]
         self.net = {row["peer"]: int(row["net_milliwh"]) for row in meters}
         self.shed = {row["peer"]: int(row["shed_milliwh"]) for row in meters}
+        self.everybody = self.net
         contracts = [
             row
             for row in tables["contracts"]
@@ -101,6 +102,9 @@ class Period:
             self._settle_deal(deal)
         for peer, net in self.net.items():
             self._settle_rest(peer, net)
+        for peer, net in self.net.items():
+            if peer != LPD:
+                self._tax(peer, net)
         self._pay(DSO, self.residual, _money(self.terms["retail_ticks"], self._losses()))
 
     def _pay(self, payer: str, receiver: str, amount_ueur: int) -> None:
@@ -300,10 +304,44 @@ class Period:
 
     def _settle_rest(self, peer: str, net: int) -> None:
         rest = net - self._accounted_for(peer)
-        if rest > 0:
-            self._pay(self.residual, account_of(peer), _money(self.terms["feed_in_ticks"], rest))
-        else:
-            self._pay(account_of(peer), self.residual, _money(self.terms["retail_ticks"], -rest))
+        worth_ueur = self._worth_of_rest(peer, rest)
+        self._pay(self.residual, account_of(peer), worth_ueur)
+
+    def _worth_of_rest(self, peer: str, rest: int) -> int:
+        """What a peer gets for energy beyond contracts; it pays where this is negative. [µ€]"""
+        short_ticks, long_ticks = self._beyond_ticks(peer)
+        return _money(long_ticks, rest) if rest > 0 else -_money(short_ticks, -rest)
+
+    def _beyond_ticks(self, peer: str) -> tuple[int, int]:
+        """Prices of energy that a peer lacks and has too much; by the imbalance of all meters."""
+        terms, kind = self.terms, self.terms.get("imbalance") or "none"
+        if self.islanded:
+            critical = peer in (terms.get("critical_peers") or "").split(",")
+            return terms["critical_ticks" if critical else "retail_ticks"], terms["feed_in_ticks"]
+        if kind == "none":
+            return terms["retail_ticks"], terms["feed_in_ticks"]
+        system = sum(self.everybody.values()) - int(terms["losses_milliwh"])
+        sign = (system > 0) - (system < 0)
+        regulating = {-1: "up_ticks", 0: "reference_ticks", 1: "down_ticks"}[sign]
+        price, reference = terms[regulating], terms["reference_ticks"]
+        if kind == "single":
+            return price, price
+        low, high = sorted((price, reference))
+        return high, low
+
+    # What the state gets -----------------------------------------------------------------------
+
+    def _tax(self, peer: str, net: int) -> None:
+        """A levy on all that is drawn; value added tax on its price, transport and the levy."""
+        bought = [
+            (d.row["price_ticks"], d.row["fee_ticks"], d.served) for d in self._of("buyer", peer)
+        ]
+        rest = net - self._accounted_for(peer)
+        paid = sum(_money(price, energy) + _money(fee, energy) for price, fee, energy in bought)
+        levy = _money(self.terms.get("levy_ticks") or 0, max(0, -net))
+        base = max(0, paid + levy - (self._worth_of_rest(peer, rest) if rest < 0 else 0))
+        vat = floor(Fraction(base * (self.terms.get("vat_permille") or 0), 1000) + Fraction(1, 2))
+        self._pay(account_of(peer), STATE, levy + vat)
 
     def _accounted_for(self, peer: str) -> int:
         """Injection that some contract or cover has settled already."""

@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
-from ._recomputed_period import LPD, SUPPLIER, Period, account_of
+from ._recomputed_period import LPD, STATE, SUPPLIER, Period, account_of
 
 Row = Mapping[str, Any]
 Tables = Mapping[str, Sequence[Row]]
@@ -75,9 +75,21 @@ class RulePeriod:
         self.accounts[COMMUNITY] += supplier_pays - sum(receives.values())
         for peer, amount in receives.items():
             self.accounts[account_of(peer)] += amount
+        self._tax(receives)
         no_member = [row for row in self._rows("meters") if row["peer"] == LPD]
         beside = {"meters": no_member, "contracts": (), "covers": ()}
-        Period(self.terms, beside, self.accounts).settle()
+        rest = Period(self.terms, beside, self.accounts)
+        rest.everybody = self.net | rest.net
+        rest.settle()
+
+    def _tax(self, receives: Mapping[str, int]) -> None:
+        """A levy on all that is drawn; value added tax on bills to be paid, and on the levy."""
+        for peer, net in self.net.items():
+            levy = floor(Fraction((self.terms.get("levy_ticks") or 0) * max(0, -net), 1000) + HALF)
+            base = max(0, levy - min(0, receives[peer]))
+            vat = floor(Fraction(base * (self.terms.get("vat_permille") or 0), 1000) + HALF)
+            self.accounts[account_of(peer)] -= levy + vat
+            self.accounts[STATE] += levy + vat
 
     def receives(self) -> dict[str, int]:
         """What each member gets; of a rule that is not known, what its bills say. [µ€]"""

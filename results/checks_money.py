@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Any
 
 from .reading import Record
-from .recompute import differences
+from .recompute import UnknownRules, differences
 from .verdict import Verdict
 
 __all__ = ["accounts_recomputed", "compliant_party_whole"]
@@ -19,6 +19,8 @@ def accounts_recomputed(record: Record) -> Verdict:
         wrong = differences(record.folder)
     except FileNotFoundError as error:
         return Verdict(name, False, f"not recorded: {error.filename or error}", unit="µ€")
+    except UnknownRules as error:
+        return Verdict(name, False, f"cannot be recomputed: {error}", unit="µ€")
     accounts = record.table("accounts").num_rows
     if not wrong:
         return Verdict(name, True, f"no difference on {accounts} accounts", 0.0, 0.0, "µ€")

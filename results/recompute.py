@@ -21,12 +21,16 @@ from typing import Any
 from ._recomputed_period import ESCROW, FUND, OPERATOR, Period, account_of
 from ._recomputed_rule import RulePeriod
 
-__all__ = ["Difference", "differences", "read_tables", "recompute"]
+__all__ = ["Difference", "UnknownRules", "differences", "read_tables", "recompute"]
 
 Row = Mapping[str, Any]
 Tables = Mapping[str, Sequence[Row]]
 
 ENDOWMENT = "endowment"
+
+
+class UnknownRules(ValueError):
+    """Rules of settlement were replaced by the user's own; nothing here knows what they say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +109,15 @@ def recompute(tables: Tables | Path) -> dict[str, int]:
     -------
     dict
         Balance by account; accounts that nothing ever touched may be missing.
+
+    Raises
+    ------
+    UnknownRules
+        A period was settled by rules that are not the design's.
     """
     if isinstance(tables, Path):
         tables = read_tables(tables)
+    _refuse_unknown_rules(tables["settlement"])
     accounts: defaultdict[str, int] = defaultdict(int)
     periods = sorted(tables["settlement"], key=lambda row: row["period"])
     opening_ueur = _opening(periods, tables)
@@ -124,6 +134,16 @@ def recompute(tables: Tables | Path) -> dict[str, int]:
         accounts[account_of(row["peer"])] -= row["amount_ueur"]
         accounts[OPERATOR] += row["amount_ueur"]
     return dict(accounts)
+
+
+def _refuse_unknown_rules(periods: Sequence[Row]) -> None:
+    replaced = [(row["period"], row.get("replaced_rules")) for row in periods]
+    unknown = [f"period {period}: {names}" for period, names in replaced if names]
+    if unknown:
+        raise UnknownRules(
+            f"{len(unknown)} periods were settled by replaced rules, the first {unknown[0]}; "
+            f"accounts can be recomputed from the design's rules only"
+        )
 
 
 def _opening(periods: Sequence[Row], tables: Tables) -> int:
