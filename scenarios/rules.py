@@ -4,11 +4,13 @@ import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from .schema_communication import HUBS
 from .schema_peers import LPD_NAME, PeerGroup, SinglePeer
 from .spec import Problem
 
 if TYPE_CHECKING:
     from .schema import Scenario
+    from .schema_communication import CommunicationSpec
 
 
 def nearest(name: str, known: Iterable[str], *, at_most: int = 6) -> str:
@@ -31,6 +33,7 @@ def hang_together(scenario: "Scenario") -> list[Problem]:
         *_device_problems(scenario),
         *_island_problems(scenario),
         *_event_problems(scenario),
+        *_communication_problems(scenario),
     ]
 
 
@@ -120,6 +123,49 @@ def _event_problems(scenario: "Scenario") -> list[Problem]:
         if generator is not None and generator not in generators:
             path = ("events", index, "generator")
             problems.append(_undefined(path, "generator", generator, "island", generators))
+    return problems
+
+
+def _communication_problems(scenario: "Scenario") -> list[Problem]:
+    spec, tick, period = scenario.communication, scenario.time.tick, scenario.market.period
+    if spec is None:
+        return []
+    problems = []
+    if spec.read_every is not None and not (
+        spec.read_every.is_multiple_of(tick) and period.is_multiple_of(spec.read_every)
+    ):
+        message = (
+            f"{spec.read_every} is no multiple of the tick of {tick} that divides the market's "
+            f"period of {period}"
+        )
+        problems.append(Problem(("communication", "read_every"), message))
+    if spec.settle_within.ns >= period.ns:
+        message = f"{spec.settle_within} is not below the market's period of {period}"
+        problems.append(
+            Problem(("communication", "settle_within"), f"{message}; the next one comes first")
+        )
+    return problems + _party_problems(scenario, spec)
+
+
+def _party_problems(scenario: "Scenario", spec: "CommunicationSpec") -> list[Problem]:
+    """Find outages and clocks of nobody, and outages that are over before they begin."""
+    singles = [peer.name for peer in scenario.peers if isinstance(peer, SinglePeer)]
+    prefixes = [peer.prefix for peer in scenario.peers if isinstance(peer, PeerGroup)]
+    problems = []
+    named: list[tuple[str, int, str | None, tuple[str, ...]]]
+    named = [("outages", index, one.party, HUBS) for index, one in enumerate(spec.outages)]
+    named += [("clocks", index, one.party, ()) for index, one in enumerate(spec.clocks)]
+    for section, index, party, others in named:
+        if party and party not in (*singles, *others) and not _is_peer(party, [], prefixes):
+            path = ("communication", section, index, "party")
+            problems.append(_undefined(path, "party", party, "peers", (*singles, *others)))
+    for index, outage in enumerate(spec.outages):
+        if outage.from_ is None or outage.to is None:
+            continue
+        begins, ends = (at.after(scenario.time.start) for at in (outage.from_, outage.to))
+        if not begins.ns < ends.ns:
+            message = f"{outage.to} is not after {outage.from_}; expected an outage that lasts"
+            problems.append(Problem(("communication", "outages", index, "to"), message))
     return problems
 
 

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from .schema_communication import CommunicationSpec
 from .schema_island import FrequencySpec, IslandSpec
 from .schema_market import MarketSpec, SettlementSpec
 from .schema_peers import LpdSpec, Name, PeerSpec
@@ -160,6 +161,9 @@ class Scenario(Spec):
     market: MarketSpec = Field(default=MarketSpec(), description="How energy is traded.")
     settlement: SettlementSpec = Field(
         default=SettlementSpec(), description="When a failure is called, and what it costs."
+    )
+    communication: CommunicationSpec | None = Field(
+        default=None, description="How messages travel; left out, all arrive at once."
     )
     devices: dict[Name, DeviceSpec] = Field(default_factory=dict, description="Devices by name.")
     events: tuple[EventSpec, ...] = Field(default=(), description="What happens on the way.")
