@@ -70,7 +70,17 @@ SCHEMAS: Mapping[str, Any] = {
     "remarks": _schema("period", text="remark"),
     "subscriptions": _schema("period amount_ueur", text="peer"),
     "postings": _schema("tick period contract_id amount_ueur", text="reason debit credit"),
+    "disputes": _schema(
+        "dispute_id period raised_tick decided_tick read_milliwh claimed_milliwh",
+        text="peer state rule because",
+        maybe="corrected_milliwh imbalance_milliwh tolerance_milliwh",
+        maybe_text="method signature",
+    ),
+    "absent": _schema("period", text="peer"),
     "admission": _schema("period asked_wh admitted_wh", text="seller buyer reason"),
+    "levels": _schema(
+        "period depth offered_wh wanted_wh balanced_wh", text="level", maybe="price_ticks"
+    ),
     "accounts": _schema("balance_ueur", text="account role"),
     "tokens": _schema(
         "period", text="peer", maybe="minted_milliwh burned_milliwh expired_milliwh live_milliwh"
