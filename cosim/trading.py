@@ -8,6 +8,7 @@ import numpy as np
 
 from market.billing.rule import Rule
 from market.book import Clearing, Order, Orders
+from market.communication import Courier
 from market.delivery.contract import Clock as ContractClock
 from market.delivery.cover import LpdStorage
 from market.delivery.ledger import Ledger
@@ -37,6 +38,8 @@ class Trading:
     ledger : Ledger
     log : callable
         Takes a mosaik time, what happened, and details by name.
+    courier : Courier, optional
+        Who carries messages; unless given, all arrive at once.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Trading:
         admitting: Admitting | None,
         ledger: Ledger,
         log: Log,
+        courier: Courier | None = None,
     ) -> None:
         self._mechanism = resolved.scenario.market.mechanism
         self._admitting = admitting
@@ -65,11 +69,14 @@ class Trading:
             islanded=resolved.scenario.island is not None,
             now=-resolved.gate_ticks,
             rule=pricing if isinstance(pricing, Rule) else None,
+            courier=courier,
         )
+        self._courier = courier
         self._by_rule = isinstance(pricing, Rule)
         self.periods: list[dict[str, Any]] = []
         self.admission: list[dict[str, Any]] = []
         self.orders: list[dict[str, Any]] = []
+        self.levels: list[dict[str, Any]] = []
 
     def conclude(
         self, tick: int, period: int, orders: Orders, clearing: Clearing
@@ -148,6 +155,18 @@ class Trading:
                 "lpd_buy_ticks": self.terms.lpd_buy_ticks,
             }
         )
+        self.levels += [
+            {
+                "period": period,
+                "level": level.group,
+                "depth": level.depth,
+                "offered_wh": level.offered_wh,
+                "wanted_wh": level.wanted_wh,
+                "balanced_wh": level.balanced_wh,
+                "price_ticks": level.price_ticks,
+            }
+            for level in clearing.levels
+        ]
         for order, filled in zip(orders, np.asarray(filled_wh).tolist(), strict=True):
             self.orders.append(
                 {
@@ -166,7 +185,9 @@ class Trading:
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         """Everything of the market that is recorded, as plain rows."""
         gates = {"periods": self.periods, "orders": self.orders, "admission": self.admission}
-        return gates | self.loop.tables()
+        gates["levels"] = self.levels
+        messages = {} if self._courier is None else {"messages": self._courier.rows}
+        return gates | self.loop.tables() | messages
 
 
 def _premium_ticks(order: Order) -> int:

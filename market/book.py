@@ -14,6 +14,8 @@ from .orders import Order, OrderError, Orders, Side
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from .designs.hierarchy import LevelBalance
+
 __all__ = [
     "MECHANISMS",
     "ClearedTrades",
@@ -124,6 +126,8 @@ class Clearing:
     subscriptions_ueur : (n_peers,) int64 array or None
         What each peer owes the operator in this period, whatever it trades; beside the surplus.
         [µ€]
+    levels : tuple of LevelBalance
+        What each group balanced and passed up, where the mechanism goes level by level.
     """
 
     price_ticks: int | None
@@ -135,6 +139,7 @@ class Clearing:
     dearer_wh: Ints | None = None
     fee_ticks: Ints | None = None
     subscriptions_ueur: Ints | None = None
+    levels: tuple[LevelBalance, ...] = ()
 
     def order_money_ueur(self) -> Ints:
         """What each order pays or gets, exactly, fees in the clearing included. [µ€]"""

@@ -24,7 +24,8 @@ def check_clearing(orders: Orders, clearing: Clearing) -> None:
     in the clearing, limits hold with them, and they are those of the book's charges. Where the
     mechanism pairs sellers and buyers itself, this holds of each of its trades, a buyer's limit
     being higher by what it would pay more for energy of the seller's kind; they add up to what is
-    filled, and nobody trades with itself. Subscriptions are never negative.
+    filled, and nobody trades with itself. Subscriptions are never negative. Levels
+    add up to all that changes hands.
 
     Raises
     ------
@@ -93,6 +94,9 @@ def _energy_faults(orders: Orders, clearing: Clearing) -> list[str]:
     bought, sold = int(filled[buy].sum()), int(filled[~buy].sum())
     faults = [f"buyers get {bought} Wh but sellers give {sold} Wh"] if bought != sold else []
     wrong = (filled < 0) | (filled > orders.energy_wh)
+    balanced = sum(level.balanced_wh for level in clearing.levels)
+    if clearing.levels and balanced != bought:
+        faults.append(f"levels balance {balanced} Wh together but buyers get {bought} Wh")
     faults += [
         f"{_who(orders, i)}: filled {filled[i]} Wh of {orders.energy_wh[i]} Wh"
         for i in np.flatnonzero(wrong).tolist()

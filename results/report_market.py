@@ -8,6 +8,7 @@ from typing import Any
 
 from .outcome import PeriodOutcome, Prices, outcomes
 from .reading import Record
+from .report_levels import LEVEL_HEADS, level_rows, levels_sentence
 from .report_periods import (
     PERIOD_ROWS,
     busiest,
@@ -39,6 +40,7 @@ def market_section(record: Record) -> dict[str, Any] | None:
             for period in busiest(periods, PERIOD_ROWS)
         ],
         "admission": _admission(record),
+        "levels": {"heads": LEVEL_HEADS, "rows": level_rows(record)},
     }
 
 
@@ -54,7 +56,8 @@ def summary(record: Record, periods: Outcomes) -> list[str]:
     if any(period.by_rule for period in periods):
         return _rule_summary(periods)
     told = [_volume(periods), _price(periods), _path(record, periods), _gain(periods)]
-    told += [_operator(periods), _charges(periods), _subscriptions(periods), _cut(record)]
+    told += [_operator(periods), _charges(periods), _subscriptions(periods)]
+    told += [levels_sentence(record), _cut(record)]
     return [sentence for sentence in told if sentence]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import count
 
@@ -85,8 +86,9 @@ class Hierarchy:
             When the book holds orders for more than one period, or groups name peers that do not
             exist or twice.
         """
-        trades = self.balance(orders).trades
-        return trades_to_clearing(orders, trades) if len(trades) else nothing(orders)
+        trades, levels = self.balance(orders)
+        cleared = trades_to_clearing(orders, trades) if len(trades) else nothing(orders)
+        return replace(cleared, levels=levels)
 
     def balance(self, orders: Orders) -> Balanced:
         """Give the trades, and what each group balanced and passed up.

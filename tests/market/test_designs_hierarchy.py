@@ -1,5 +1,7 @@
 """The hierarchy: by hand, against one pool and a network of calls, and what each level accounts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from market.designs.hierarchy import Groups, balance_levels
 from market.designs.hierarchy_market import Hierarchy, group_peers
 from market.designs.problem import DesignError
 from market.mechanisms.uniform_price import UniformPrice
-from market.promises import check_clearing
+from market.promises import ClearingError, check_clearing
 from market.quick import clear
 
 STREET = [
@@ -201,6 +203,13 @@ def test_money_and_energy_are_exact(market, k):
     clearing = hierarchy(levels=levels, k=k).clear(orders)
     check_clearing(orders, clearing)
     assert clearing.surplus_ueur == 0
+
+
+def test_a_clearing_whose_levels_do_not_add_up_is_refused():
+    orders = Orders.of(STREET)
+    clearing = hierarchy(**TWO).clear(orders)
+    with pytest.raises(ClearingError, match="levels balance 70 Wh together but buyers get 150 Wh"):
+        check_clearing(orders, replace(clearing, levels=clearing.levels[1:]))
 
 
 def test_who_is_in_no_group_stands_beside_the_outermost():

@@ -354,6 +354,40 @@ def test_subscriptions_stand_in_words_and_in_the_table(record_market):
     assert "Subscriptions [€]" in section["table"]["heads"]
 
 
+def test_a_hierarchy_tells_what_each_level_balanced_and_passed_up(record_market):
+    # By hand: 300 of 400 Wh inside the groups; the feeder passes 100 and then 200 Wh of offers up.
+    def level(name, depth, at, offered, wanted, balanced, price):
+        told = {"period": at, "level": name, "depth": depth, "offered_wh": offered}
+        return {**told, "wanted_wh": wanted, "balanced_wh": balanced, "price_ticks": price}
+
+    folder = record_market(
+        of("hierarchy"),
+        orders=ORDERS,
+        contracts=[contract(1, "carl", 1000, 200)],
+        periods=[period(1000)],
+        levels=[
+            level("feeder", 1, 0, 200, 100, 100, 150),
+            level("market", 0, 0, 100, 300, 100, 210),
+            level("feeder", 1, 1, 400, 200, 200, 120),
+            level("market", 0, 1, 200, 0, 0, None),
+        ],
+    )
+
+    section = market_section(Record(folder))
+
+    assert section["levels"]["rows"] == [
+        ["market", "0.10", "0.20", "0.20", "21.0"],
+        ["\u2003feeder", "0.30", "0.30", "0.00", "12.0 to 15.0"],
+    ]
+    text = text_of(folder)
+    assert "The groups balanced 75.0 % of what was traded by themselves" in text
+    assert "What each level balanced" in text
+
+
+def test_a_market_without_levels_does_not_speak_of_them(record_market):
+    assert "What each level balanced" not in text_of(record_market(of("vandebron"), orders=ORDERS))
+
+
 def test_a_run_that_says_nothing_of_its_mechanism_is_told_all_the_same(record_market):
     assert "Benefit against the tariffs" not in text_of(record_market())
 
