@@ -29,6 +29,7 @@ MECHANISMS: Mapping[str, str] = MappingProxyType(
         "pay_as_bid": "market.mechanisms.pay_as_bid:PayAsBid",
         "piclo": "market.mechanisms.piclo:Piclo",
         "sonnen_community": "market.mechanisms.sonnen_community:SonnenCommunity",
+        "stackelberg": "market.flexibility.stackelberg_market:StackelbergMarket",
         "status_quo": "market.billing.status_quo:StatusQuo",
         "supply_demand_ratio": "market.billing.supply_demand_ratio:SupplyDemandRatio",
         "trade_reduction": "market.mechanisms.trade_reduction:TradeReduction",

@@ -136,6 +136,9 @@ PROPERTIES: Mapping[str, Properties] = MappingProxyType(
         "hierarchy": Properties(
             kind=Kind.OPTIMISING, source="Zhang et al. 2017 (levels); Wilson 1985 (each auction)"
         ),
+        "stackelberg": Properties(
+            kind=Kind.OPTIMISING, balance=Balance.WEAK, source="Liu, Yu, Wang and Wang 2017"
+        ),
         "piclo": Properties(
             kind=Kind.PLATFORM,
             preferences=True,
