@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from .baseline_command import baseline_app
+from .bills_command import bills
 from .compare_command import compare
 from .ieee14_command import ieee14
 from .market_command import clear_market
@@ -182,6 +183,7 @@ app.command()(compare)
 app.add_typer(baseline_app, name="baseline")
 app.command("sweep")(sweep)
 app.command()(ieee14)
+app.command()(bills)
 
 
 @app.command()

@@ -8,7 +8,7 @@ meter), and the private side is settled on top. So public bill + refund + privat
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,38 @@ from .reading import Record
 from .readings import final_readings
 from .tables import write_table
 
-__all__ = ["Bill", "Costs", "Reconciled", "bills", "reconciled", "summed", "write_bills"]
+__all__ = [
+    "COLUMNS",
+    "Bill",
+    "Costs",
+    "Reconciled",
+    "bills",
+    "by_peer",
+    "columns_of",
+    "costs_of",
+    "reconciled",
+    "summed",
+    "write_bills",
+]
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "traded": ("bought", "sold"),
+    "community": ("community",),
+    "cover": ("replacement", "lpd", "cover", "guarantee", "imbalance", "critical"),
+    "supplier": ("retail", "feed-in"),
+    "transport": ("transport",),
+    "stability fee": ("stability fee",),
+    "compensation": ("compensation",),
+    "subscription": ("subscription",),
+    "levies": ("levies",),
+    "correction": ("correction",),
+    "other": ("losses", "opening", "other"),
+    "collateral": ("collateral left", "from collateral", "collateral returned"),
+}
+"""Every kind of line in one column of a table that has a row per peer."""
 
 RESIDUAL = ("retail", "feed-in")
-COLLATERAL = ("collateral left", "from collateral", "collateral returned")
+COLLATERAL = COLUMNS["collateral"]
 TABLE = "bill_lines"
 
 
@@ -64,6 +92,10 @@ class Bill:
     def total_ueur(self) -> int:
         """By how much the account changed. [µ€]"""
         return sum(self.amounts_ueur.values())
+
+    def column_ueur(self, name: str) -> int:
+        """What stands in a column of `COLUMNS`. [µ€]"""
+        return sum(self.amounts_ueur.get(kind, 0) for kind in COLUMNS[name])
 
     @property
     def held_ueur(self) -> int:
@@ -190,6 +222,11 @@ def by_peer(of: Sequence[Bill]) -> list[Bill]:
     for bill in of:
         mine[bill.account].append(bill)
     return [summed(found, account) for account, found in mine.items()]
+
+
+def columns_of(of: Sequence[Bill]) -> list[str]:
+    """Columns of `COLUMNS` in which some bill has an amount."""
+    return [name for name in COLUMNS if any(bill.column_ueur(name) for bill in of)]
 
 
 def reconciled(record: Record, of: Sequence[Bill], costs: Costs | None = None) -> Reconciled:
