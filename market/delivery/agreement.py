@@ -1,4 +1,4 @@
-"""How trades become contracts: terms attached, sides checked, what stays unsold."""
+"""How trades become contracts: sides checked, and what stays unsold."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from .contract import Contract, ContractError, TradeLike, UnsoldOffer
-from .rules import Terms
 
 __all__ = ["agree", "check_sides", "left_over"]
 
 
-def agree(contract_id: int, period: int, trade: TradeLike, terms: Terms) -> Contract:
-    """Make a contract of a trade, with the collateral that its terms ask of both sides."""
-    collateral = terms.collateral_ueur(int(trade.energy_wh))
+def agree(contract_id: int, period: int, trade: TradeLike) -> Contract:
+    """Make a contract of a trade; its collateral is yet to be quoted."""
     return Contract(
         contract_id=contract_id,
         period=period,
@@ -23,8 +21,6 @@ def agree(contract_id: int, period: int, trade: TradeLike, terms: Terms) -> Cont
         energy_wh=int(trade.energy_wh),
         price_ticks=int(trade.price_ticks),
         fee_ticks=int(trade.fee_ticks),
-        collateral_seller_ueur=collateral,
-        collateral_buyer_ueur=collateral,
         receipt_ticks=None if trade.receipt_ticks is None else int(trade.receipt_ticks),
     )
 

@@ -1,32 +1,28 @@
-"""What a contract is, which states its life has, and what its parties are told.
+"""What a contract is, what it is made of, and what its parties are told.
 
-A contract is a promise of energy over one delivery period at a price; its
-life is played by :mod:`market.delivery.life`, its money by :mod:`market.delivery.settlement`.
+A contract is a promise of energy over one delivery period at a price; its states are in
+:mod:`market.delivery.life_states`, its life is played by :mod:`market.delivery.life_story`, its
+money by :mod:`market.delivery.settlement`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from itertools import pairwise
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 __all__ = [
-    "TRANSITIONS",
     "Clock",
     "Contract",
     "ContractError",
-    "LimboError",
     "OfferLike",
     "Schedule",
     "Segment",
-    "State",
     "TradeLike",
     "UnsoldOffer",
     "add_segments",
     "energy_milliwh",
-    "follow",
 ]
 
 
@@ -41,6 +37,8 @@ class OfferLike(Protocol):
     def price_ticks(self) -> int: ...
     @property
     def energy_wh(self) -> int: ...
+    @property
+    def attributes(self) -> Mapping[str, Any]: ...
 
 
 class TradeLike(Protocol):
@@ -98,52 +96,6 @@ class Contract:
 
 class ContractError(ValueError):
     """Trades or readings that cannot become contracts or be settled; mend their source."""
-
-
-class State(Enum):
-    """Where a contract stands in its life."""
-
-    MATCHED = "matched"
-    SECURED = "secured"
-    IN_FORCE = "in force"
-    DELIVERING = "delivering"
-    CALLED = "called"
-    METERED = "metered"
-    SETTLED = "settled"
-    CANCELLED = "cancelled"
-
-
-TRANSITIONS: dict[State, frozenset[State]] = {
-    State.MATCHED: frozenset({State.SECURED, State.CANCELLED}),
-    State.SECURED: frozenset({State.IN_FORCE, State.CANCELLED}),
-    State.IN_FORCE: frozenset({State.DELIVERING, State.CANCELLED}),
-    State.DELIVERING: frozenset({State.CALLED, State.METERED, State.CANCELLED}),
-    State.CALLED: frozenset({State.METERED, State.CANCELLED}),
-    State.METERED: frozenset({State.SETTLED}),
-    State.SETTLED: frozenset(),
-    State.CANCELLED: frozenset(),
-}
-
-
-class LimboError(Exception):
-    """A contract was asked to leave its state for one that does not follow it."""
-
-
-def follow(contract_id: int, now: State, then: State) -> State:
-    """Give `then` when it may follow `now`.
-
-    Raises
-    ------
-    LimboError
-        When :data:`TRANSITIONS` has no such step.
-    """
-    if then not in TRANSITIONS[now]:
-        known = ", ".join(sorted(state.value for state in TRANSITIONS[now])) or "nothing"
-        raise LimboError(
-            f"contract {contract_id}: {then.value!r} does not follow {now.value!r}; "
-            f"may follow: {known}"
-        )
-    return then
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from ..billing.rule import Rule
 from .agreement import agree, check_sides, left_over
-from .carriage import Carriage, Ideal
 from .clearing_house import ClearingHouse
 from .contract import Clock, Contract, ContractError, OfferLike, Schedule, TradeLike, UnsoldOffer
 from .cover import LpdStorage, Spare
+from .envelope import Answer, Received
 from .fallback import Fallback, Shortfall
 from .ledger import Ledger
+from .life_agreement import Procedure
 from .life_story import Stories
 from .period import LPD
 from .period_book import Outbox
@@ -91,7 +92,7 @@ class TransactionLoop:
         now: int = 0,
         response_ticks: int = 1,
         rule: Rule | None = None,
-        courier: Carriage | None = None,
+        procedure: Procedure | None = None,
     ) -> None:
         self.env = simpy.Environment(initial_time=now)
         self.peers, self.clock = tuple(peers), clock
@@ -106,9 +107,16 @@ class TransactionLoop:
             rule=rule,
         )
         self._planner = CoverPlanner(clock, self.terms, storage, self._fees(fee_ticks))
-        self._stories = Stories(self.env, clock, self._house, courier or Ideal(), islanded=islanded)
-        self._fallback = Fallback(clock, self._planner, self._house, response_ticks)
         self._outbox = Outbox()
+        self._stories = Stories(
+            self.env,
+            clock,
+            self._house,
+            self._outbox,
+            procedure or Procedure(),
+            islanded=islanded,
+        )
+        self._fallback = Fallback(clock, self._planner, self._house, response_ticks)
         self._next_contract = 1
 
     @property
@@ -157,7 +165,7 @@ class TransactionLoop:
             self._refuse_by_rule(period, "orders")
             if order.side == "sell":
                 self.tokens.mint(period, order.peer, 1000 * int(order.energy_wh))
-            book.offered(order)
+            book.offered(order, now)
 
     def conclude(
         self,
@@ -168,7 +176,7 @@ class TransactionLoop:
         *,
         barred: Collection[str] = (),
     ) -> list[Contract]:
-        """Turn trades into contracts, take collateral, and tell everybody what to deliver.
+        """Turn trades into contracts, have them agreed, and tell everybody what to deliver.
 
         `unsold` are possible replacements; unless given, what offers minus
         trades leave, each peer's dearest offers last sold. `barred` peers are
@@ -182,15 +190,14 @@ class TransactionLoop:
         self.advance(now)
         book = self._stories.book(period)
         contracts = [
-            agree(self._next_contract + i, period, trade, self.terms)
-            for i, trade in enumerate(trades)
+            agree(self._next_contract + i, period, trade) for i, trade in enumerate(trades)
         ]
         if contracts:
             self._refuse_by_rule(period, "trades")
         check_sides(period, [*book.contracts, *contracts], self.peers, lpd=LPD)
         self._next_contract += len(contracts)
-        for contract in contracts:
-            book.concluded(self._stories.begin(contract, book))
+        book.told, book.barred = False, frozenset(barred)
+        lives = self._stories.begin(contracts, book)
         left = left_over(book.offers, book.contracts) if unsold is None else unsold
         hours = self.clock.period_h
         book.spares = [
@@ -201,8 +208,20 @@ class TransactionLoop:
         self.advance(now)
         for peer in dict.fromkeys([*book.bidders, *book.net_wh]):
             self._outbox.tell(peer, book)
+        book.told = True
+        self._stories.watch(lives, book)
         self.ledger.commit()
-        return contracts
+        return [life.contract for life in lives]
+
+    def receive(self, now: int, answer: Answer) -> Received:
+        """Take a party's signature from outside, however often and whenever it comes.
+
+        Only a valid one, in time and for the first time, has an effect; any other is noted.
+        """
+        self.advance(now)
+        became = self._stories.agreements.receive(answer)
+        self.advance(now)
+        return became
 
     def shortfall(
         self,
@@ -344,4 +363,7 @@ class TransactionLoop:
         pending = [
             c for b in self._stories.books.values() if not b.settled.triggered for c in b.covers
         ]
-        return self._house.tables(lives, pending)
+        tables = self._house.tables(lives, pending)
+        tables["contract_steps"] = [dict(row) for row in self._stories.steps.rows()]
+        tables["signatures"] = self._stories.agreements.rows()
+        return tables

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .community import Billed
-from .contract import Contract, State
+from .contract import Contract
 from .cover import Cover
 from .ledger import Ledger, Posting
+from .life_states import DEAD, State
 from .outcome import Outcome, Settlement
 from .period import Period
 from .rules import Terms
@@ -160,7 +161,7 @@ def _contract_row(life: LifeRecord, covers: Sequence[Cover]) -> dict[str, Any]:
     contract, outcome = life.contract, life.outcome
     row: dict[str, Any] = asdict(contract)
     row["state"] = life.state.value
-    row["fate"] = "cancelled" if life.state is State.CANCELLED else outcome and outcome.fate
+    row["fate"] = "cancelled" if life.state in DEAD else outcome and outcome.fate
     for name in _AMOUNTS:
         row[name] = 0 if outcome is None else getattr(outcome, name)
     row["served_milliwh"] = row["accepted_milliwh"] - row["shed_milliwh"]

@@ -83,6 +83,22 @@ class TokenBook:
             )
         lot.locked += milliwh
 
+    def unlock(self, period: int, peer: str, milliwh: int) -> None:
+        """Free tokens of a contract that does not come into force.
+
+        Raises
+        ------
+        TokenError
+            When fewer are locked and not yet burned.
+        """
+        lot = self._lot(period, peer)
+        if not 0 <= milliwh <= lot.locked - lot.burned:
+            raise TokenError(
+                f"{peer}, period {period}: {milliwh} mWh to be freed, "
+                f"{lot.locked - lot.burned} mWh locked and not burned"
+            )
+        lot.locked -= milliwh
+
     def burn(self, period: int, peer: str, milliwh: int) -> None:
         """Turn locked tokens into delivered energy.
 

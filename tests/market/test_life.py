@@ -4,15 +4,13 @@ Anna sells bert 1 000 Wh at 200 µ€/Wh (4 kW for a quarter hour); carl's 400 W
 """
 
 from dataclasses import dataclass
-from itertools import product
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.book import Order, Trade
-from market.delivery.contract import TRANSITIONS, Clock, ContractError, LimboError, State, follow
+from market.delivery.contract import Clock, ContractError
 from market.delivery.life import TransactionLoop
 from market.delivery.meters import PeriodReading
 from market.delivery.rules import Terms
@@ -51,25 +49,6 @@ def the_contract(loop):
 
 def told(loop):
     return {schedule.peer: schedule for schedule in loop.take_messages()}
-
-
-@pytest.mark.parametrize(("now", "then"), list(product(State, State)))
-def test_a_contract_takes_the_steps_of_its_table_and_no_other(now, then):
-    if then in TRANSITIONS[now]:
-        assert follow(1, now, then) is then
-    else:
-        with pytest.raises(LimboError, match="does not follow"):
-            follow(1, now, then)
-
-
-def test_every_state_leads_to_settled_or_cancelled():
-    ends = {state for state, follows in TRANSITIONS.items() if not follows}
-    assert ends == {State.SETTLED, State.CANCELLED}
-    for state in State:
-        reached = {state}
-        while not reached & ends:
-            reached = set().union(*(TRANSITIONS[s] for s in reached))
-            assert reached
 
 
 def test_an_offer_mints_its_tokens_and_a_bid_none():
