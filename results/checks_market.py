@@ -1,12 +1,9 @@
 """Checks on what the market kept: contracts, tokens, the ledger's chain."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
+from .ledger_book import LEDGER_FILE, LedgerFault, checked
 from .reading import Record
 from .verdict import Verdict
 
@@ -115,52 +112,23 @@ def _why_none(record: Record) -> str:
 def ledger_verifies(record: Record) -> Verdict:
     """The ledger's hash chain holds, its balances add up, and the accounts agree with it.
 
-    Verified from the file alone, by other code than that which wrote it. A chain says
-    nothing of entries cut off its end: those show in the accounts.
+    Verified from the file alone, by other code than that which wrote it, signatures of its
+    blocks included. A chain says nothing of entries cut off its end: those show by what the
+    manifest noted of it, and in the accounts.
     """
-    name, path = "ledger_verifies", record.folder / "ledger.sqlite"
+    name, path = "ledger_verifies", record.folder / LEDGER_FILE
     if not path.exists():
         return Verdict(name, False, "no ledger was recorded", unit="faults")
-    entries, balances = 0, dict[str, int]()
     try:
-        for entry in _entries(path):
-            entries += 1
-            if fault := _entry_fault(entry, entries, balances):
-                return Verdict(name, False, f"entry {entries}: {fault}", 1.0, 0.0, "faults")
+        entries, balances = checked(record.folder, record.manifest.get("ledger", {}))
+    except LedgerFault as fault:
+        return Verdict(name, False, str(fault), 1.0, 0.0, "faults")
     except sqlite3.DatabaseError as error:
-        told = f"ledger.sqlite cannot be read after entry {entries}: {error}"
+        return Verdict(name, False, f"{LEDGER_FILE} cannot be read: {error}", 1.0, 0.0, "faults")
+    if told := _account_fault(balances, record.rows("accounts")):
         return Verdict(name, False, told, 1.0, 0.0, "faults")
-    if fault := _account_fault(balances, record.rows("accounts")):
-        return Verdict(name, False, fault, 1.0, 0.0, "faults")
     told = f"no fault in {entries} entries on {len(balances)} accounts"
     return Verdict(name, True, told, 0.0, 0.0, "faults")
-
-
-def _entries(path: Path) -> Iterator[dict[str, Any]]:
-    """Rows of the ledger in order, each with the hash of the row before it."""
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
-        db.row_factory = sqlite3.Row
-        before = "0" * 64
-        for row in db.execute("SELECT * FROM entries ORDER BY entry"):
-            yield {**dict(row), "before": before}
-            before = row["hash"]
-
-
-def _entry_fault(entry: dict[str, Any], number: int, balances: dict[str, int]) -> str | None:
-    """Say what is wrong with an entry, given all before it; book it on `balances`."""
-    if entry["entry"] != number:
-        return f"is missing, entry {entry['entry']} follows"
-    sealed = [str(entry[key]) for key in entry if key not in ("hash", "before")]
-    if sha256("\x1f".join([entry["before"], *sealed]).encode()).hexdigest() != entry["hash"]:
-        return "does not match its hash"
-    for account, sign, key in (
-        (entry["debit"], -1, "debit_balance_ueur"),
-        (entry["credit"], +1, "credit_balance_ueur"),
-    ):
-        balances[account] = balances.get(account, 0) + sign * entry["amount_ueur"]
-        if balances[account] != entry[key]:
-            return f"{account} holds {balances[account]} µ€, written is {entry[key]} µ€"
-    return None
 
 
 def _account_fault(balances: dict[str, int], accounts: list[dict[str, Any]]) -> str | None:

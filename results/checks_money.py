@@ -2,9 +2,9 @@
 
 import sqlite3
 from collections import defaultdict
-from contextlib import closing
 from typing import Any
 
+from .ledger_book import LEDGER_FILE, entries
 from .reading import Record
 from .recompute import UnknownRules, differences
 from .verdict import Verdict
@@ -47,7 +47,7 @@ def compliant_party_whole(record: Record) -> Verdict:
     try:
         flows = _flows(record)
     except sqlite3.DatabaseError as error:
-        return Verdict(name, False, f"ledger.sqlite cannot be read: {error}", unit="µ€")
+        return Verdict(name, False, f"{LEDGER_FILE} cannot be read: {error}", unit="µ€")
     if flows is None:
         return Verdict(name, False, "no ledger was recorded", unit="µ€")
     called = {
@@ -115,13 +115,10 @@ def _money(price_ticks: int, milliwh: int) -> int:
 
 def _flows(record: Record) -> dict[tuple[int, str], int] | None:
     """What each account got, less what it paid, under each contract. [µ€]"""
-    path = record.folder / "ledger.sqlite"
-    if not path.exists():
+    if not (record.folder / LEDGER_FILE).exists():
         return None
     flows: dict[tuple[int, str], int] = defaultdict(int)
-    query = "SELECT contract_id, debit, credit, amount_ueur FROM entries"
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
-        for number, debit, credit, amount in db.execute(query):
-            flows[number, debit] -= amount
-            flows[number, credit] += amount
+    for entry in entries(record.folder):
+        flows[entry["contract_id"], entry["debit"]] -= entry["amount_ueur"]
+        flows[entry["contract_id"], entry["credit"]] += entry["amount_ueur"]
     return flows

@@ -1,44 +1,22 @@
 """The money's book: double entry, append-only, each entry sealed with the hash of the last.
 
 An entry moves an amount from one account to another, so the accounts sum to
-zero whatever happens. Entries carry no wall-clock time: the same run gives
-the same last hash.
+zero whatever happens. What is committed together is a block, which the ledger's key signs.
+Entries carry no wall-clock time: the same run gives the same last hash.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
-from hashlib import sha256
+import struct
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple, Self
 
-__all__ = ["Ledger", "LedgerError", "Posting", "Verdict", "verify"]
+from .ledger_seal import GENESIS, Anchor, Block, Signer, seal
+from .ledger_store import MemoryStore, Row, SqliteStore, Store
+from .ledger_verify import Verdict, verify, verify_store
 
-GENESIS = "0" * 64
-
-_SCHEMA = """
-CREATE TABLE entries (
-    entry INTEGER PRIMARY KEY,
-    tick INTEGER NOT NULL,
-    period INTEGER NOT NULL,
-    contract_id INTEGER NOT NULL,
-    reason TEXT NOT NULL,
-    debit TEXT NOT NULL,
-    credit TEXT NOT NULL,
-    amount_ueur INTEGER NOT NULL CHECK (amount_ueur > 0),
-    debit_balance_ueur INTEGER NOT NULL,
-    credit_balance_ueur INTEGER NOT NULL,
-    hash TEXT NOT NULL,
-    CHECK (debit <> credit)
-) STRICT;
-CREATE TRIGGER entries_stay BEFORE UPDATE ON entries
-    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-CREATE TRIGGER entries_remain BEFORE DELETE ON entries
-    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-"""
+__all__ = ["Anchor", "Ledger", "LedgerError", "Posting", "Signer", "Verdict", "verify"]
 
 
 class LedgerError(Exception):
@@ -61,42 +39,17 @@ class Posting(NamedTuple):
     amount_ueur: int
 
 
-class _Entry(NamedTuple):
-    entry: int
-    tick: int
-    period: int
-    contract_id: int
-    reason: str
-    debit: str
-    credit: str
-    amount_ueur: int
-    debit_balance_ueur: int
-    credit_balance_ueur: int
-    hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a verification found; `entry` is the first bad one."""
-
-    ok: bool
-    entries: int
-    head: str
-    entry: int | None = None
-    fault: str = ""
-
-
-def _seal(last_hash: str, fields: tuple[object, ...]) -> str:
-    return sha256("\x1f".join((last_hash, *map(str, fields))).encode()).hexdigest()
-
-
 class Ledger:
-    """Append-only double-entry book in one SQLite file.
+    """Append-only double-entry book.
 
     Parameters
     ----------
-    path : Path, optional
-        File to create; without one the book is kept in memory.
+    where : Path or Store, optional
+        SQLite file to create, or an empty store; without one the book is kept in memory.
+    signer : Signer, optional
+        Signs every block; without one nobody does.
+    written_as : callable, optional
+        Gives the name by which an account is written, a pseudonym say; its own unless given.
 
     Raises
     ------
@@ -104,16 +57,20 @@ class Ledger:
         The file exists already: a run never continues another run's book.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        if path is not None and path.exists():
-            raise LedgerError(f"{path} exists already; a ledger is written once")
-        self._db = sqlite3.connect(":memory:" if path is None else path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.executescript(_SCHEMA)
+    def __init__(
+        self,
+        where: Path | Store | None = None,
+        *,
+        signer: Signer | None = None,
+        written_as: Callable[[str], str] = str,
+    ) -> None:
+        self._store, self._signer, self._written_as = _opened(where), signer, written_as
+        self._written: dict[str, str] = {}
         self._balances: dict[str, int] = {}
-        self._waiting: list[_Entry] = []
+        self._references: dict[str, Posting] = {}
+        self._waiting: list[Row] = []
         self._entries, self._head = 0, GENESIS
+        self._blocks, self._block = 0, GENESIS
 
     def __enter__(self) -> Self:
         return self
@@ -124,12 +81,24 @@ class Ledger:
     @property
     def head(self) -> str:
         """Hash of the last entry: the fingerprint of the whole book."""
-        return self._head
+        return self._head.hex()
 
     @property
     def entries(self) -> int:
         """How many entries the book has."""
         return self._entries
+
+    @property
+    def anchor(self) -> Anchor:
+        """What to note of the book elsewhere, after a commit."""
+        key = b"" if self._signer is None else self._signer.public_key
+        return Anchor(
+            entries=self._entries,
+            head=self.head,
+            blocks=self._blocks,
+            block=self._block.hex(),
+            public_key=key.hex(),
+        )
 
     def open_account(self, account: str) -> None:
         """Name an account, so that it is listed even when nothing moves on it."""
@@ -143,31 +112,69 @@ class Ledger:
         """Every account in order of its opening. [µ€]"""
         return dict(self._balances)
 
-    def post(self, posting: Posting) -> None:
-        """Book one amount; nothing when it is zero or would return to its payer."""
+    def post(self, posting: Posting, *, reference: str = "") -> None:
+        """Book one amount; nothing when it is zero or would return to its payer.
+
+        Parameters
+        ----------
+        posting : Posting
+        reference : str
+            What the posting is known by elsewhere, a message's number say: it is booked once,
+            however often it comes. It is written as it is, so it should name nobody.
+
+        Raises
+        ------
+        LedgerError
+            The reference stands for another posting, a number does not fit in 64 bits, or a
+            word has a separator in it; nothing is booked.
+        """
         amount = posting.amount_ueur
-        if amount == 0 or posting.debit == posting.credit:
+        if amount == 0 or posting.debit == posting.credit or self._is_known(reference, posting):
             return
         debit, credit = posting.debit, posting.credit
         if amount < 0:
             debit, credit, amount = credit, debit, -amount
-        self._balances[debit] = self._balances.get(debit, 0) - amount
-        self._balances[credit] = self._balances.get(credit, 0) + amount
-        self._entries += 1
-        fields = (
-            self._entries,
-            posting.tick,
-            posting.period,
-            posting.contract_id,
-            posting.reason,
-            debit,
-            credit,
-            amount,
-            self._balances[debit],
-            self._balances[credit],
-        )
-        self._head = _seal(self._head, fields)
-        self._waiting.append(_Entry(*fields, self._head))
+        low = self._balances.get(debit, 0) - amount
+        high = self._balances.get(credit, 0) + amount
+        moved = self._name(debit), self._name(credit), amount, low, high
+        try:
+            self._seal(posting, moved, reference)
+        except (struct.error, ValueError) as error:
+            raise LedgerError(f"{posting}: {error}; nothing was booked") from error
+        self._balances[debit], self._balances[credit] = low, high
+        if reference:
+            self._references[reference] = posting
+
+    def _seal(
+        self, posting: Posting, moved: tuple[str, str, int, int, int], reference: str
+    ) -> None:
+        """Make an entry of what moved: payer, payee as written, amount, both balances after it."""
+        tick, period, contract_id, reason, *_ = posting
+        payer, payee, *amounts = moved
+        number = self._entries + 1
+        numbers = (number, tick, period, contract_id, *amounts)
+        head = seal(self._head, numbers, (reason, payer, payee, reference))
+        row = (number, tick, period, contract_id, reason, *moved, reference or None, head)
+        self._waiting.append(row)
+        self._entries, self._head = number, head
+
+    def _is_known(self, reference: str, posting: Posting) -> bool:
+        """Whether this very posting was booked already under this reference."""
+        booked = self._references.get(reference)
+        if booked is None:
+            return False
+        if booked != posting:
+            raise LedgerError(
+                f"{posting}: {reference!r} stands for {booked} already; nothing was booked"
+            )
+        return True
+
+    def _name(self, account: str) -> str:
+        """Give the name by which an account is written."""
+        written = self._written.get(account)
+        if written is None:
+            written = self._written[account] = self._written_as(account)
+        return written
 
     def post_all(self, postings: Iterable[Posting]) -> None:
         """Book many amounts and commit them together."""
@@ -176,78 +183,33 @@ class Ledger:
         self.commit()
 
     def commit(self) -> None:
-        """Write what waits, in one transaction."""
+        """Write what waits as one block; it is safe when this returns."""
         if not self._waiting:
             return
-        self._db.execute("BEGIN")
-        try:
-            self._db.executemany(
-                "INSERT INTO entries VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-                self._waiting,
-            )
-            self._db.execute("COMMIT")
-        except BaseException:  # Ctrl-C too: whoever closes the ledger commits once more
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
+        first, last = self._waiting[0][0], self._entries
+        block = Block(self._blocks + 1, first, last, self._head, self._block)
+        if self._signer is not None:
+            block = self._signer.sign(block)
+        self._store.append(self._waiting, block)
+        self._blocks, self._block = block.number, block.hash()
         self._waiting.clear()
 
     def verify(self) -> Verdict:
-        """Recompute chain and balances of what is written so far."""
+        """Recompute hashes, balances and signatures of what is written so far."""
         self.commit()
-        return _verify(self._db)
+        return verify_store(self._store, self.anchor)
 
     def close(self) -> None:
-        """Commit, fold the write-ahead log into the file, and close."""
+        """Commit, and close what it is kept in."""
         self.commit()
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._db.close()
+        self._store.close()
 
 
-def verify(path: Path, *, head: str | None = None) -> Verdict:
-    """Recompute a ledger file from its first entry and name the first bad one.
-
-    With `head`, the last hash noted elsewhere, entries cut off at the end are
-    found too.
-    """
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-        verdict = _verify(db)
-    if verdict.ok and head is not None and verdict.head != head:
-        fault = f"the chain ends with {verdict.head} after {verdict.entries} entries, not {head}"
-        return Verdict(False, verdict.entries, verdict.head, None, fault)
-    return verdict
-
-
-def _verify(db: sqlite3.Connection) -> Verdict:
-    head, count = GENESIS, 0
-    balances: dict[str, int] = {}
-    for entry in _read(db):
-        count += 1
-        fault = _fault(entry, count, head, balances)
-        if fault:
-            return Verdict(False, count, head, entry.entry, fault)
-        head = entry.hash
-    return Verdict(True, count, head)
-
-
-def _read(db: sqlite3.Connection) -> Iterator[_Entry]:
-    return map(_Entry._make, db.execute("SELECT * FROM entries ORDER BY entry"))
-
-
-def _fault(entry: _Entry, expected: int, head: str, balances: dict[str, int]) -> str:
-    """Say what is wrong with one entry, given all before it; update the balances."""
-    if entry.entry != expected:
-        return f"entry {expected} is missing"
-    if entry.hash != _seal(head, entry[:-1]):
-        return f"entry {entry.entry} does not match its hash"
-    balances[entry.debit] = balances.get(entry.debit, 0) - entry.amount_ueur
-    balances[entry.credit] = balances.get(entry.credit, 0) + entry.amount_ueur
-    for account, written in (
-        (entry.debit, entry.debit_balance_ueur),
-        (entry.credit, entry.credit_balance_ueur),
-    ):
-        if balances[account] != written:
-            return (
-                f"entry {entry.entry}: {account} holds {balances[account]}, written is {written} µ€"
-            )
-    return ""
+def _opened(where: Path | Store | None) -> Store:
+    if where is None:
+        return MemoryStore()
+    if not isinstance(where, Path):
+        return where
+    if where.exists():
+        raise LedgerError(f"{where} exists already; a ledger is written once")
+    return SqliteStore(where, create=True)

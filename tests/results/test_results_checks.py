@@ -175,7 +175,10 @@ def test_loading_is_judged_where_recorded(tmp_path):
 def tamper(folder, sql):
     """Change the ledger behind its own back."""
     with closing(sqlite3.connect(folder / "ledger.sqlite")) as db, db:
-        db.executescript("DROP TRIGGER entries_stay; DROP TRIGGER entries_remain;" + sql)
+        db.executescript(
+            "DROP TRIGGER entries_stay; DROP TRIGGER entries_remain;"
+            "DROP TRIGGER blocks_stay; DROP TRIGGER blocks_remain;" + sql
+        )
 
 
 def rewrite(folder, name, change):
@@ -201,7 +204,10 @@ def test_an_entry_taken_out_is_caught(village_copy):
 
 def test_entries_cut_off_the_end_show_in_the_accounts(village_copy):
     folder = village_copy()
-    tamper(folder, "DELETE FROM entries WHERE entry > 300;")
+    with closing(sqlite3.connect(folder / "ledger.sqlite")) as db:
+        (last,) = db.execute("SELECT last FROM blocks ORDER BY number DESC LIMIT 1, 1").fetchone()
+    cut = f"DELETE FROM entries WHERE entry > {last}; DELETE FROM blocks WHERE last > {last};"
+    tamper(folder, cut)
 
     verdict = check(folder, "ledger_verifies")
 
