@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -161,6 +161,12 @@ class ClearingHouse:
                     )
                 )
                 self.records.subscribed(period, peer, int(amount))
+
+    def pay(self, tick: int, period: int, payments: Iterable[tuple[str, str, str, int]]) -> None:
+        """Book payments that no contract knows of: (reason, debit, credit, µ€) each."""
+        for reason, debit, credit, amount in payments:
+            self._post(Posting(tick, period, 0, reason, debit, credit, amount))
+        self.ledger.commit()
 
     def _value_stock(self, period: Period, settlement: Settlement) -> None:
         """Value the LPD's stock at what its last charging cost."""

@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 from ..billing.rule import Rule
 from .agreement import agree, check_sides, left_over
 from .clearing_house import ClearingHouse
-from .contract import Clock, Contract, ContractError, OfferLike, Schedule, TradeLike, UnsoldOffer
+from .contract import (
+    Clock,
+    Contract,
+    ContractError,
+    OfferLike,
+    Schedule,
+    Segment,
+    TradeLike,
+    UnsoldOffer,
+)
 from .cover import LpdStorage, Spare
 from .envelope import Answer, Received
 from .fallback import Fallback, Shortfall
@@ -284,6 +293,19 @@ class TransactionLoop:
         """
         self.advance(now)
         self._house.subscribe(now, period, amounts_ueur)
+
+    def activate(self, now: int, period: int, moves: Mapping[str, Segment]) -> None:
+        """Have peers move on top of their contracts in a period: an operator has called them."""
+        self.advance(now)
+        book = self._stories.book(period)
+        for peer, move in moves.items():
+            book.segments[peer].append(move)
+            self._outbox.tell(peer, book)
+
+    def pay(self, now: int, period: int, payments: Iterable[tuple[str, str, str, int]]) -> None:
+        """Book payments that no contract knows of: (reason, debit, credit, µ€) each."""
+        self.advance(now)
+        self._house.pay(now, period, payments)
 
     def lpd_state(self, energy_kwh: float, p_max_kw: float, *, room_kwh: float = 0.0) -> None:
         """Note what the LPD's storage can give and take from now on. [kWh], [kW]"""
