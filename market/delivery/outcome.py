@@ -29,8 +29,7 @@ class Row(NamedTuple):
     energy_milliwh: int
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one contract. [mWh], [µ€]"""
 
     contract: Contract

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Literal
 
+from .batch import RULES_OF_A_KEPT_CONTRACT, KeptContracts
 from .contract import Contract
 from .cover import Cover
 from .dues import Till, account_of
@@ -30,6 +32,7 @@ def settle_period(
     rules: Rules | None = None,
     *,
     first_cover_id: int | None = None,
+    one_by_one: bool = False,
 ) -> Settlement:
     """Settle one period.
 
@@ -44,10 +47,13 @@ def settle_period(
     first_cover_id : int, optional
         Number of the first cover that settlement adds (supplier, shed); one
         more than the largest called so far unless given.
+    one_by_one : bool
+        Also take those contracts one at a time that both sides kept. The result is the same,
+        and takes about four times as long.
     """
     last = max((c.cover_id for c in period.covers), default=0)
     settling = _Settling(period, terms, rules or Rules(), first_cover_id or last + 1)
-    settling.settle()
+    settling.settle(one_by_one=one_by_one)
     return settling.result()
 
 
@@ -64,16 +70,45 @@ class _Settling:
         self._covers: dict[int, Cover] = {}
         self._covers_of: dict[int, list[int]] = defaultdict(list)
 
-    def settle(self) -> None:
+    def settle(self, *, one_by_one: bool) -> None:
         """Meters first, then each contract in turn, then what is nobody's contract."""
-        metered = meter_contracts(self._of, self._terms, self._rules)
         for cover in confirm_covers(self._of, self._rules):
             self._covers[cover.cover_id] = cover
             self._covers_of[cover.contract_id].append(cover.cover_id)
-        for contract in self._of.contracts:
-            self._settle_contract(contract, metered[contract.contract_id])
+        if one_by_one or RULES_OF_A_KEPT_CONTRACT.intersection(self._rules.replaced):
+            self._settle_each(self._of)
+        else:
+            self._settle_in_stretches()
         settle_remainder(self._of, self._terms, self._rows, self._till)
         settle_taxes(self._of, self._till)
+
+    def _settle_each(self, period: Period) -> None:
+        metered = meter_contracts(period, self._terms, self._rules)
+        for contract in period.contracts:
+            self._settle_contract(contract, metered[contract.contract_id])
+
+    def _settle_in_stretches(self) -> None:
+        """Write stretches of kept contracts at once, and settle each contract between them.
+
+        Meters are split over the broken contracts alone: who is short has all of its own among
+        them, and who is not has enough for those that it has here.
+        """
+        kept = KeptContracts(self._of)
+        broken = [self._of.contracts[i] for i in kept.others]
+        metered = meter_contracts(replace(self._of, contracts=broken), self._terms, self._rules)
+        for contract, (begin, end) in zip_longest(broken, kept.stretches()):
+            self._write_kept(kept, begin, end)
+            if contract is not None:
+                self._settle_contract(contract, metered[contract.contract_id])
+
+    def _write_kept(self, kept: KeptContracts, begin: int, end: int) -> None:
+        if begin == end:
+            return
+        self._rows += kept.rows(begin, end)
+        self._till.postings += kept.postings(begin, end)
+        self._outcomes += kept.outcomes(begin, end)
+        for seller, energy in kept.sellers(begin, end):
+            self._burned[seller] += energy
 
     def result(self) -> Settlement:
         """Everything collected, as it came."""

@@ -1,5 +1,7 @@
 """How fast contracts are settled, booked, and metered."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,27 @@ def world(contracts):
             Cover(len(covers) + 1, deal.contract_id, 0, "cover", "lpd", "lpd", 1, 2, 9, half)
         )
     return Period(0, 9000, deals, covers, net, {}, fund_ueur=10_000_000)
+
+
+def kept(contracts):
+    """Nobody falls short, and nobody is called: what most periods of most contracts are."""
+    period = world(contracts)
+    net: dict[str, int] = {"lpd": 0}
+    for deal in period.contracts:
+        net[deal.seller] = net.get(deal.seller, 0) + deal.energy_milliwh
+        net[deal.buyer] = net.get(deal.buyer, 0) - deal.energy_milliwh
+    return replace(period, covers=[], net_milliwh=net)
+
+
+@pytest.mark.parametrize("one_by_one", [False, True], ids=["batch", "one by one"])
+@pytest.mark.parametrize("contracts", [10_000])
+def test_bench_settle_kept(benchmark, contracts, one_by_one):
+    period = kept(contracts)
+
+    settlement = benchmark(settle_period, period, Terms(), one_by_one=one_by_one)
+
+    assert {outcome.fate for outcome in settlement.outcomes} == {"delivered"}
+    benchmark.extra_info["contracts"] = contracts
 
 
 @pytest.mark.parametrize("contracts", [60, 6_000])

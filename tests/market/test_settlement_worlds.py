@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from market.delivery.contract import Contract
 from market.delivery.cover import Cover
-from market.delivery.rules import apportion, money
+from market.delivery.rules import Rules, apportion, money
 from market.delivery.settlement import LPD, Period, Terms, account_of, settle_period
 
 SELLERS, BUYERS, SPARES = ("s0", "s1", "s2"), ("b0", "b1", "b2"), ("r0", "r1")
@@ -160,6 +160,45 @@ def test_a_failing_party_loses_no_more_than_its_collateral(world):
         assert borne == sum(
             x.amount_ueur for x in settlement.claims if x.contract_id == c.contract_id
         )
+
+
+@settings(max_examples=150)
+@given(worlds())
+def test_kept_contracts_at_once_are_what_one_at_a_time_would_have_been(world):
+    terms = TERMS.with_values(levy_ticks=30, vat_permille=190, imbalance="dual")
+    assert settle_period(world, terms) == settle_period(world, terms, one_by_one=True)
+
+
+def test_kept_contracts_between_broken_ones_stay_in_their_place():
+    deals = [
+        Contract(i, 0, f"s{i}", f"b{i}", 100 * i, 100 + i, i % 2, i, 2 * i) for i in range(1, 8)
+    ]
+    net = {p: s * c.energy_milliwh for c in deals for p, s in ((c.seller, 1), (c.buyer, -1))}
+    net |= {"s3": 10_000, "b6": -20_000, LPD: 0}
+    world = Period(0, 9, deals, [], net, {}, fund_ueur=100)
+
+    at_once = settle_period(world, TERMS)
+
+    assert at_once == settle_period(world, TERMS, one_by_one=True)
+    assert [o.contract.contract_id for o in at_once.outcomes] == [1, 2, 3, 4, 5, 6, 7]
+    fates = [o.fate for o in at_once.outcomes]
+    assert [fates[2], fates[5]] == ["short", "unabsorbed"]
+    assert fates.count("delivered") == 5
+
+
+def test_a_replaced_rule_is_asked_for_each_contract_kept_or_not():
+    asked = []
+
+    def fee_for_nothing(fee_ticks, served, over):
+        asked.append(served)
+        return 0, 0
+
+    deal = Contract(1, 0, "s0", "b0", 100, 200, 10)
+    world = Period(0, 9, [deal], [], {"s0": 100_000, "b0": -100_000, LPD: 0}, {})
+    done = settle_period(world, TERMS, Rules(transport=fee_for_nothing))
+
+    assert asked == [100_000]
+    assert {p.reason for p in done.postings} == {"price"}
 
 
 @given(st.integers(0, 10**9), st.lists(st.integers(0, 10**6), max_size=8))
