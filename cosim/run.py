@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from hil.device import BenchError
-from market.delivery.ledger import Ledger
 from models.grid import PowerFlowDiverged
+from results.bills import write_bills
 from results.folder import EventLog, Manifest, Status, write_json
 from results.invariants import InvariantViolated
 from results.metrics import Metric
@@ -24,6 +24,7 @@ from scenarios.resolve import ResolvedScenario
 
 from . import provenance, resources
 from .assembly import Plant, boxes, energy_books, laid, plant
+from .book_keeping import first_anchor, open_ledger
 from .judging import checks_of, judge
 from .pricing import described
 from .world import Boxes, prepared
@@ -179,6 +180,7 @@ def _described(resolved: ResolvedScenario) -> dict[str, Any]:
         "hashes": provenance.hashes(inputs),
         "machine": provenance.machine(),
         "market": described(resolved),
+        "ledger": first_anchor(resolved),
         "resolved": resolved.manifest(),
     }
 
@@ -208,7 +210,8 @@ class _Run:
         with ExitStack() as open_:
             open_.enter_context(resources.signals(self._stop))
             self._events = open_.enter_context(EventLog(self._folder))
-            ledger = open_.enter_context(Ledger(self._folder / "ledger.sqlite"))
+            ledger = open_.enter_context(open_ledger(self._folder, self._resolved))
+            self._ledger = ledger
             made = plant(
                 self._resolved, ledger=ledger, log=self._log, model_devices=self._model_devices
             )
@@ -246,10 +249,9 @@ class _Run:
 
     def ending(self) -> dict[str, Any]:
         """Say what is known of a run only at its end."""
-        ledger = self._tables["ledger"][0]
         return {
             "audited_ticks": self._auditor.ticks,
-            "ledger": ledger,
+            "ledger": self._ledger.anchor,
             "voltage_loop_gain": self._made.voltage_loop_gain,
         }
 
@@ -273,3 +275,4 @@ class _Run:
         for name, rows in self._tables.items():
             if name in SCHEMAS:
                 write_table(self._folder, name, rows)
+        write_bills(self._folder)

@@ -8,6 +8,7 @@ from .outcome import outcomes
 from .page import embedded, write_page
 from .reading import Record
 from .report_benefit import benefit_plot, benefit_section
+from .report_bills import bills_section
 from .report_curves import market_plots
 from .report_map import feeder_map
 from .report_market import market_section
@@ -57,6 +58,7 @@ def _context(record: Record) -> dict[str, Any]:
         "curves": curves,
         "benefit": benefit_section(record),
         "benefit_plots": of_benefit,
+        "bills": bills_section(record),
         "plots": drawn,
         **embedded([*drawn, *of_market, *of_benefit]),
         "marks": [(record.clock(tick), what) for tick, what in instants],

@@ -180,6 +180,8 @@ def _events(scenario: Scenario) -> Iterator[ResolvedEvent]:
     for event in scenario.events:
         tick = event.at.after(scenario.time.start).in_ticks(scenario.time.tick)
         what = next(key for key in kinds if hasattr(event, key))
+        if not getattr(event, "is_physical", True):
+            continue  # what is traded or shown is no affair of the models
         scale = getattr(event, "load_scale", None)
         kind: Any = kinds[what] if scale is None else "load_scale"
         yield ResolvedEvent(tick, kind, getattr(event, what), scale or 0.0)

@@ -17,6 +17,8 @@ from pydantic import (
 )
 
 from .schema_communication import CommunicationSpec
+from .schema_bills import BillsSpec, DisputeSpec, MeterFault
+from .schema_flexibility import FlexibilitySpec
 from .schema_island import FrequencySpec, IslandSpec
 from .schema_market import MarketSpec, SettlementSpec
 from .schema_peers import LpdSpec, Name, PeerSpec
@@ -90,10 +92,38 @@ class PeerEvent(Spec):
         default=None, description="From here on its load is this multiple of its profile. [1]"
     )
 
+    market: Literal["leave", "join"] | None = Field(
+        default=None,
+        description="From the next gate on it trades not, and the supplier serves it; or again.",
+    )
+    meter: MeterFault | None = Field(
+        default=None,
+        description="From here on its meter drifts, stands still, is silent, or its readings are "
+        "forged on their way.",
+    )
+    drift: float | None = Field(
+        default=None,
+        ge=-1,
+        description="How much too much a drifting meter, or a forger, shows of what flows; 0.1 "
+        "unless given. [1]",
+    )
+    dispute: DisputeSpec | None = Field(
+        default=None, description="It contests a reading; heard when the period then ends."
+    )
+
+    @property
+    def is_physical(self) -> bool:
+        """Whether it changes what flows, rather than what is traded or shown."""
+        return self.fault is not None or self.load_scale is not None
+
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
-        if (self.fault is None) == (self.load_scale is None):
-            refuse([Problem((), "says not what happens; expected either fault or load_scale")])
+        kinds = ("fault", "load_scale", "market", "meter", "dispute")
+        if sum(getattr(self, kind) is not None for kind in kinds) != 1:
+            message = "says not what happens; expected one of fault, load_scale, market, meter, "
+            refuse([Problem((), message + "dispute")])
+        if self.drift is not None and self.meter not in ("drift", "forged"):
+            refuse([Problem(("drift",), "means nothing here; expected it with meter: drift")])
         return self
 
 
@@ -164,6 +194,10 @@ class Scenario(Spec):
     )
     communication: CommunicationSpec | None = Field(
         default=None, description="How messages travel; left out, all arrive at once."
+    )
+    bills: BillsSpec = Field(default=BillsSpec(), description="What paperwork is taken to cost.")
+    flexibility: FlexibilitySpec | None = Field(
+        default=None, description="System operators offer money for moving energy."
     )
     devices: dict[Name, DeviceSpec] = Field(default_factory=dict, description="Devices by name.")
     events: tuple[EventSpec, ...] = Field(default=(), description="What happens on the way.")
