@@ -28,6 +28,55 @@ _EVEN = 1e-6
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _piece(up: float, down: float, soft: float, cost: float) -> tuple[float, float]:
+    """Where a slot's energy becomes 0, and how it falls with the cost, at a marginal cost."""
+    # Each choice is a select, not a branch: which slots are active is hard to predict.
+    sells, buys = cost <= up, cost >= down
+    at = up if sells else down
+    active = sells | buys
+    return at if active else 0.0, soft if active else 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _root(a: float, b: float, low: float, high: float, level: float, slope: float) -> float:
+    """Marginal cost at which ``level − slope μ`` is the best injection; slope more than 0."""
+    total = min(max((level - slope * b) / (1.0 + a * slope), low), high)
+    return b + a * total if low < total < high else (level - total) / slope
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _offer(
+    want: Floats,
+    fees: Floats,
+    stiff: Floats,
+    begin: int,
+    end: int,
+    cost: float,
+    fresh: Floats,
+    sums: Floats,
+) -> None:
+    """Make a peer's offers at a marginal cost.
+
+    `sums` takes the level and the slope of the piece that the cost is on, the energy, and what is
+    paid in γ.
+    """
+    rho, soft, gamma, sell_fee, buy_fee = stiff[0], stiff[1], fees[0], fees[1], fees[2]
+    energies, prices = fresh[0], fresh[1]
+    level, slope, total, paid = 0.0, 0.0, 0.0, 0.0
+    for j in range(np.uint64(begin), np.uint64(end)):
+        called = want[j]
+        at, weight = _piece(called - sell_fee[j], called + buy_fee[j], soft[j], cost)
+        energy = (at - cost) * weight
+        energies[j] = energy
+        prices[j] = called - rho[j] * energy
+        level += at * weight
+        slope += weight
+        total += energy
+        paid += gamma[j] * abs(energy)
+    sums[0], sums[1], sums[2], sums[3] = level, slope, total, paid
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def answer(
     a: float,
     b: float,
@@ -71,14 +120,10 @@ def answer(
     below, above = -np.inf, np.inf
     for _ in range(_PASSES):
         left, right, level, slope = -np.inf, np.inf, 0.0, 0.0
-        for j in range(begin, end):
+        for j in range(np.uint64(begin), np.uint64(end)):
             up, down = want[j] - sell_fee[j], want[j] + buy_fee[j]
             sells, buys = guess <= up, guess >= down
-            active = sells | buys
-            # Each choice is a select, not a branch: which slots are active is hard to predict.
-            at = up if sells else down
-            at = at if active else 0.0
-            weight = soft[j] if active else 0.0
+            at, weight = _piece(up, down, soft[j], guess)
             level += at * weight
             slope += weight
             upper = np.inf if buys else down
@@ -87,14 +132,13 @@ def answer(
             lower = down if buys else lower
             right = upper if upper < right else right
             left = lower if lower > left else left
-        total = min(max((level - slope * b) / (1.0 + a * slope), low), high)
-        if low < total < high or slope == 0.0 == total:
-            root = b + a * total
-        elif slope > 0.0:
-            root = (level - total) / slope
+        settled = slope > 0.0 or low <= 0.0 <= high
+        if slope > 0.0:
+            root = _root(a, b, low, high, level, slope)
+        elif settled:
+            root = b
         else:
-            root = right if total < 0.0 else left
-        settled = slope > 0.0 or total == 0.0
+            root = right if high < 0.0 else left
         if (settled and left <= root <= right) or root == guess:
             return float(root)
         if root > guess:
@@ -154,45 +198,92 @@ def reply(
         would earn by a wider bound; the energy; and the cost of the new offers. [Wh], [µ€], [Wh],
         [µ€]
     """
-    step = 0.5 * relaxation
-    stay = 1.0 - step
     if adapts:
         _balance(rev, own, heard, stiff)
+    # Two runs over all peers rather than one with two looks at each: the second look at a peer
+    # would wait for the first's division.
+    want, pieces = np.empty(rev.size), np.empty((2, start.size - 1))
+    _hear(peers, fees, start, rev, own, heard, stiff, guess, relaxation, want, pieces, told)
+    _speak(peers, fees, start, want, pieces, stiff, guess, fresh, told)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _hear(
+    peers: Floats,
+    fees: Floats,
+    start: Ints,
+    rev: Ints,
+    own: Floats,
+    heard: Floats,
+    stiff: Floats,
+    guess: Floats,
+    relaxation: float,
+    want: Floats,
+    pieces: Floats,
+    told: Floats,
+) -> None:
+    """Take in all offers: what they call for, what in them disagrees, and each peer's piece.
+
+    `want` takes the price that each slot is called for, `pieces` level and slope of the piece that
+    each peer's guess is on.
+    """
+    step = 0.5 * relaxation
+    stay = 1.0 - step
     gives, sees, takes, asks = own[0], own[1], heard[0], heard[1]
-    rho, soft, gamma, sell_fee, buy_fee, idle = (
-        stiff[0], stiff[1], fees[0], fees[1], fees[2], fees[3],
-    )  # fmt: skip
-    energies, want = fresh[0], fresh[1]
+    rho, soft, sell_fee, buy_fee, idle = stiff[0], stiff[1], fees[1], fees[2], fees[3]
     for i in range(start.size - 1):
-        begin, end = start[i], start[i + 1]
+        # Unsigned, as numba looks at every other index whether it counts from the end.
+        begin, end = np.uint64(start[i]), np.uint64(start[i + 1])
         apart, torn, moved, net = 0.0, 0.0, 0.0, 0.0
+        level, slope, cost = 0.0, 0.0, guess[i]
         for j in range(begin, end):
-            q = rev[j]
+            q = np.uint64(rev[j])
             energy = 0.5 * abs(gives[j] - takes[q])
             apart += abs(gives[j] + takes[q])
             torn += abs(sees[j] - asks[q]) * (energy + idle[j])
             moved += energy
             net += gives[j]
             mine, others = sees[j] + rho[j] * gives[j], asks[q] - rho[j] * takes[q]
-            want[j] = stay * mine + step * others
-        a, b, low, high = peers[i, 0], peers[i, 1], peers[i, 2], peers[i, 3]
-        rent = abs(guess[i] - b - a * net)
-        cost = answer(a, b, low, high, want, sell_fee, buy_fee, soft, begin, end, guess[i])
-        guess[i] = cost
-        total, paid = 0.0, 0.0
-        for j in range(begin, end):
-            up, down = want[j] - sell_fee[j] - cost, want[j] + buy_fee[j] - cost
-            up = up if up > 0.0 else 0.0
-            down = down if down < 0.0 else 0.0
-            energy = (up + down) * soft[j]
-            energies[j] = energy
-            want[j] -= rho[j] * energy
-            total += energy
-            paid += gamma[j] * abs(energy)
+            called = stay * mine + step * others
+            want[j] = called
+            at, weight = _piece(called - sell_fee[j], called + buy_fee[j], soft[j], cost)
+            level += at * weight
+            slope += weight
+        pieces[0, i], pieces[1, i] = level, slope
         told[0] += apart
-        told[1] += torn + rent * apart
+        told[1] += torn + abs(cost - peers[i, 1] - peers[i, 0] * net) * apart
         told[2] += moved
-        told[3] += paid + (0.5 * a * total + b) * total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _speak(
+    peers: Floats,
+    fees: Floats,
+    start: Ints,
+    want: Floats,
+    pieces: Floats,
+    stiff: Floats,
+    guess: Floats,
+    fresh: Floats,
+    told: Floats,
+) -> None:
+    """Make all new offers, each peer's at its best marginal cost."""
+    soft, sell_fee, buy_fee = stiff[1], fees[1], fees[2]
+    sums = np.zeros(4)
+    for i in range(start.size - 1):
+        begin, end = start[i], start[i + 1]
+        a, b, low, high = peers[i, 0], peers[i, 1], peers[i, 2], peers[i, 3]
+        level, slope, cost = pieces[0, i], pieces[1, i], guess[i]
+        if slope > 0.0:
+            cost = _root(a, b, low, high, level, slope)
+            _offer(want, fees, stiff, begin, end, cost, fresh, sums)
+        # The piece that held the last answer mostly holds this one: then the sums at the new cost
+        # are those that it came from, and a look at all slots is saved.
+        if slope == 0.0 or sums[0] != level or sums[1] != slope:
+            cost = answer(a, b, low, high, want, sell_fee, buy_fee, soft, begin, end, cost)
+            _offer(want, fees, stiff, begin, end, cost, fresh, sums)
+        guess[i] = cost
+        told[3] += sums[3] + (0.5 * a * sums[2] + b) * sums[2]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -104,6 +104,7 @@ def solve_admm(
         When peers and links make no market, or no trades whatever keep all bounds.
     """
     asked, slots = options or Admm(), make_slots(agents, edges)
+    manner = asked.manner
     if (agents.low_wh > 0).any() or (agents.high_wh < 0).any():
         fit_trades(slots, np.zeros(len(edges)))  # says who cannot be served, before the rounds
     opening = opening_offers(slots, warm)
@@ -118,9 +119,9 @@ def solve_admm(
         offers,
         stiff,
         slots.peers[:, 1].copy(),
-        asked.manner.relaxation,
-        asked.manner.first_balance,
-        asked.manner.growth,
+        manner.relaxation,
+        manner.first_balance if warm is None else manner.warm_balance,
+        manner.growth,
         limits(slots, asked.tolerance),
         seen,
     )

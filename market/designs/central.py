@@ -14,8 +14,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.optimize import linprog
 
+from ._infeasible import refuse_infeasible
+from .network import Network
 from .problem import Agents, DesignError, Residuals
 
 __all__ = ["ACCURACY", "CentralSolver", "Flow", "Solver", "best_solver"]
@@ -27,6 +28,8 @@ Solver = Literal["best", "piqp", "highs"]
 
 ACCURACY = 1e-6
 """Residuals, relative to the problem's size, above which a result is none. [1]"""
+
+_NONE: Floats = np.zeros(0)
 
 _ASKED = 1e-9
 """What solvers are asked for, on scaled numbers. [1]"""
@@ -48,6 +51,9 @@ class Flow(NamedTuple):
     residuals : Residuals
         Before anything is repaired.
     converged : bool
+    shadow : (r,) float array
+        Dual of each of the network's rows, see `network.Congestion`. A node between its bounds has
+        a marginal cost of its potential and the network's component there.
     """
 
     flow_wh: Floats
@@ -55,15 +61,20 @@ class Flow(NamedTuple):
     potential: Floats
     residuals: Residuals
     converged: bool
+    shadow: Floats = _NONE
 
 
 class _Scaled(NamedTuple):
-    """The QP in numbers around 1: minimise ½ x·diag(hessian)x + cost·x, Ax = 0, within bounds."""
+    """The QP in numbers around 1: minimise ½ x·diag(hessian)x + cost·x, Ax = 0, within bounds, and
+    least ≤ Rx ≤ most of the network's rows R.
+    """
 
     hessian: Floats
     cost: Floats
     low: Floats
     high: Floats
+    least: Floats
+    most: Floats
 
 
 def best_solver() -> Literal["piqp", "highs"]:
@@ -87,6 +98,8 @@ class CentralSolver:
         Nodes that inject nothing, ever, and only pass on.
     solver : {"best", "piqp", "highs"}
         "best" is `best_solver`'s.
+    network : Network, optional
+        Limits on what the first nodes inject together.
 
     Raises
     ------
@@ -102,8 +115,9 @@ class CentralSolver:
         *,
         passing: NDArray[np.bool_] | None = None,
         solver: Solver = "best",
+        network: Network | None = None,
     ) -> None:
-        self.solver = _judged(solver)
+        self.solver, self.network = _judged(solver), network
         self.tail, self.head = tail, head
         self._own = np.arange(n) if passing is None else np.flatnonzero(~passing)
         arcs = np.arange(tail.size)
@@ -118,8 +132,9 @@ class CentralSolver:
         self._balance = sparse.csc_matrix(sparse.hstack([own, -self._out]))
         self._hessian = sparse.csc_matrix(sparse.eye(self._balance.shape[1]))
         size = self._own.size + tail.size
-        none = np.zeros((3, size))
-        self._blank = _Scaled(none[0], none[1], none[2], np.full(size, np.inf))
+        self._rows = None if network is None else _rows(network, n, self._own, size)
+        none, limits = np.zeros((3, size)), np.zeros((2, 0 if network is None else len(network)))
+        self._blank = _Scaled(none[0], none[1], none[2], np.full(size, np.inf), *limits)
         self._piqp: Any = None
 
     def solve(self, agents: Agents, cost: Floats) -> Flow:
@@ -139,45 +154,64 @@ class CentralSolver:
         """
         energy, price = sizes = _sizes(agents, cost)
         scaled = self._scaled(agents, cost, energy, price)
-        x, dual = self._by_piqp(scaled) if self.solver == "piqp" else self._by_highs(scaled)
+        x, dual, shadow = (self._by_piqp if self.solver == "piqp" else self._by_highs)(scaled)
         own = self._own.size
         injection = np.zeros(len(agents))
         injection[self._own] = x[:own] * energy
-        flow = self._judge(agents, cost, x[own:] * energy, injection, dual * price, sizes)
+        if self.network is not None:
+            shadow = self._pressing(shadow * price / self.network.size)
+        flow = self._judge(agents, cost, x[own:] * energy, injection, dual * price, shadow, sizes)
         if not flow.converged:
-            self._refuse_infeasible(agents)
+            refuse_infeasible(agents, self._out, ACCURACY * energy, self.network)
         return flow
+
+    def _pressing(self, shadow: Floats) -> Floats:
+        """Take duals away from limits that are none."""
+        assert self.network is not None
+        bounded = np.where(shadow > 0, self.network.high, self.network.low)
+        return np.where(np.isfinite(bounded), shadow, 0.0)
 
     def _scaled(self, agents: Agents, cost: Floats, energy: float, price: float) -> _Scaled:
         qp, own, k = self._blank, self._own, self._own.size
         qp.hessian[:k] = agents.a[own] * (energy / price)
         qp.cost[:k], qp.cost[k:] = agents.b[own] / price, cost / price
         qp.low[:k], qp.high[:k] = agents.low_wh[own] / energy, agents.high_wh[own] / energy
+        if self.network is not None:
+            size = self.network.size * energy
+            qp.least[:], qp.most[:] = self.network.low / size, self.network.high / size
         return qp
 
-    def _by_piqp(self, qp: _Scaled) -> tuple[Floats, Floats]:
+    def _by_piqp(self, qp: _Scaled) -> tuple[Floats, Floats, Floats]:
         self._hessian.data[:] = qp.hessian
-        fixed = (None, None, None)
+        limits = (None, None) if self._rows is None else (qp.least, qp.most)
         if self._piqp is None:
             made = import_module("piqp").SparseSolver()
             for limit in ("eps_abs", "eps_rel", "eps_duality_gap_abs", "eps_duality_gap_rel"):
                 setattr(made.settings, limit, _ASKED)
             zero = np.zeros(self._balance.shape[0])
-            made.setup(self._hessian, qp.cost, self._balance, zero, *fixed, qp.low, qp.high)
+            made.setup(
+                self._hessian, qp.cost, self._balance, zero, self._rows, *limits, qp.low, qp.high
+            )
             self._piqp = made
         else:
             made = self._piqp
-            made.update(self._hessian, qp.cost, None, None, *fixed, qp.low, qp.high)
+            made.update(self._hessian, qp.cost, None, None, None, *limits, qp.low, qp.high)
         made.solve()
-        return np.array(made.result.x), -np.array(made.result.y)
+        found = made.result
+        shadow = np.array(found.z_u) - np.array(found.z_l) if limits[0] is not None else _NONE
+        return np.array(found.x), -np.array(found.y), shadow
 
-    def _by_highs(self, qp: _Scaled) -> tuple[Floats, Floats]:
+    def _by_highs(self, qp: _Scaled) -> tuple[Floats, Floats, Floats]:
         highspy = import_module("highspy")
         model = highspy.HighsModel()
         lp, matrix, hessian = model.lp_, self._balance, model.hessian_
+        nodes = matrix.shape[0]
+        if self._rows is not None:
+            matrix = sparse.csc_matrix(sparse.vstack([matrix, self._rows]))
         lp.num_row_, lp.num_col_ = matrix.shape
         lp.col_cost_, lp.col_lower_, lp.col_upper_ = qp.cost, qp.low, qp.high
-        lp.row_lower_ = lp.row_upper_ = np.zeros(lp.num_row_)
+        lp.row_lower_ = np.append(np.zeros(nodes), qp.least)
+        lp.row_upper_ = np.append(np.zeros(nodes), qp.most)
         lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
         lp.a_matrix_.start_, lp.a_matrix_.index_ = matrix.indptr, matrix.indices
         lp.a_matrix_.value_ = matrix.data
@@ -194,8 +228,9 @@ class CentralSolver:
         highs.run()
         found = highs.getSolution()
         if not found.value_valid:
-            return np.full(lp.num_col_, np.nan), np.full(lp.num_row_, np.nan)
-        return np.array(found.col_value), np.array(found.row_dual)
+            return np.full(lp.num_col_, np.nan), np.full(nodes, np.nan), 0.0 * qp.least
+        duals = np.array(found.row_dual)
+        return np.array(found.col_value), duals[:nodes], -duals[nodes:]
 
     def _judge(
         self,
@@ -204,17 +239,25 @@ class CentralSolver:
         flow: Floats,
         injection: Floats,
         potential: Floats,
+        shadow: Floats,
         sizes: tuple[float, float],
     ) -> Flow:
         """Hold what came back to the optimality conditions."""
         energy, price = sizes
         held = np.clip(injection, agents.low_wh, agents.high_wh)
         astray = np.append(injection - self._out @ flow, injection - held)
+        worth_there, pressed = potential, 0.0
+        if self.network is not None:
+            peers = self.network.factors.shape[1]
+            worth_there = potential.copy()
+            worth_there[:peers] += self.network.component(shadow)
+            astray = np.append(astray, self.network.excess_wh(held))
+            pressed = _slack(self.network, shadow, held)
         primal = float(max(np.abs(astray).max(initial=0.0), (-flow).max(initial=0.0)))
         reduced = cost + potential[self.tail] - potential[self.head]
-        nodes = _shortfall(agents, held, potential)
+        nodes = _shortfall(agents, held, worth_there)
         dual = float((-reduced).max(initial=0.0))
-        gap = float(nodes.sum() + np.abs(flow) @ np.maximum(reduced, 0.0))
+        gap = pressed + float(nodes.sum() + np.abs(flow) @ np.maximum(reduced, 0.0))
         worth = max(float(np.abs(agents.cost_ueur(held) - agents.c).sum()), energy * price)
         near = max(primal / energy, dual / price, gap / worth) <= ACCURACY  # False for NaN
         return Flow(
@@ -223,35 +266,24 @@ class CentralSolver:
             potential=potential,
             residuals=Residuals(primal, dual, gap),
             converged=bool(near),
+            shadow=shadow,
         )
 
-    def _refuse_infeasible(self, agents: Agents) -> None:
-        """Say which nodes cannot meet their bounds: those with slack where slack is least."""
-        n, arcs = len(agents), np.full(self.tail.size, np.inf)
-        lacks = np.where(agents.high_wh < 0, np.inf, 0.0)
-        spare = np.where(agents.low_wh > 0, np.inf, 0.0)
-        one, nothing = sparse.eye(n), np.zeros(arcs.size + 2 * n)
-        balance: Any = sparse.hstack([one, -self._out, one, -one])
-        low = np.append(agents.low_wh, nothing)
-        high = np.concatenate([agents.high_wh, arcs, lacks, spare])
-        least = linprog(
-            np.append(np.zeros(n + arcs.size), np.ones(2 * n)),
-            A_eq=balance,
-            b_eq=np.zeros(n),
-            bounds=list(zip(low.tolist(), high.tolist(), strict=True)),
-        )
-        missing = np.asarray(least.x)[-2 * n :].reshape(2, n)
-        if missing.sum() <= ACCURACY * _sizes(agents, np.zeros(0))[0]:
-            return
-        raise DesignError(
-            [
-                f"peer {i}: must inject {agents.low_wh[i]:g} to {agents.high_wh[i]:g} Wh, but "
-                f"{missing[:, i].sum():g} Wh of it find nobody to {verb} them; widen a bound "
-                f"there or at its partners, or link it to others"
-                for side, verb in ((0, "give"), (1, "take"))
-                for i in np.flatnonzero(missing[side] > 0).tolist()
-            ]
-        )
+
+def _rows(network: Network, n: int, own: Ints, size: int) -> sparse.csc_matrix:
+    """Give the network's rows over a problem's variables, each brought to a factor of 1 at most."""
+    factors = np.zeros((len(network), n))
+    factors[:, : network.factors.shape[1]] = network.factors / network.size[:, None]
+    flows = sparse.csc_matrix((len(network), size - own.size))
+    return sparse.csc_matrix(sparse.hstack([sparse.csc_matrix(factors[:, own]), flows]))
+
+
+def _slack(network: Network, shadow: Floats, injection: Floats) -> float:
+    """What duals of rows that do not bind would be paid for. [µ€]"""
+    limit = np.where(shadow > 0, network.high, network.low)
+    pressing = shadow != 0
+    left = (limit - network.loads(injection))[pressing]
+    return float(np.maximum(shadow[pressing] * left, 0.0).sum())
 
 
 def _judged(solver: Solver) -> Literal["piqp", "highs"]:

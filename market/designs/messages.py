@@ -65,8 +65,9 @@ class Manner:
     ----------
     relaxation : float
         Over-relaxation of ADMM, above 0 and below 2. [1]
-    first_balance : int
-        Round in which ρ is first balanced.
+    first_balance, warm_balance : int
+        Round in which ρ is first balanced; and where it comes from an earlier negotiation, so that
+        there is less to mend and more to spoil.
     growth : float
         By how much the rounds between two balancings grow each time, so that they become rarer
         and convergence holds. [1]
@@ -74,6 +75,7 @@ class Manner:
 
     relaxation: float = 1.7
     first_balance: int = 10
+    warm_balance: int = 20
     growth: float = 1.2
 
 
@@ -93,6 +95,8 @@ class Private:
         Per partner as `_kernels_admm.reply` has it.
     opening : tuple of Offer
         To each partner.
+    warm : bool
+        Whether all start from an earlier negotiation.
     """
 
     name: int
@@ -100,6 +104,7 @@ class Private:
     partners: tuple[int, ...]
     fees: Floats
     opening: tuple[Offer, ...]
+    warm: bool = False
 
 
 class Peer:
@@ -141,7 +146,8 @@ class Peer:
         self._rev = np.arange(len(self.partners), dtype=np.int64)
         self._start = np.array([0, self._rev.size])
         self._guess = self._cost[:, 1].copy()
-        self._due, self._gap = manner.first_balance, float(manner.first_balance)
+        self._due = manner.warm_balance if private.warm else manner.first_balance
+        self._gap = float(self._due)
         self.rounds = 0
         self.told = np.zeros(4)
 

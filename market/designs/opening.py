@@ -68,6 +68,7 @@ def openings(agents: Agents, edges: Edges, warm: Standing | None = None) -> list
             partners=tuple(partner[begin:end]),
             fees=np.ascontiguousarray(fees[:, begin:end]),
             opening=tuple(Offer(*one) for one in said[begin:end]),
+            warm=warm is not None,
         )
         for i, (begin, end) in enumerate(zip(slots.start, slots.start[1:], strict=False))
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,6 +58,16 @@ def test_ideal_links_give_the_synchronous_result_bit_for_bit(seed):
     assert (talk.standing.stiffness == rounds.standing.stiffness).all()
     assert [one.primal for one in talk.records] == rounds.progress.primal.tolist()
     assert [one.dual for one in talk.records] == rounds.progress.dual.tolist()
+
+
+def test_ideal_links_give_the_synchronous_result_from_a_warm_start_too():
+    agents, edges = village()
+    before = solve_admm(agents, edges).standing
+    today = replace(agents, b=agents.b + 0.5, high_wh=0.9 * agents.high_wh)
+    rounds = solve_admm(today, edges, warm=before)
+    talk = negotiate_over(Network(), today, edges, terms=LONG, warm=before)
+    assert talk.outcome.rounds == rounds.outcome.rounds > 20  # beyond the first balancing
+    assert (talk.outcome.trade_wh == rounds.outcome.trade_wh).all()
 
 
 def test_equal_delays_only_stretch_time():
