@@ -16,8 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-from .schema_communication import CommunicationSpec
 from .schema_bills import BillsSpec, DisputeSpec, MeterFault
+from .schema_communication import CommunicationSpec
 from .schema_flexibility import FlexibilitySpec
 from .schema_island import FrequencySpec, IslandSpec
 from .schema_market import MarketSpec, SettlementSpec
