@@ -9,10 +9,12 @@ import numpy as np
 from market.billing.rule import Rule
 from market.book import Clearing, Order, Orders
 from market.communication import Courier
+from market.delivery.carriage import Ideal
 from market.delivery.contract import Clock as ContractClock
 from market.delivery.cover import LpdStorage
 from market.delivery.ledger import Ledger
 from market.delivery.life import TransactionLoop
+from market.delivery.life_agreement import Procedure
 from market.network.charges import Charges
 from market.network.pairing import pair_trades
 from scenarios.resolve import ResolvedScenario
@@ -69,7 +71,7 @@ class Trading:
             islanded=resolved.scenario.island is not None,
             now=-resolved.gate_ticks,
             rule=pricing if isinstance(pricing, Rule) else None,
-            courier=courier,
+            procedure=Procedure(courier=courier or Ideal()),
         )
         self._courier = courier
         self._by_rule = isinstance(pricing, Rule)
