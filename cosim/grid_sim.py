@@ -11,6 +11,9 @@ from models.grid import Grid
 from .box import Box, FloatArray, Inputs, model, only, total
 from .clock import NEVER, Clock
 
+DARK = ("P_boundary[MW]", "Q_boundary[MVar]", "losses[MW]", "mismatch[pu]", "loading_max[%]")
+"""What is zero where nothing flows."""
+
 
 class GridSim(Box):
     """Solves the feeder once a tick.
@@ -34,6 +37,7 @@ class GridSim(Box):
                 "Q_boundary[MVar]",
                 "losses[MW]",
                 "mismatch[pu]",
+                "loading_max[%]",
             ]
         ),
         "Bus": model(["P[MW]", "Q[MVar]", "Vm[pu]"], public=False),
@@ -81,7 +85,7 @@ class GridSim(Box):
         values, dark = self.values["grid"], np.zeros(self._grid.n_bus)
         values["bus Vm[pu]"] = values["bus P[MW]"] = values["bus Q[MVar]"] = self._vm_pu = dark
         values["Vm[pu]"] = dark[self._peer_bus]
-        for attr in ("P_boundary[MW]", "Q_boundary[MVar]", "losses[MW]", "mismatch[pu]"):
+        for attr in DARK:
             values[attr] = 0.0
         return self._next(time)
 
@@ -108,6 +112,7 @@ class GridSim(Box):
         values["Q_boundary[MVar]"] = state.q_boundary_mvar
         values["losses[MW]"] = state.losses_mw
         values["mismatch[pu]"] = state.mismatch_pu
+        values["loading_max[%]"] = state.loading_max_percent
         self._vm_pu = state.vm_pu
 
     def get_data(self, outputs: Any) -> dict[str, dict[str, Any]]:

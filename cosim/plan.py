@@ -187,6 +187,7 @@ def _recorded(*, islanded: bool) -> list[Wire]:
             "Q_boundary[MVar]",
             "losses[MW]",
             "mismatch[pu]",
+            "loading_max[%]",
         ],
         "meters": ["P_net[MW]", "Q_net[MVar]", "metered[Wh]"],
     }

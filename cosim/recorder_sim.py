@@ -21,6 +21,7 @@ SCALARS: Mapping[str, tuple[str, float]] = {
     "q_boundary_kvar": ("Q_boundary[MVar]", 1e3),
     "losses_kw": ("losses[MW]", 1e3),
     "mismatch_pu": ("mismatch[pu]", 1.0),
+    "loading_max_percent": ("loading_max[%]", 1.0),
 }
 """Recorded column to the attribute it comes from, and the factor between their units."""
 

@@ -161,6 +161,37 @@ def read_network(
 
 
 @njit(cache=True, nogil=True)
+def largest_loading(
+    from_node: Ints,
+    to_node: Ints,
+    of_from: Complexes,
+    of_to: Complexes,
+    per_from: Floats,
+    per_to: Floats,
+    v: Complexes,
+) -> float:
+    """Find the largest loading of m branches. [%]
+
+    Parameters
+    ----------
+    from_node, to_node : (m,) int64 array
+    of_from, of_to : (2, m) complex128 array
+        Admittances to both nodes, of the currents into the first and the second end. [p.u.]
+    per_from, per_to : (m,) float64 array
+        Loading per current into either end; 0 where it does not count. [%/p.u.]
+    v : (n_node,) complex128 array
+        Voltages. [p.u.]
+    """
+    largest = 0.0
+    for branch in range(from_node.size):
+        v_from, v_to = v[from_node[branch]], v[to_node[branch]]
+        i_from = of_from[0, branch] * v_from + of_from[1, branch] * v_to
+        i_to = of_to[0, branch] * v_from + of_to[1, branch] * v_to
+        largest = max(largest, per_from[branch] * abs(i_from), per_to[branch] * abs(i_to))
+    return largest
+
+
+@njit(cache=True, nogil=True)
 def sweep(
     lower_ptr: MatrixIndex,
     lower_row: MatrixIndex,

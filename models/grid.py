@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from pandapower.auxiliary import LoadflowNotConverged
 
 from ._kernels_grid import gather_injection, node_powers, read_network
-from .grid_branches import electrical_distance_ohm, line_loading_percent, trafo_loading_percent
 from .grid_case import Case, Complexes, Floats, build_case, bus_names, load_net, own_net
+from .grid_distance import electrical_distance_ohm
+from .grid_loading import Loading
 from .grid_state import GridState, PowerFlowDiverged
 from .grid_sweep import Sweeper
 from .grid_topology import index_of, isolate_upstream
@@ -197,6 +198,7 @@ class Grid:
         ) = work.totals.tolist()
         if not state.mismatch_pu <= 1e-8:
             raise self._diverged(int(worst), state.mismatch_pu, "the solution does not balance")
+        state.loading_max_percent = self._loading.largest_percent(self._v)
         return state
 
     def _voltages(self, v: Complexes) -> Complexes:
@@ -312,14 +314,14 @@ class Grid:
 
     def line_loading_percent(self) -> Floats:
         """Loading of each row of the line table, 0 out of service. [%]"""
-        return line_loading_percent(self._net, self._case, self._v)
+        return self._loading.percent(self._v)[: len(self._net.line)]
 
     def trafo_loading_percent(self) -> Floats:
         """Loading of each row of the transformer table, 0 out of service. [%]"""
-        return trafo_loading_percent(self._net, self._case, self._v)
+        return self._loading.percent(self._v)[len(self._net.line) :]
 
     def electrical_distance_ohm(self) -> Floats:
-        """(n_bus, n_bus) impedance between two buses, see `grid_branches`. [ohm]"""
+        """(n_bus, n_bus) impedance between two buses, see `grid_distance`. [ohm]"""
         return electrical_distance_ohm(self._case)
 
     def save_case(self, path: str | Path) -> None:
@@ -373,6 +375,7 @@ class Grid:
         self._work = _Work(np.empty_like(case.v_start), np.empty_like(case.v_start))
         self._slack_weights = np.zeros(case.v_start.size)
         self._slack_weights[case.ref] = 1 / case.ref.size
+        self._loading = Loading(self._net, case)
         self._matrix = (case.ybus.indptr, case.ybus.indices, case.ybus.data)
         self._solver = NRSing_KLU()
         swept = self.quick and case.pq.size > 0 and case.pv.size == 0

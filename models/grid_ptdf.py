@@ -10,7 +10,7 @@ from scipy.sparse.linalg import splu
 
 from ._kernels_grid import REFERENCE
 from .grid_case import Case, Floats
-from .grid_sensitivity import branch_positions
+from .grid_loading import branch_positions
 
 if TYPE_CHECKING:
     from .grid import Grid

@@ -17,6 +17,7 @@ from scipy.sparse.linalg import splu
 
 from ._kernels_grid import PQ, REFERENCE
 from .grid_case import Case, Complexes, Floats, Ints
+from .grid_loading import Loading
 from .grid_state import PowerFlowDiverged
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ __all__ = [
     "Linearisation",
     "PeerGrid",
     "branch_names",
-    "branch_positions",
     "linearise",
     "voltage_change",
 ]
@@ -200,53 +200,24 @@ def branch_names(net: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
-def branch_positions(net: Any, case: Case) -> Ints:
-    """Position of each line and then each transformer among the branches in service, or -1."""
-    parts = [
-        case.branch_of.get(table, np.full(len(net[table]), -1, dtype=np.int64))
-        for table in ("line", "trafo")
-    ]
-    return np.concatenate(parts)
-
-
 def _loading(net: Any, case: Case, v: Complexes) -> tuple[Floats, Any]:
     """Loading of every branch, and the rows that turn a change of voltages into its own. [%]"""
     yf, yt = csc_matrix(case.yf).tocsr(), csc_matrix(case.yt).tocsr()
-    branch, per_from, per_to = _percent_per_current(net, case)
+    loading = Loading(net, case)
+    branch, per_from, per_to = loading.branch, loading.per_from, loading.per_to
     i_from, i_to = (yf @ v)[branch], (yt @ v)[branch]
     at_from, at_to = per_from * np.abs(i_from), per_to * np.abs(i_to)
     from_counts = at_from >= at_to
-    loading: Floats = np.where(from_counts, at_from, at_to)
     factor = _unit_conjugate(i_from) * np.where(from_counts, per_from, 0.0)
     other = _unit_conjugate(i_to) * np.where(from_counts, 0.0, per_to)
-    return loading, diags_array(factor) @ yf[branch] + diags_array(other) @ yt[branch]
+    percent: Floats = np.maximum(at_from, at_to)
+    return percent, diags_array(factor) @ yf[branch] + diags_array(other) @ yt[branch]
 
 
 def _unit_conjugate(current: Any) -> Complexes:
     size = np.abs(current)
     conjugate: Complexes = current.conj() / np.where(size > 0, size, 1.0)
     return conjugate
-
-
-def _percent_per_current(net: Any, case: Case) -> tuple[Ints, Floats, Floats]:
-    """Branch of each line and transformer, and its loading per current at both ends. [%/p.u.]"""
-    ka_per_pu = case.base_mva / np.sqrt(3) / case.base_kv
-    line, trafo = net.line, net.trafo
-    rated_ka = _rating(line, "max_i_ka")
-    rated_mva = _rating(trafo, "sn_mva") / np.sqrt(3)
-    from_ka = np.concatenate([1 / rated_ka, trafo["vn_hv_kv"].to_numpy() / rated_mva])
-    to_ka = np.concatenate([1 / rated_ka, trafo["vn_lv_kv"].to_numpy() / rated_mva])
-    branch = branch_positions(net, case)
-    alive = 100.0 * (branch >= 0)
-    per_from = alive * from_ka * ka_per_pu[case.from_node[branch]]
-    per_to = alive * to_ka * ka_per_pu[case.to_node[branch]]
-    return branch, per_from, per_to
-
-
-def _rating(table: Any, column: str) -> Floats:
-    """Rating of each row; infinite where none is given."""
-    rated = (table[column] * table["df"] * table["parallel"]).to_numpy(dtype=np.float64)
-    return np.where(rated > 0, rated, np.inf)
 
 
 def _jacobian(case: Case, v: Complexes) -> tuple[csc_matrix, Ints, Ints]:

@@ -45,5 +45,7 @@ class GridState:
     """Active losses in lines, transformers and shunts. [MW]"""
     mismatch_pu: float = 0.0
     """Largest |V·conj(YV) − S| away from the reference. [p.u.]"""
+    loading_max_percent: float = 0.0
+    """Of the line or transformer that is loaded most. [%]"""
     iterations: int = 0
     """Sweeps, or steps of Newton's method."""

@@ -106,10 +106,12 @@ def test_voltages_when_peers_own_loads_and_generators(name):
 
 def test_branch_loading(net):
     grid = Grid.from_net(net, keep_elements=True)
-    grid.solve(np.zeros(grid.n_bus), np.zeros(grid.n_bus))
+    state = grid.solve(np.zeros(grid.n_bus), np.zeros(grid.n_bus))
 
     oracle(net)
 
+    theirs = [net.res_line["loading_percent"], net.res_trafo["loading_percent"]]
+    assert state.loading_max_percent == pytest.approx(np.nanmax(np.concatenate(theirs)), abs=1e-5)
     np.testing.assert_allclose(
         grid.line_loading_percent(), net.res_line["loading_percent"].fillna(0), atol=1e-5
     )

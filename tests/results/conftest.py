@@ -124,6 +124,7 @@ def _record_ticks(folder: Path, columns: dict[str, np.ndarray], dt_s: float) -> 
         "rocof_hz_per_s": columns["rocof_hz_per_s"],
         "p_boundary_kw": columns["p_boundary_kw"],
         "losses_kw": columns["losses_kw"],
+        "loading_max_percent": np.abs(columns["p_boundary_kw"]),  # a transformer of 100 kVA
     }
     metadata = {"buses": json.dumps(BUSES), "peers": json.dumps(PEERS), "dt_s": str(dt_s)}
     with TickRecorder(

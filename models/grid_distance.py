@@ -1,8 +1,6 @@
-"""What a solved network says about its branches: loading, and how far buses are apart."""
+"""How far the buses of a network are apart, electrically."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,26 +8,6 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from .grid_case import Case, Complexes, Floats
-
-
-def line_loading_percent(net: Any, case: Case, v: Complexes) -> Floats:
-    """Larger current of both ends over the rated current, as pandapower defines it. [%]"""
-    rated_ka = net.line["max_i_ka"] * net.line["df"] * net.line["parallel"]
-    i_from_ka, i_to_ka = _currents_ka(case, v)
-    largest = _per_row(case, "line", np.maximum(i_from_ka, i_to_ka), len(net.line))
-    loading: Floats = 100 * largest / rated_ka.to_numpy(dtype=np.float64)
-    return loading
-
-
-def trafo_loading_percent(net: Any, case: Case, v: Complexes) -> Floats:
-    """Larger current of both sides over its rated current, as pandapower defines it. [%]"""
-    trafo = net.trafo
-    i_from_ka, i_to_ka = _currents_ka(case, v)
-    hv = _per_row(case, "trafo", i_from_ka, len(trafo)) * trafo["vn_hv_kv"].to_numpy()
-    lv = _per_row(case, "trafo", i_to_ka, len(trafo)) * trafo["vn_lv_kv"].to_numpy()
-    rated_mva = (trafo["sn_mva"] * trafo["df"] * trafo["parallel"]).to_numpy(dtype=np.float64)
-    loading: Floats = 100 * np.sqrt(3) * np.maximum(hv, lv) / rated_mva
-    return loading
 
 
 def electrical_distance_ohm(case: Case) -> Floats:
@@ -87,20 +65,3 @@ def _series_network(case: Case) -> tuple[Complexes, NDArray[np.int32]]:
     wires = coo_matrix((np.ones(first.size), (first, second)), shape=(n_node, n_node))
     _, islands = connected_components(wires, directed=False)
     return laplacian.toarray(), islands
-
-
-def _currents_ka(case: Case, v: Complexes) -> tuple[Floats, Floats]:
-    """Current into each branch at its two ends. [kA]"""
-    to_ka = case.base_mva / np.sqrt(3)
-    i_from: Floats = np.abs(case.yf @ v) * to_ka / case.base_kv[case.from_node]
-    i_to: Floats = np.abs(case.yt @ v) * to_ka / case.base_kv[case.to_node]
-    return i_from, i_to
-
-
-def _per_row(case: Case, element: str, per_branch: Floats, n_row: int) -> Floats:
-    """Pick the values of an element's branches; 0 for those out of service."""
-    branch = case.branch_of.get(element)
-    if branch is None:
-        return np.zeros(n_row)
-    picked: Floats = np.where(branch >= 0, per_branch[branch], 0.0)
-    return picked
