@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .portable import Portable
+
 if TYPE_CHECKING:
     from results.baseline import Baseline
 
@@ -56,6 +58,7 @@ def accept_runs(
     scenario: ScenarioOption = None,
     out: OutOption = None,
     model_devices: Modelled = False,
+    portable: Portable = False,
     quiet: Quiet = False,
 ) -> None:
     """Make runs the baselines of their scenarios.
@@ -96,6 +99,7 @@ def check_runs(
         bool, typer.Option("--exact", help="Signals have to be the same to the last bit, too.")
     ] = False,
     model_devices: Modelled = False,
+    portable: Portable = False,
     quiet: Quiet = False,
 ) -> None:
     """Hold runs against the baselines of their scenarios.

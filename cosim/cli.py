@@ -5,7 +5,6 @@ Nothing heavy is imported here: `--help` answers at once, and each command impor
 
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from .bills_command import bills
 from .compare_command import compare
 from .ieee14_command import ieee14
 from .market_command import clear_market
+from .portable import Portable
 from .sweep_command import sweep
 
 if TYPE_CHECKING:
@@ -73,10 +73,7 @@ def run(
     ] = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.html.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
-    portable: Annotated[
-        bool,
-        typer.Option("--portable", help="Same bytes on every CPU of this kind; slower."),
-    ] = False,
+    portable: Portable = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback when the run breaks.")
     ] = False,
@@ -86,8 +83,6 @@ def run(
     Exit codes: 0 all checks hold, 1 a check failed, 2 the input is wrong and nothing was written,
     3 the run broke, 130 interrupted.
     """
-    if portable:
-        _make_portable()
     with _leaving_at_once():
         from scenarios.faults import ScenarioError
         from scenarios.gallery import tick_s
@@ -271,23 +266,3 @@ def _verdict_of(folder: Path) -> str:
         return "unreadable"
     failed = [check["name"] for check in verdict["checks"] if not check["passed"]]
     return f"failed: {', '.join(failed)}" if failed else "passed"
-
-
-def _make_portable() -> None:
-    """Start again with numba and numpy restricted to what every CPU of this kind has.
-
-    Both read these settings when they are imported, so they have to stand before that.
-    """
-    if os.environ.get("PEERWATT_PORTABLE") == "1":
-        return
-    import numpy as np
-
-    found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
-    settings = {
-        "PEERWATT_PORTABLE": "1",
-        "NUMBA_CPU_NAME": "generic",
-        "NUMBA_CPU_FEATURES": "",
-        "NPY_DISABLE_CPU_FEATURES": " ".join(found),
-        "OPENBLAS_CORETYPE": "Prescott",  # without AVX; other architectures do not read it
-    }
-    os.execve(sys.executable, sys.orig_argv, {**os.environ, **settings})  # noqa: S606

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 
+from .portable import Portable
+
 if TYPE_CHECKING:
     from .sweep import SweepOutcome
     from .sweep_asked import Asked
@@ -88,6 +90,7 @@ def sweep(
     emulate: Annotated[
         bool, typer.Option("--emulate", help="Emulate devices through VISA; models play them else.")
     ] = False,
+    portable: Portable = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
     """Play a scenario many times, with other values and other seeds.
