@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from .rules_flexibility import flexibility_problems
 from .schema_communication import HUBS
 from .schema_peers import LPD_NAME, PeerGroup, SinglePeer
 from .spec import Problem
@@ -34,6 +35,7 @@ def hang_together(scenario: "Scenario") -> list[Problem]:
         *_island_problems(scenario),
         *_event_problems(scenario),
         *_communication_problems(scenario),
+        *flexibility_problems(scenario, lambda name: _is_peer(name, *_names(scenario))),
     ]
 
 
@@ -97,8 +99,7 @@ def _island_problems(scenario: "Scenario") -> list[Problem]:
 
 def _event_problems(scenario: "Scenario") -> list[Problem]:
     problems = []
-    singles = [peer.name for peer in scenario.peers if isinstance(peer, SinglePeer)]
-    prefixes = [peer.prefix for peer in scenario.peers if isinstance(peer, PeerGroup)]
+    singles, prefixes = _names(scenario)
     island = scenario.island
     generators = [] if island is None else [generator.name for generator in island.generators]
     for index, event in enumerate(scenario.events):
@@ -167,6 +168,12 @@ def _party_problems(scenario: "Scenario", spec: "CommunicationSpec") -> list[Pro
             message = f"{outage.to} is not after {outage.from_}; expected an outage that lasts"
             problems.append(Problem(("communication", "outages", index, "to"), message))
     return problems
+
+
+def _names(scenario: "Scenario") -> tuple[list[str], list[str]]:
+    """Names of single peers, and prefixes of groups."""
+    singles = [peer.name for peer in scenario.peers if isinstance(peer, SinglePeer)]
+    return singles, [peer.prefix for peer in scenario.peers if isinstance(peer, PeerGroup)]
 
 
 def _is_peer(name: str, singles: list[str], prefixes: list[str]) -> bool:

@@ -26,7 +26,7 @@ from ._refusals import Refusal, refusals
 from ._whole import whole_bid, whole_moves
 from .sites import FlexibilityError, Incentive, Sites
 
-__all__ = ["SEQUENTIAL", "TOGETHER", "Answer", "Refusal", "answer"]
+__all__ = ["SEQUENTIAL", "TOGETHER", "Answer", "Refusal", "answer", "leftover"]
 
 Ints = NDArray[np.int64]
 
@@ -99,28 +99,52 @@ def answer(
     faults = _faults(sites, incentives, local_priority)
     if faults:
         raise FlexibilityError(faults)
-    room = Room.of(sites)
+    whole = left = Room.of(sites)
     if 0.0 < local_priority < 1.0:
         weights = {"inside": local_priority, "outside": 1.0 - local_priority}
-        plan = solve(sites, room, tariffs, incentives, **weights)
-        up, down, room = _inside(plan, room)
-        before = room
-        bids, room = _bids(plan, sites, room, incentives)
+        plan = solve(sites, whole, tariffs, incentives, **weights)
+        up, down, left = _inside(plan, whole)
+        bids, _ = _bids(plan, left, incentives)
     elif local_priority == SEQUENTIAL:
-        up, down, room = _inside(solve(sites, room, tariffs, (), inside=1.0, outside=0.0), room)
-        before = room
-        plan = solve(sites, room, tariffs, incentives, inside=0.0, outside=1.0)
-        bids, room = _bids(plan, sites, room, incentives)
+        up, down, left = _inside(_solve_inside(sites, whole, tariffs), whole)
+        bids, _ = _bids(_solve_outside(sites, left, incentives), left, incentives)
     else:
-        before = room
-        plan = solve(sites, room, tariffs, incentives, inside=0.0, outside=1.0)
-        bids, room = _bids(plan, sites, room, incentives)
-        up, down, room = _inside(solve(sites, room, tariffs, (), inside=1.0, outside=0.0), room)
+        bids, spare = _bids(_solve_outside(sites, whole, incentives), whole, incentives)
+        up, down, _ = _inside(_solve_inside(sites, spare, tariffs), spare)
+    return _told(sites, tariffs, incentives, left, bids, up, down)
+
+
+def leftover(sites: Sites, incentives: Sequence[Incentive]) -> Answer:
+    """Answer with all that sites have: what a market that is cleared already has left them.
+
+    Raises
+    ------
+    FlexibilityError
+        As :func:`answer`.
+    """
+    faults = _faults(sites, incentives, 0.0)
+    if faults:
+        raise FlexibilityError(faults)
+    room, none = Room.of(sites), np.zeros_like(sites.net_wh)
+    bids, _ = _bids(_solve_outside(sites, room, incentives), room, incentives)
+    return _told(sites, Tariffs(0, 0), incentives, room, bids, none, none)
+
+
+def _told(
+    sites: Sites,
+    tariffs: Tariffs,
+    incentives: Sequence[Incentive],
+    room: Room,
+    bids: Sequence[Ints],
+    up: Ints,
+    down: Ints,
+) -> Answer:
+    """Put an answer together; `room` is what operators could have."""
     return Answer(
         up_wh=up,
         down_wh=down,
         bids=tuple(bids),
-        refusals=tuple(refusals(sites, before, incentives, bids)),
+        refusals=tuple(refusals(sites, room, incentives, bids)),
         inside_ueur=inside_ueur(sites, tariffs, up, down),
         operators_ueur=sum(
             operator_ueur(sites, one, bid) for one, bid in zip(incentives, bids, strict=True)
@@ -143,15 +167,21 @@ def operator_ueur(sites: Sites, of: Incentive, bid_wh: Ints) -> int:
     return int((bid_wh.sum(axis=1) * (of.price_ticks - sites.cost_ticks(of.direction))).sum())
 
 
+def _solve_inside(sites: Sites, room: Room, tariffs: Tariffs) -> Plan:
+    return solve(sites, room, tariffs, (), inside=1.0, outside=0.0)
+
+
+def _solve_outside(sites: Sites, room: Room, incentives: Sequence[Incentive]) -> Plan:
+    return solve(sites, room, Tariffs(0, 0), incentives, inside=0.0, outside=1.0)
+
+
 def _inside(plan: Plan, room: Room) -> tuple[Ints, Ints, Room]:
     """Make what is moved inside whole, and take it off."""
     up, down = whole_moves(plan.up, room.up), whole_moves(plan.down, room.down)
     return up, down, room.less("up", up).less("down", down)
 
 
-def _bids(
-    plan: Plan, sites: Sites, room: Room, incentives: Sequence[Incentive]
-) -> tuple[list[Ints], Room]:
+def _bids(plan: Plan, room: Room, incentives: Sequence[Incentive]) -> tuple[list[Ints], Room]:
     """Make bids whole, one incentive after the other, each from what the ones before leave."""
     bids = []
     for moved, of in zip(plan.moved, incentives, strict=True):
