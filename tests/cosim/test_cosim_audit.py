@@ -213,7 +213,7 @@ def test_a_flipped_byte_in_a_ledger_entry_is_caught(copied, place):
     # The name of an account inside an entry; SQLite itself does not notice.
     file = copied / "ledger.sqlite"
     content = bytearray(file.read_bytes())
-    found = [at for at in range(len(content)) if content.startswith(b"peer:house", at)]
+    found = [at for at in range(len(content)) if content.startswith(b"peer:", at)]
     at = {"first": found[0], "middle": found[len(found) // 2], "last": found[-1]}[place]
     content[at + len(b"peer:")] ^= 0x01
     file.write_bytes(content)
