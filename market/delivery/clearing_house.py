@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,7 @@ class ClearingHouse:
             bill_members(rule, members, np.zeros(len(members), dtype=np.int64), terms)
         self._efficiency, self._lpd_cost_ticks = efficiency, terms.feed_in_ticks
         self.next_cover_id = 1
+        self._absent: dict[int, frozenset[str]] = {}
         market = [LPD, DSO, SUPPLIER, OPERATOR, GUARANTEE_FUND, COLLATERAL, ENDOWMENT]
         market += [] if rule is None else [COMMUNITY]
         market += [STATE] if terms.taxed else []
@@ -128,9 +129,15 @@ class ClearingHouse:
 
     def _settlement_of(self, period: Period) -> tuple[Settlement, Billed | None]:
         if self.rule is not None:
-            return settle_by_rule(period, self.terms, self.rule, self.rules)
+            absent = self._absent.get(period.period, frozenset())
+            return settle_by_rule(period, self.terms, self.rule, self.rules, absent=absent)
         first = self.next_cover_id
         return settle_period(period, self.terms, self.rules, first_cover_id=first), None
+
+    def sit_out(self, period: int, peers: Collection[str]) -> None:
+        """Note who trades not in a period; a rule is shown nothing of theirs."""
+        self._absent[period] = frozenset(peers)
+        self.records.absent(period, peers)
 
     def subscribe(self, tick: int, period: int, amounts_ueur: Mapping[str, int]) -> None:
         """Book what peers owe the mechanism's operator for a period, whatever they trade.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..billing.rule import (
+    BillingError,
     Bills,
     Rule,
     Tariffs,
@@ -38,9 +39,10 @@ class Billed:
     net_milliwh: Ints
     bills: Bills
     status_quo_ueur: Ints
+    absent: frozenset[str] = frozenset()
 
     def rows(self, period: int) -> list[dict[str, Any]]:
-        """One row a member."""
+        """One row a member that was there."""
         columns = {
             "net_milliwh": self.net_milliwh,
             "inside_milliwh": self.bills.inside_milliwh,
@@ -51,6 +53,7 @@ class Billed:
         return [
             {"period": period, "peer": peer, **dict(zip(columns, row, strict=True))}
             for peer, row in zip(self.members, values, strict=True)
+            if peer not in self.absent
         ]
 
 
@@ -76,7 +79,12 @@ def bill_members(rule: Rule, members: Sequence[str], net_milliwh: Ints, terms: T
 
 
 def settle_by_rule(
-    period: Period, terms: Terms, rule: Rule, rules: Rules | None = None
+    period: Period,
+    terms: Terms,
+    rule: Rule,
+    rules: Rules | None = None,
+    *,
+    absent: Collection[str] = (),
 ) -> tuple[Settlement, Billed]:
     """Settle one period of a community.
 
@@ -94,21 +102,40 @@ def settle_by_rule(
         Its tariffs count.
     rule : Rule
     rules : Rules, optional
+    absent : collection of str
+        Members that have left for the retailer: to the rule their meters show nothing, and the
+        residual party bills all of them.
 
     Raises
     ------
     BillingError
-        See :func:`bill_members`.
+        See :func:`bill_members`; also where a rule bills somebody who is absent.
     """
     members = [peer for peer in period.net_milliwh if peer != LPD]
-    net = np.array([period.net_milliwh[peer] for peer in members], dtype=np.int64)
-    billed = bill_members(rule, members, net, terms)
+    net = np.array([_shown(period, peer, absent) for peer in members], dtype=np.int64)
+    billed = replace(bill_members(rule, members, net, terms), absent=frozenset(absent))
+    _refuse_bills_of_absent(billed)
     till = Till(period, terms, rules or Rules())
     rows = _rows(period, billed)
     _pay_bills(billed, period.residual, till)
     settle_remainder(period, terms, rows, till)
     settle_taxes(period, till)
     return Settlement(rows=tuple(rows), postings=tuple(till.postings)), billed
+
+
+def _shown(period: Period, peer: str, absent: Collection[str]) -> int:
+    return 0 if peer in absent else period.net_milliwh[peer]
+
+
+def _refuse_bills_of_absent(billed: Billed) -> None:
+    receives = billed.bills.receives_ueur.tolist()
+    faults = [
+        f"{peer!r}: {ueur} µ€, though it has left; expected 0 for a meter that shows 0"
+        for peer, ueur in zip(billed.members, receives, strict=True)
+        if peer in billed.absent and ueur
+    ]
+    if faults:
+        raise BillingError(faults)
 
 
 def _rows(period: Period, billed: Billed) -> list[Row]:

@@ -307,6 +307,10 @@ class TransactionLoop:
         self.advance(now)
         self._house.pay(now, period, payments)
 
+    def sit_out(self, period: int, peers: Collection[str]) -> None:
+        """Note who has left for the retailer in a period; it is on record, and a rule heeds it."""
+        self._house.sit_out(period, peers)
+
     def lpd_state(self, energy_kwh: float, p_max_kw: float, *, room_kwh: float = 0.0) -> None:
         """Note what the LPD's storage can give and take from now on. [kWh], [kW]"""
         self._planner.lpd_state(energy_kwh, p_max_kw, room_kwh)

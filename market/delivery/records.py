@@ -68,10 +68,15 @@ class Records:
         self._subscriptions: Table = []
         self._covers: list[Cover] = []
         self._postings: list[Posting] = []
+        self._absent: Table = []
 
     def posted(self, postings: Iterable[Posting]) -> None:
         """Note what was booked, so that bills need not open the ledger."""
         self._postings += [posting for posting in postings if posting.amount_ueur]
+
+    def absent(self, period: int, peers: Iterable[str]) -> None:
+        """Note who traded not."""
+        self._absent += [{"period": period, "peer": peer} for peer in sorted(peers)]
 
     def meters(self, period: int, net: Mapping[str, int], shed: Mapping[str, int]) -> None:
         """Note what every meter showed. [mWh]"""
@@ -141,6 +146,7 @@ class Records:
             "rule_prices": list(self._prices),
             "remarks": list(self._remarks),
             "subscriptions": list(self._subscriptions),
+            "absent": list(self._absent),
             "postings": [posting._asdict() for posting in self._postings],
             "accounts": [
                 {"account": account, "role": _role(account), "balance_ueur": balance}
