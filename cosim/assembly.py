@@ -28,6 +28,7 @@ from .clock import Clock
 from .contracts_sim import ContractsSim
 from .der_sim import DerSim
 from .devices_sim import DevicesSim, LockstepInverter
+from .flexing import Flexing
 from .frequency_sim import FrequencySim, IslandSim
 from .gatekeeper import Gatekeeper
 from .grid_sim import GridSim
@@ -35,6 +36,7 @@ from .manager_sim import ManagerSim
 from .market_sim import MarketSim
 from .meters_sim import MetersSim
 from .plan import wires
+from .post import Post, courier_of, post_of
 from .pricing import HeldMechanism, Pricing, fees_come_on_top, pricing
 from .profiles_sim import ProfilesSim
 from .recorder_sim import RecorderSim, Watch
@@ -71,6 +73,7 @@ class Plant:
     meters: Meters
     island: IslandFrequency | None
     trading: Trading
+    post: Post | None = None
 
     @property
     def by_orders(self) -> bool:
@@ -129,9 +132,10 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
     priced = pricing(resolved)
     reckoned_ticks = charged.cap_ticks if fees_come_on_top(resolved) else 0
     settlement = resolved.scenario.settlement
+    clock, courier = build.clock(resolved), courier_of(resolved)
     return Plant(
         resolved=resolved,
-        clock=build.clock(resolved),
+        clock=clock,
         grid=grid,
         peer_bus=peer_bus,
         voltage_loop_gain=gain,
@@ -147,6 +151,7 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
             bound_wh=settlement.call_wh,
             bound_share=settlement.call_share,
             trip_ticks=settlement.trip_ticks,
+            read_ticks=build.read_ticks(resolved),
         ),
         island=build.island(resolved) if resolved.scenario.island else None,
         trading=Trading(
@@ -156,7 +161,10 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
             _admitting(resolved, peer_bus, managers),
             ledger,
             log,
+            courier,
+            _flexing(resolved, managers),
         ),
+        post=post_of(resolved, courier, clock),
     )
 
 
@@ -228,6 +236,7 @@ def boxes(
                 "stores": trading.stores,
                 "clock": clock,
                 "log": log,
+                "post": made.post,
             },
         ),
     }
@@ -237,7 +246,9 @@ def _market(made: Plant) -> Boxes:
     """The market's box; a rule needs none."""
     if not isinstance(made.pricing, HeldMechanism):
         return {}
-    return {"market": (MarketSim(), {"mechanism": made.pricing, "clock": made.clock})}
+    receive = None if made.post is None else made.post.receive
+    options = {"mechanism": made.pricing, "clock": made.clock, "receive": receive}
+    return {"market": (MarketSim(), options)}
 
 
 def _admitting(
@@ -251,6 +262,14 @@ def _admitting(
     names = [peer.name for peer in resolved.peers]
     keeper = Gatekeeper(build.grid(resolved), peer_bus, spec, peers=names, period_h=period_h)
     return Admitting(keeper, managers.expected_wh, period_h)
+
+
+def _flexing(resolved: ResolvedScenario, managers: EnergyManagers) -> Flexing | None:
+    """Who answers system operators, where any calls."""
+    spec = resolved.scenario.flexibility
+    if spec is None:
+        return None
+    return Flexing(resolved, spec, managers.prospects, managers.expected_wh)
 
 
 def _devices(

@@ -42,6 +42,9 @@ PLACE = (51.0, 10.0)
 """Latitude and longitude of the sky over a scenario: the middle of Germany, whose year SimBench's
 profiles are; they name no place themselves. [°]"""
 
+SHORTEST_TAIL = 10
+"""Ticks after physics in which settlement may still act."""
+
 
 def clock(resolved: ResolvedScenario) -> Clock:
     """Lay out the run's integer time."""
@@ -51,7 +54,21 @@ def clock(resolved: ResolvedScenario) -> Clock:
         ticks=resolved.n_ticks,
         ticks_per_period=resolved.ticks_per_period,
         gate_ticks=resolved.gate_ticks,
+        tail=_tail(resolved),
     )
+
+
+def _tail(resolved: ResolvedScenario) -> int:
+    """Ticks after physics, so that the last period can be settled when its readings are in."""
+    spec = resolved.scenario.communication
+    waits = 0 if spec is None else spec.settle_within.ns // resolved.scenario.time.tick.ns
+    return max(SHORTEST_TAIL, waits + 1)
+
+
+def read_ticks(resolved: ResolvedScenario) -> int:
+    """Ticks between a meter's looks at what it has measured."""
+    spec, tick = resolved.scenario.communication, resolved.scenario.time.tick
+    return 1 if spec is None or spec.read_every is None else spec.read_every.in_ticks(tick)
 
 
 def grid(resolved: ResolvedScenario) -> Grid:

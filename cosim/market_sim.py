@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from market.book import Mechanism
+from market.book import Mechanism, Orders
 
 from .box import Box, Inputs, happened, model
 from .clock import NEVER, Clock
+
+Receive = Callable[[int, Orders], Orders]
+"""Gives what of a period's book has arrived by its gate: (period, orders)."""
 
 
 class MarketSim(Box):
@@ -22,13 +26,14 @@ class MarketSim(Box):
         *,
         mechanism: Mechanism,
         clock: Clock | None = None,
+        receive: Receive | None = None,
     ) -> dict[str, Any]:
-        """Take the mechanism.
+        """Take the mechanism, and what of a book has arrived by its gate; None: all.
 
         With a clock, it waits for the next gate by itself: one who waits for an event alone
         leaves an entry in mosaik's list of those who wait, at every event.
         """
-        self._mechanism, self._clock = mechanism, clock
+        self._mechanism, self._clock, self._receive = mechanism, clock, receive
         meta: dict[str, Any] = self.meta
         return meta
 
@@ -36,6 +41,8 @@ class MarketSim(Box):
         values = self.values["market"]
         values.clear()
         for period, orders in happened(inputs, "market", "orders"):
+            if self._receive is not None:
+                orders = self._receive(period, orders)
             clearing = self._mechanism.clear(orders)
             values["cleared"] = (period, orders, clearing)
         upcoming = NEVER if self._clock is None else self._clock.next_gate(time)

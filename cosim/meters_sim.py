@@ -32,6 +32,8 @@ class Closing:
     period: int
     reading: PeriodReading
     losses_milliwh: int
+    missing: tuple[str, ...] = ()
+    """Peers whose reading had not reached the DSO when it settled."""
 
 
 class MetersSim(Box):

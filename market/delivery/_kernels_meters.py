@@ -27,6 +27,7 @@ def meter_tick(
     wh_per_kw: float,
     path_share: float,
     trip_ticks: int,
+    looks: bool,
 ) -> int:
     """Integrate one tick and compare every peer with its expected path.
 
@@ -50,6 +51,8 @@ def meter_tick(
         Elapsed share of the period at the end of this tick.
     trip_ticks : int
         Ticks in a row after which a trip counts.
+    looks : bool
+        Whether meters look at what they measured; nobody is called otherwise.
 
     Returns
     -------
@@ -75,7 +78,7 @@ def meter_tick(
         registers[DEFICIT_WH, i] = deficit_wh
         trip = sold_wh > 0.0 and counters[TRIPPED_TICKS, i] >= trip_ticks
         reason = FOR_TRIP if trip else FOR_DEFICIT if deficit_wh > registers[BOUND_WH, i] else 0
-        if reason > counters[ALARMED, i]:
+        if looks and reason > counters[ALARMED, i]:
             counters[ALARMED, i] = reason
             newly[count] = i
             count += 1

@@ -57,6 +57,9 @@ class Meters:
         Deficit at which a peer is called. [Wh], [1]
     trip_ticks : int
         Ticks in a row after which a reported trip counts.
+    read_ticks : int
+        Ticks between looks at what was measured, counted from a period's beginning: nobody is
+        called in between.
     """
 
     def __init__(
@@ -67,10 +70,12 @@ class Meters:
         bound_wh: float = 20.0,
         bound_share: float = 0.02,
         trip_ticks: int = 3,
+        read_ticks: int = 1,
     ) -> None:
         self.dt_s: Final = dt_s
         self._wh_per_kw = dt_s / 3.6
         self._bound_wh, self._bound_share, self._trip_ticks = bound_wh, bound_share, trip_ticks
+        self._read_ticks = read_ticks
         self._registers: Floats = np.zeros((7, n_peers))
         self._counters: Ints = np.zeros((2, n_peers), dtype=np.int64)
         self._newly: Ints = np.zeros(n_peers, dtype=np.int64)
@@ -109,6 +114,7 @@ class Meters:
             self._wh_per_kw,
             self._elapsed / self._ticks,
             self._trip_ticks,
+            self._elapsed % self._read_ticks == 0,
         )
         return self._newly[:count].copy() if count else self._nobody
 
