@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ class Case:
 
 
 def load_net(path: str | Path) -> Any:
-    """Read a network from pandapower JSON.
+    """Read a network from pandapower JSON, which is shared: copy it before you change it.
 
     Raises
     ------
@@ -90,12 +91,18 @@ def load_net(path: str | Path) -> Any:
     """
     text = Path(path).read_text(encoding="utf-8")
     try:
-        net = pp.from_json_string(text)
+        net = _parsed(text)
     except Exception as fault:
         raise ValueError(f"{path}: no pandapower network could be read: {fault}") from fault
     if not isinstance(net, pp.pandapowerNet):
         raise ValueError(f"{path}: this JSON is not a pandapower network")
     return net
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> Any:
+    """To read a village takes as long as to play half a minute of it; sweeps read it often."""
+    return pp.from_json_string(text)
 
 
 def own_net(net: Any, *, keep_elements: bool) -> Any:
