@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 
 from ._kernels_admm import reply
 
-__all__ = ["Manner", "Offer", "Peer", "Private", "pack", "unpack"]
+__all__ = ["OFFER_BYTES", "Manner", "Offer", "Peer", "Private", "pack", "unpack"]
 
 Floats = NDArray[np.float64]
 
 _OFFER = struct.Struct("<qddd")
+
+OFFER_BYTES = _OFFER.size
+"""Size of one offer as `pack` writes it. [byte]"""
 
 
 class Offer(NamedTuple):

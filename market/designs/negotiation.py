@@ -14,7 +14,7 @@ from .admm import Admm
 from .opening import Standing
 from .problem import Agents, DesignError, Edges, Outcome, injections_wh, welfare_ueur
 from .repair import primal_residual_wh
-from .settling import conclude, settle
+from .settling import conclude
 from .table import Table
 from .talk import Network, Record, Talk, Terms
 
@@ -69,16 +69,12 @@ def negotiate_over(
 
 def _concluded(table: Table, agents: Agents, edges: Edges, last: Outcome | None) -> Talk:
     """Take what stands at the gate, and what the terms make of it."""
-    slots, terms = table.slots, table.terms
-    offers, stiff = table.offers()
-    standing = settle(edges, slots, offers, stiff)
-    # A link is agreed on by two, so where one end never heard the other there is no trade.
-    standing.trade_wh[slots.link[~table.met()]] = 0.0
+    standing, terms = table.standing(), table.terms
     outcome = conclude(
         agents,
         edges,
-        slots,
-        offers,
+        table.slots,
+        table.offers()[0],
         standing,
         converged=table.has_agreed or not table.seats,
         rounds=max((record.round for record in table.records), default=0),

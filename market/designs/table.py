@@ -6,7 +6,7 @@ waits again, until the gate.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,9 @@ from .admm import Admm
 from .messages import Offer, Peer
 from .opening import Standing, limits, openings
 from .post import Post
-from .problem import Agents, Edges
+from .problem import Agents, Edges, welfare_ueur
+from .repair import fit_trades
+from .settling import settle
 from .talk import Network, Record, Terms
 
 __all__ = ["Table"]
@@ -49,6 +51,7 @@ class Table:
     ) -> None:
         self.env = simpy.Environment()
         self.slots: Slots = make_slots(agents, edges)
+        self._agents, self._edges = agents, edges
         self.terms, self.options = terms, options
         self.limits = limits(self.slots, options.tolerance)
         self.post = Post(self.env, network)
@@ -99,10 +102,10 @@ class Table:
             total = np.zeros(4)
             for name in sorted(reports):
                 total += reports[name].told
-            if self._judge(at - 1, total):
+            if self._judge(at - 1, total, reports):
                 self._agreed_on = reports
 
-    def _judge(self, rounds: int, total: Floats) -> bool:
+    def _judge(self, rounds: int, total: Floats, reports: Mapping[int, _Report]) -> bool:
         """Tell whether the offers of a round agree."""
         allowed = self.limits
         primal = float(total[0] / (allowed[0] * total[2] + allowed[1]))
@@ -110,8 +113,9 @@ class Table:
         self._cost = float(total[3])
         if rounds > 0:
             post = self.post
+            worth = self._worth_ueur(reports)
             self.records.append(
-                Record(float(self.env.now), rounds, primal, dual, post.sent, post.lost)
+                Record(float(self.env.now), rounds, primal, dual, post.sent, post.lost, worth)
             )
         done = rounds > 1 and primal <= 1.0 and dual <= 1.0 and not self._muted
         if done or rounds >= self.options.most_rounds:
@@ -130,19 +134,33 @@ class Table:
 
     def offers(self) -> tuple[Floats, Floats]:
         """The offers that were agreed on, else the last: (2, s), and ρ per slot, (s,)."""
+        return self._offers(self._agreed_on)
+
+    def standing(self) -> Standing:
+        """Where `offers` leave each link."""
+        return self._standing(*self.offers())
+
+    def _offers(self, reports: Mapping[int, _Report]) -> tuple[Floats, Floats]:
+        """Offers as reported, of others the last."""
         offers, stiff = np.zeros((2, self.slots.rev.size)), np.ones(self.slots.rev.size)
         for seat in self.seats:
             here = slice(self.slots.start[seat.name], self.slots.start[seat.name + 1])
-            report = self._agreed_on.get(seat.name)
+            report = reports.get(seat.name)
             mine = report[:2] if report else (seat.peer.offers, seat.peer.stiffness)
             offers[:, here], stiff[here] = mine
         return offers, stiff
 
-    def met(self) -> NDArray[np.bool_]:
-        """Whether the two ends of each held link ever heard each other, (k,)."""
+    def _standing(self, offers: Floats, stiff: Floats) -> Standing:
+        standing = settle(self._edges, self.slots, offers, stiff)
+        # A link is agreed on by two, so where one end never heard the other there is no trade.
         met = np.concatenate([[], *(seat.peer.met for seat in self.seats)]).astype(bool)
-        both: NDArray[np.bool_] = met[self.slots.first] & met[self.slots.second]
-        return both
+        both = met[self.slots.first] & met[self.slots.second]
+        standing.trade_wh[self.slots.link[~both]] = 0.0
+        return standing
+
+    def _worth_ueur(self, reports: Mapping[int, _Report]) -> float:
+        trade = fit_trades(self.slots, self._standing(*self._offers(reports)).trade_wh)
+        return welfare_ueur(self._agents, self._edges, trade)
 
 
 class Seat:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from ..communication.links import Link
 from .messages import Offer
 from .opening import Standing
 from .problem import DesignError, Outcome
@@ -30,6 +31,9 @@ class Network:
         Probability that a message never arrives, 0 to 1. [1]
     silent_from : mapping of int to int
         Peers that fall silent, and the round from which on they say nothing.
+    link : Link, optional
+        A class of links instead of the three numbers: peers send over it, one message after
+        another where sending takes time.
     seed : int
         Every directed link draws from a generator of its own, keyed by its two peers, so a peer
         more does not change what befalls the others.
@@ -39,6 +43,7 @@ class Network:
     jitter_s: float = 0.0
     loss: float = 0.0
     silent_from: Mapping[int, int] = field(default_factory=dict)
+    link: Link | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -51,6 +56,20 @@ class Network:
             faults.append(f"loss: {self.loss:g}, expected a probability from 0 to 1")
         if faults:
             raise DesignError(faults)
+
+    def links(self) -> Link:
+        """What all links are like."""
+        if self.link is not None:
+            return self.link
+        delay_s = self.delay_s
+        return Link(
+            name="given",
+            least_s=delay_s,
+            median_s=delay_s,
+            p95_s=delay_s,
+            jitter_s=self.jitter_s,
+            loss=self.loss,
+        )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -99,6 +118,8 @@ class Record(NamedTuple):
         As peers see them, relative to what is allowed; 1 is enough. [1]
     sent, lost : int
         Messages so far.
+    welfare_ueur : float
+        What the offers of that round would be worth, repaired. [µ€]
     """
 
     time_s: float
@@ -107,6 +128,7 @@ class Record(NamedTuple):
     dual: float
     sent: int
     lost: int
+    welfare_ueur: float
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
