@@ -12,6 +12,8 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
+from .tables import NEVER_IN_FORCE
+
 Row = Mapping[str, Any]
 Tables = Mapping[str, Sequence[Row]]
 
@@ -76,7 +78,7 @@ class Period:
         contracts = [
             row
             for row in tables["contracts"]
-            if row["period"] == period and row["state"] != "cancelled"
+            if row["period"] == period and row["state"] not in NEVER_IN_FORCE
         ]
         self.deals = {
             row["contract_id"]: _Deal(row, 1000 * row["energy_wh"])

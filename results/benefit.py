@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .reading import Record
+from .tables import NEVER_IN_FORCE
 
 __all__ = ["GROUPS", "MEMBERS", "Benefit", "GroupBenefit", "benefits", "by_group"]
 
@@ -179,7 +180,7 @@ def _held_collateral(record: Record) -> defaultdict[str, int]:
     settled = {row["period"] for row in record.rows("settlement")}
     held = defaultdict[str, int](int)
     for row in record.rows("contracts"):
-        if row["period"] not in settled and row["state"] != "cancelled":
+        if row["period"] not in settled and row["state"] not in NEVER_IN_FORCE:
             for side in ("seller", "buyer"):
                 amount = row[f"collateral_{side}_ueur"] or 0
                 held[_account_of(row[side])] += amount

@@ -5,6 +5,7 @@ from typing import Any
 
 from .ledger_book import LEDGER_FILE, LedgerFault, checked
 from .reading import Record
+from .tables import NEVER_IN_FORCE
 from .verdict import Verdict
 
 __all__ = ["all_contracts_settled", "delivered_share", "ledger_verifies", "tokens_balance"]
@@ -19,7 +20,7 @@ def all_contracts_settled(record: Record) -> Verdict:
         row
         for row in contracts
         if row["fate"] is None
-        or row["state"] not in (None, "settled", "cancelled")
+        or row["state"] not in (None, "settled", *NEVER_IN_FORCE)
         or (row["period"] not in metered and row["fate"] != "cancelled")
     ]
     if left:

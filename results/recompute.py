@@ -20,6 +20,7 @@ from typing import Any
 
 from ._recomputed_period import ESCROW, FUND, OPERATOR, Period, account_of
 from ._recomputed_rule import RulePeriod
+from .tables import NEVER_IN_FORCE
 
 __all__ = ["Difference", "UnknownRules", "differences", "read_tables", "recompute"]
 
@@ -53,6 +54,7 @@ def read_tables(folder: Path) -> dict[str, list[dict[str, Any]]]:
     from .tables import read_table
 
     names = ("settlement", "contracts", "covers", "meters", "bills", "subscriptions", "accounts")
+    names += ("absent", "disputes")
     return {name: read_table(folder, name).to_pylist() for name in names}
 
 
@@ -125,7 +127,7 @@ def recompute(tables: Tables | Path) -> dict[str, int]:
     accounts[ENDOWMENT] -= opening_ueur
     settled = {row["period"] for row in periods}
     for contract in tables["contracts"]:
-        if contract["period"] not in settled and contract["state"] != "cancelled":
+        if contract["period"] not in settled and contract["state"] not in NEVER_IN_FORCE:
             _hold_collateral(contract, accounts)
     for terms in periods:
         billed = terms.get("rule") is not None

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["SCHEMAS", "TableError", "read_table", "write_table"]
+__all__ = ["NEVER_IN_FORCE", "SCHEMAS", "TableError", "read_table", "write_table"]
 
 
 class TableError(ValueError):
@@ -48,6 +48,8 @@ SCHEMAS: Mapping[str, Any] = {
         "owed_buyer_ueur borne_fund_ueur borne_lpd_ueur called_at_tick receipt_ticks",
         maybe_text="fate covered_by state",
     ),
+    "contract_steps": _schema("contract_id tick", text="step by result"),
+    "signatures": _schema("envelope contract_id", text="signer signed signature public_key"),
     "covers": _schema(
         "period energy_milliwh",
         text="kind party",
@@ -78,15 +80,29 @@ SCHEMAS: Mapping[str, Any] = {
     ),
     "absent": _schema("period", text="peer"),
     "admission": _schema("period asked_wh admitted_wh", text="seller buyer reason"),
+    "flexibility": _schema(
+        "period bid_wh reference_milliwh metered_milliwh delivered_milliwh earned_ueur "
+        "penalty_ueur",
+        text="call peer operator direction reason",
+    ),
     "levels": _schema(
         "period depth offered_wh wanted_wh balanced_wh", text="level", maybe="price_ticks"
     ),
     "accounts": _schema("balance_ueur", text="account role"),
+    "messages": _schema(
+        "sequence size_bytes sent_tick deadline_tick attempts copies",
+        text="kind sender receiver why",
+        maybe="arrived_tick",
+    ),
     "tokens": _schema(
         "period", text="peer", maybe="minted_milliwh burned_milliwh expired_milliwh live_milliwh"
     ),
 }
 """Arrow schemas of the known tables; rows may bring further columns, kept after these."""
+
+
+NEVER_IN_FORCE = frozenset({"cancelled", "refused", "expired"})
+"""States of contracts that move neither energy nor money."""
 
 
 def write_table(

@@ -15,6 +15,8 @@ __all__ = ["DEAD", "ENDS", "PENDING", "TRANSITIONS", "Cause", "LimboError", "Sta
 class State(Enum):
     """Where a contract stands in its life."""
 
+    __hash__ = object.__hash__  # a member is one object; Enum hashes its name, in Python
+
     OFFERED = "offered"
     REQUESTED = "requested"
     MATCHED = "matched"
@@ -35,6 +37,8 @@ class State(Enum):
 
 class Cause(Enum):
     """What can happen to a contract."""
+
+    __hash__ = object.__hash__
 
     REQUEST = "a request meets the offer"
     MATCH = "the market matches them"
