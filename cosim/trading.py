@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
 
 from market.billing.rule import Rule
-from market.book import Clearing, Order, Orders
+from market.book import Clearing, Order, Orders, Trade
 from market.communication import Courier
 from market.delivery.carriage import Ideal
 from market.delivery.contract import Clock as ContractClock
+from market.delivery.contract import Segment
 from market.delivery.cover import LpdStorage
 from market.delivery.ledger import Ledger
 from market.delivery.life import TransactionLoop
@@ -21,6 +24,8 @@ from scenarios.resolve import ResolvedScenario
 
 from .admitting import Admitting
 from .box import FloatArray, Log
+from .flexing import Flexing
+from .members import away_from, membership
 from .meters_sim import Alarm, Closing
 from .pricing import Pricing, failed, terms
 
@@ -42,6 +47,8 @@ class Trading:
         Takes a mosaik time, what happened, and details by name.
     courier : Courier, optional
         Who carries messages; unless given, all arrive at once.
+    flexing : Flexing, optional
+        Where operators call for flexibility.
     """
 
     def __init__(
@@ -53,9 +60,10 @@ class Trading:
         ledger: Ledger,
         log: Log,
         courier: Courier | None = None,
+        flexing: Flexing | None = None,
     ) -> None:
         self._mechanism = resolved.scenario.market.mechanism
-        self._admitting = admitting
+        self._admitting, self._flexing = admitting, flexing
         self._names = tuple(peer.name for peer in resolved.peers)
         self._charges, self._log, self._gate_ticks = charges, log, resolved.gate_ticks
         self.terms, self._lpd = terms(resolved), resolved.peers[-1]
@@ -75,6 +83,7 @@ class Trading:
         )
         self._courier = courier
         self._by_rule = isinstance(pricing, Rule)
+        self._resolved, self._members = resolved, membership(resolved)
         self.periods: list[dict[str, Any]] = []
         self.admission: list[dict[str, Any]] = []
         self.orders: list[dict[str, Any]] = []
@@ -98,10 +107,16 @@ class Trading:
             trades = answer.trades
             self.admission += answer.rows
         self.loop.offers(tick, period, orders)
-        self.loop.conclude(tick, period, trades, barred=answer.cut if answer else ())
+        cut = answer.cut if answer else ()
+        moves = self._moves(period, trades, cut)
+        self.loop.conclude(tick, period, trades, barred={*cut, *moves})
+        if moves:
+            self.loop.activate(tick, period, moves)
         if clearing.subscriptions_ueur is not None:
+            away = away_from(self._resolved, self._members, period)
             owed = zip(orders.peers, clearing.subscriptions_ueur.tolist(), strict=True)
-            self.loop.subscribe(tick, period, {peer: ueur for peer, ueur in owed if ueur})
+            due = {peer: ueur for peer, ueur in owed if ueur and peer not in away}
+            self.loop.subscribe(tick, period, due)
         self._record(tick, period, orders, clearing)
         self._log(
             tick + self._gate_ticks,
@@ -114,6 +129,18 @@ class Trading:
         )
         return answer.caps_kw if answer is not None and answer.cut else None
 
+    def _moves(
+        self, period: int, trades: Iterable[Trade], cut: Collection[str]
+    ) -> dict[str, Segment]:
+        """Have peers answer operators with what these trades leave them."""
+        if self._flexing is None:
+            return {}
+        net_wh: dict[str, int] = defaultdict(int)
+        for trade in trades:
+            net_wh[trade.seller] += trade.energy_wh
+            net_wh[trade.buyer] -= trade.energy_wh
+        return self._flexing.answer(period, net_wh, cut)
+
     def settle(self, tick: int, closing: Closing) -> None:
         """Settle a period from its meters: by its contracts, or by the rule.
 
@@ -122,6 +149,7 @@ class Trading:
         MechanismFailed
             A rule raised or broke a promise; it is named.
         """
+        self.loop.sit_out(closing.period, away_from(self._resolved, self._members, closing.period))
         try:
             self.loop.close_period(
                 tick, closing.period, closing.reading, losses_milliwh=closing.losses_milliwh
@@ -130,6 +158,9 @@ class Trading:
             if not self._by_rule:
                 raise
             raise failed(self._mechanism, f"{type(fault).__name__}: {fault}") from fault
+        if self._flexing is not None:
+            paid = self._flexing.settle(closing.period, closing.reading.net_milliwh)
+            self.loop.pay(tick, closing.period, paid)
 
     def stores(self, alarm: Alarm) -> None:
         """Tell the loop what the LPD's storage can give and take."""
@@ -189,7 +220,8 @@ class Trading:
         gates = {"periods": self.periods, "orders": self.orders, "admission": self.admission}
         gates["levels"] = self.levels
         messages = {} if self._courier is None else {"messages": self._courier.rows}
-        return gates | self.loop.tables() | messages
+        asked = {} if self._flexing is None else {"flexibility": self._flexing.rows}
+        return gates | self.loop.tables() | messages | asked
 
 
 def _premium_ticks(order: Order) -> int:
