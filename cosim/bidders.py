@@ -19,6 +19,8 @@ from scenarios.resolve import ResolvedScenario
 from scenarios.schema_market import to_ticks
 from scenarios.seeds import generator
 
+from .members import away_from, membership
+
 __all__ = ["Bidding", "table"]
 
 SMALLEST_WH = 20
@@ -80,6 +82,7 @@ class Bidding:
         charges: Charges,
     ) -> None:
         self._charges = charges
+        self._resolved, self._members = resolved, membership(resolved)
         tariffs = resolved.scenario.market.tariffs
         self._managers, self._table, self._fee_cap_ticks = managers, seated, fee_cap_ticks
         self._feed_in_ticks = to_ticks(tariffs.feed_in_eur_per_kwh)
@@ -102,7 +105,15 @@ class Bidding:
             self._outlook(period), gate_tick=gate_tick, first_id=self._given
         )
         self._given += len(orders)
-        return orders.with_charges(self._charges)
+        return self._of_members(period, orders).with_charges(self._charges)
+
+    def _of_members(self, period: int, orders: Orders) -> Orders:
+        """Drop what peers would order who have left; they bid at the retailer's only."""
+        away = away_from(self._resolved, self._members, period)
+        if not away:
+            return orders
+        left = np.array([peer in away for peer in orders.peers])
+        return orders.take(~left[orders.peer_index])
 
     def learn(self, orders: Orders, clearing: Clearing) -> None:
         """Tell all bidders how the book of a gate was cleared.

@@ -58,10 +58,11 @@ class RulePeriod:
     def __init__(self, terms: Row, tables: Tables, accounts: defaultdict[str, int]) -> None:
         self.terms, self.tables, self.accounts = terms, tables, accounts
         self.residual = LPD if terms["residual"] == LPD else SUPPLIER
+        self.by_themselves = {LPD, *(row["peer"] for row in self._rows("absent"))}
         self.net = {
             row["peer"]: int(row["net_milliwh"])
             for row in self._rows("meters")
-            if row["peer"] != LPD
+            if row["peer"] not in self.by_themselves
         }
         self.bills = {row["peer"]: row for row in self._rows("bills")}
 
@@ -76,7 +77,7 @@ class RulePeriod:
         for peer, amount in receives.items():
             self.accounts[account_of(peer)] += amount
         self._tax(receives)
-        no_member = [row for row in self._rows("meters") if row["peer"] == LPD]
+        no_member = [row for row in self._rows("meters") if row["peer"] in self.by_themselves]
         beside = {"meters": no_member, "contracts": (), "covers": ()}
         rest = Period(self.terms, beside, self.accounts)
         rest.everybody = self.net | rest.net

@@ -53,8 +53,8 @@ def read_tables(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """Read what the recomputation needs from a run folder."""
     from .tables import read_table
 
-    names = ("settlement", "contracts", "covers", "meters", "bills", "subscriptions", "accounts")
-    names += ("absent", "disputes")
+    names = ["settlement", "contracts", "covers", "meters", "bills", "subscriptions", "accounts"]
+    names += ["absent", "disputes"]
     return {name: read_table(folder, name).to_pylist() for name in names}
 
 

@@ -12,6 +12,7 @@ from .spec import Problem
 if TYPE_CHECKING:
     from .schema import Scenario
     from .schema_communication import CommunicationSpec
+    from .times import Duration
 
 
 def nearest(name: str, known: Iterable[str], *, at_most: int = 6) -> str:
@@ -34,6 +35,7 @@ def hang_together(scenario: "Scenario") -> list[Problem]:
         *_device_problems(scenario),
         *_island_problems(scenario),
         *_event_problems(scenario),
+        *_switch_problems(scenario),
         *_communication_problems(scenario),
         *flexibility_problems(scenario, lambda name: _is_peer(name, *_names(scenario))),
     ]
@@ -114,6 +116,7 @@ def _event_problems(scenario: "Scenario") -> list[Problem]:
             message = f"{event.at} is not on a tick of {scenario.time.tick}"
             problems.append(Problem(("events", index, "at"), message))
         device, peer = getattr(event, "device", None), getattr(event, "peer", None)
+        problems += _meter_problems(scenario, index, offset)
         generator = getattr(event, "generator", None)
         if device is not None and device not in scenario.devices:
             path = ("events", index, "device")
@@ -174,6 +177,33 @@ def _names(scenario: "Scenario") -> tuple[list[str], list[str]]:
     """Names of single peers, and prefixes of groups."""
     singles = [peer.name for peer in scenario.peers if isinstance(peer, SinglePeer)]
     return singles, [peer.prefix for peer in scenario.peers if isinstance(peer, PeerGroup)]
+
+
+def _meter_problems(scenario: "Scenario", index: int, offset: "Duration") -> list[Problem]:
+    """Find faults of meters between readings, of which there is one a period."""
+    event, period = scenario.events[index], scenario.market.period
+    if getattr(event, "meter", None) is None or offset.is_multiple_of(period):
+        return []
+    message = f"{event.at} is inside a delivery period; expected its beginning, every {period}"
+    return [Problem(("events", index, "at"), message)]
+
+
+def _switch_problems(scenario: "Scenario") -> list[Problem]:
+    """Find peers that leave though they are away, or join though they are there."""
+    moves = [
+        (event.at.after(scenario.time.start).ns, index, getattr(event, "peer", ""), move)
+        for index, event in enumerate(scenario.events)
+        if (move := getattr(event, "market", None)) is not None
+    ]
+    problems: list[Problem] = []
+    away: set[str] = set()
+    for _, index, peer, move in sorted(moves):
+        if (move == "leave") == (peer in away):
+            where = "away already" if peer in away else "there already"
+            message = f"{peer!r} is {where}; expected it to {'join' if peer in away else 'leave'}"
+            problems.append(Problem(("events", index, "market"), message))
+        (away.add if move == "leave" else away.discard)(peer)
+    return problems
 
 
 def _is_peer(name: str, singles: list[str], prefixes: list[str]) -> bool:
