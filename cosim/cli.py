@@ -16,6 +16,7 @@ from .baseline_command import baseline_app
 from .bills_command import bills
 from .compare_command import compare
 from .ieee14_command import ieee14
+from .ledger_command import ledger_app
 from .market_command import clear_market
 from .portable import Portable
 from .sweep_command import sweep
@@ -176,6 +177,7 @@ def report(
 app.command("market")(clear_market)
 app.command()(compare)
 app.add_typer(baseline_app, name="baseline")
+app.add_typer(ledger_app, name="ledger")
 app.command("sweep")(sweep)
 app.command()(ieee14)
 app.command()(bills)

@@ -12,7 +12,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LEDGER_FILE", "PSEUDONYMS_FILE", "LedgerFault", "checked", "entries", "real_names"]
+__all__ = [
+    "LEDGER_FILE",
+    "PSEUDONYMS_FILE",
+    "LedgerFault",
+    "checked",
+    "entries",
+    "located",
+    "real_names",
+]
 
 LEDGER_FILE = "ledger.sqlite"
 PSEUDONYMS_FILE = "pseudonyms.json"
@@ -42,16 +50,29 @@ def real_names(folder: Path) -> dict[str, str]:
     return found
 
 
-def entries(folder: Path) -> Iterator[dict[str, Any]]:
+def located(run: Path) -> Path:
+    """Where the ledger is: `run` is its file, or the run folder."""
+    return run if run.is_file() else run / LEDGER_FILE
+
+
+def entries(run: Path, *, resolved: bool = True) -> Iterator[dict[str, Any]]:
     """Entries in order, their accounts by name.
+
+    Parameters
+    ----------
+    run : Path
+        The run folder, or the ledger's file.
+    resolved : bool
+        Whether peers stand by their names, where a file resolves their pseudonyms.
 
     Raises
     ------
     sqlite3.DatabaseError
         The file is no ledger, or damaged.
     """
-    names = real_names(folder)
-    for row in _rows(folder, "entries", "entry"):
+    file = located(run)
+    names = real_names(file.parent) if resolved else {}
+    for row in _rows(file, "entries", "entry"):
         named = {side: names.get(row[side], row[side]) for side in ("debit", "credit")}
         yield row | named
 
@@ -81,10 +102,11 @@ def checked(folder: Path, anchor: Mapping[str, Any]) -> tuple[int, dict[str, int
     """
     book = _Book(real_names(folder))
     ends: dict[int, bytes] = {}
-    for row in _rows(folder, "entries", "entry"):
+    file = folder / LEDGER_FILE
+    for row in _rows(file, "entries", "entry"):
         book.follow(row)
         ends[book.entries] = book.head
-    _check_blocks(list(_rows(folder, "blocks", "number")), ends, anchor.get("public_key"))
+    _check_blocks(list(_rows(file, "blocks", "number")), ends, anchor.get("public_key"))
     noted = anchor.get("entries", book.entries), anchor.get("head", book.head.hex())
     if noted != (book.entries, book.head.hex()):
         raise LedgerFault(
@@ -171,8 +193,8 @@ def _signed(told: bytes, block: Mapping[str, Any]) -> bool:
     return True
 
 
-def _rows(folder: Path, table: str, order: str) -> Iterator[dict[str, Any]]:
-    where = f"{(folder / LEDGER_FILE).resolve().as_uri()}?mode=ro"
+def _rows(file: Path, table: str, order: str) -> Iterator[dict[str, Any]]:
+    where = f"{file.resolve().as_uri()}?mode=ro"
     with closing(sqlite3.connect(where, uri=True)) as db:
         db.row_factory = sqlite3.Row
         for row in db.execute(f"SELECT * FROM {table} ORDER BY {order}"):  # noqa: S608
