@@ -5,7 +5,7 @@ Sixty minutes, four periods, and a seller whose inverter trips in the third. Phy
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -261,53 +261,54 @@ def _settle(
     tables["rows"] += [row._asdict() for row in settled.rows]
     tables["claims"] += [claim._asdict() for claim in settled.claims]
     tables["covers"] += [dataclasses.asdict(cover) for cover in settled.covers]
-    terms = dataclasses.asdict(TERMS)
     tables["settlement"].append(
         {
             "period": period,
             "closed_tick": tick,
             "residual": "supplier",
             "losses_milliwh": 0,
-            **terms,
+            **dataclasses.asdict(TERMS),
         }
     )
-    tables["periods"].append(
-        {
-            "period": period,
-            "gate_tick": period * length - length // 3,
-            "price_ticks": 190 + 10 * period,
-            "volume_wh": sum(c.energy_wh for c in contracts),
-            "offers_wh": 9000,
-            "requests_wh": 6000,
-            **{key: terms[key] for key in ("retail_ticks", "feed_in_ticks")},
-        }
-    )
+    tables["periods"].append(_cleared(period, contracts, gate_tick=period * length - length // 3))
     for peer, milliwh in meters.items():
         tables["meters"].append(
             {"period": period, "peer": peer, "net_milliwh": milliwh, "shed_milliwh": 0}
         )
-    burned = dict(settled.burned)
+    tables["tokens"] += _tokens(period, contracts, dict(settled.burned))
+    for outcome in settled.outcomes:
+        values = outcome._asdict()
+        contract = dataclasses.asdict(values.pop("contract"))
+        tables["contracts"].append({**contract, **values, "state": "settled"})
+
+
+def _cleared(period: int, contracts: list[Contract], *, gate_tick: int) -> dict[str, int]:
+    return {
+        "period": period,
+        "gate_tick": gate_tick,
+        "price_ticks": 190 + 10 * period,
+        "volume_wh": sum(c.energy_wh for c in contracts),
+        "offers_wh": 9000,
+        "requests_wh": 6000,
+        "retail_ticks": TERMS.retail_ticks,
+        "feed_in_ticks": TERMS.feed_in_ticks,
+    }
+
+
+def _tokens(
+    period: int, contracts: list[Contract], burned: dict[str, int]
+) -> Iterator[dict[str, Any]]:
     for peer in sorted({c.seller for c in contracts}):
         minted = sum(c.energy_milliwh for c in contracts if c.seller == peer)
         out = burned.get(peer, 0)
-        tables["tokens"].append(
-            {
-                "period": period,
-                "peer": peer,
-                "minted_milliwh": minted,
-                "burned_milliwh": out,
-                "expired_milliwh": minted - out,
-                "live_milliwh": 0,
-            }
-        )
-    for outcome in settled.outcomes:
-        values = {
-            field.name: getattr(outcome, field.name)
-            for field in dataclasses.fields(outcome)
-            if field.name != "contract"
+        yield {
+            "period": period,
+            "peer": peer,
+            "minted_milliwh": minted,
+            "burned_milliwh": out,
+            "expired_milliwh": minted - out,
+            "live_milliwh": 0,
         }
-        row = {**dataclasses.asdict(outcome.contract), **values, "state": "settled"}
-        tables["contracts"].append(row)
 
 
 def _network() -> dict[str, Any]:
