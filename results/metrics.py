@@ -49,7 +49,8 @@ def key_figures(record: Record) -> list[Metric]:
     figures = [*_energy(record), *_cover(record)]
     if record.ticks.num_rows:
         figures += [*_voltage(record), *_frequency(record), *_boundary(record)]
-    return [*figures, *_market(record), *_own_energy(record), *_money(record)]
+    told = [*_market(record), *_own_energy(record), *_messages(record)]
+    return [*figures, *told, *_money(record)]
 
 
 def _digits(value: float, unit: str) -> int:
@@ -226,6 +227,35 @@ def _own_energy(record: Record) -> list[Metric]:
         share = 1 - float(np.maximum(outside, 0).sum()) / float(whole) if whole > 0 else None
         figures.append(Metric(key, label, None if share is None else 100 * max(0.0, share), "%"))
     return figures
+
+
+def _messages(record: Record) -> list[Metric]:
+    """How messages fared; none where all arrive at once."""
+    rows = record.rows("messages")
+    if not rows:
+        return []
+    taken = {kind: _taken_s(record, rows, kind) for kind in (None, "alarm")}
+    missed = len(rows) - len(taken[None])
+    late = sum(row["why"] == "late" for row in rows)
+    note = f"of {len(rows)}" + (f"; {late} came too late" if late else "")
+    figures = [Metric("messages_missed", "Messages that did not come in time", missed, "", note)]
+    for key, label, kind in (
+        ("message_delay_s", "Mean time that a message took", None),
+        ("alarm_delay_s", "Mean time that an alarm took", "alarm"),
+    ):
+        if taken[kind]:
+            longest = f"longest {max(taken[kind]):.1f} s"
+            figures.append(Metric(key, label, float(np.mean(taken[kind])), "s", longest))
+    return figures
+
+
+def _taken_s(record: Record, rows: Sequence[dict[str, Any]], kind: str | None) -> list[float]:
+    """Time that messages of a kind, or of all kinds, took that came in time. [s]"""
+    return [
+        (row["arrived_tick"] - row["sent_tick"]) * record.dt_s
+        for row in rows
+        if row["why"] == "arrived" and kind in (None, row["kind"])
+    ]
 
 
 def role_of(account: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from .page import embedded, write_page
 from .reading import Record
 from .report_benefit import benefit_plot, benefit_section
 from .report_bills import bills_section
+from .report_communication import communication_section
 from .report_curves import market_plots
 from .report_map import feeder_map
 from .report_market import market_section
@@ -57,6 +58,7 @@ def _context(record: Record) -> dict[str, Any]:
         "market_plots": of_market,
         "curves": curves,
         "benefit": benefit_section(record),
+        "communication": communication_section(record),
         "benefit_plots": of_benefit,
         "bills": bills_section(record),
         "plots": drawn,
