@@ -81,18 +81,14 @@ def _least(
 ) -> Floats:
     """Find the least slack, whose columns are the last of the balance. [Wh]"""
     n, free = len(agents), np.zeros(arcs + slack.size)
-    rows = {} if network is None else _rows(network, n, arcs)
+    low = np.append(agents.low_wh, free)
+    high = np.concatenate([agents.high_wh, np.full(arcs, np.inf), slack])
+    rows: dict[str, Any] = {} if network is None else _rows(network, n, arcs)
     least = linprog(
         np.append(np.zeros(n + arcs), np.ones(slack.size)),
         A_eq=balance,
         b_eq=np.zeros(n),
-        bounds=np.stack(
-            [
-                np.append(agents.low_wh, free),
-                np.concatenate([agents.high_wh, np.full(arcs, np.inf), slack]),
-            ],
-            axis=1,
-        ),
+        bounds=list(zip(low.tolist(), high.tolist(), strict=True)),
         **rows,
     )
     return np.asarray(least.x)[n + arcs :]

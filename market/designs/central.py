@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ._highs import Scaled, solve_by_highs
 from ._infeasible import refuse_infeasible
 from .network import Network
 from .problem import Agents, DesignError, Residuals
@@ -62,19 +63,6 @@ class Flow(NamedTuple):
     residuals: Residuals
     converged: bool
     shadow: Floats = _NONE
-
-
-class _Scaled(NamedTuple):
-    """The QP in numbers around 1: minimise ½ x·diag(hessian)x + cost·x, Ax = 0, within bounds, and
-    least ≤ Rx ≤ most of the network's rows R.
-    """
-
-    hessian: Floats
-    cost: Floats
-    low: Floats
-    high: Floats
-    least: Floats
-    most: Floats
 
 
 def best_solver() -> Literal["piqp", "highs"]:
@@ -134,7 +122,7 @@ class CentralSolver:
         size = self._own.size + tail.size
         self._rows = None if network is None else _rows(network, n, self._own, size)
         none, limits = np.zeros((3, size)), np.zeros((2, 0 if network is None else len(network)))
-        self._blank = _Scaled(none[0], none[1], none[2], np.full(size, np.inf), *limits)
+        self._blank = Scaled(none[0], none[1], none[2], np.full(size, np.inf), *limits)
         self._piqp: Any = None
 
     def solve(self, agents: Agents, cost: Floats) -> Flow:
@@ -154,34 +142,36 @@ class CentralSolver:
         """
         energy, price = sizes = _sizes(agents, cost)
         scaled = self._scaled(agents, cost, energy, price)
-        x, dual, shadow = (self._by_piqp if self.solver == "piqp" else self._by_highs)(scaled)
+        if self.solver == "piqp":
+            x, dual, shadow = self._by_piqp(scaled)
+        else:
+            x, dual, shadow = solve_by_highs(scaled, self._balance, self._rows, _ASKED)
         own = self._own.size
         injection = np.zeros(len(agents))
         injection[self._own] = x[:own] * energy
         if self.network is not None:
-            shadow = self._pressing(shadow * price / self.network.size)
+            least, most = self.network.reach(agents)
+            pressing = np.where(shadow > 0, most > self.network.high, least < self.network.low)
+            shadow = np.where(pressing, shadow * price / self.network.size, 0.0)
         flow = self._judge(agents, cost, x[own:] * energy, injection, dual * price, shadow, sizes)
         if not flow.converged:
             refuse_infeasible(agents, self._out, ACCURACY * energy, self.network)
         return flow
 
-    def _pressing(self, shadow: Floats) -> Floats:
-        """Take duals away from limits that are none."""
-        assert self.network is not None
-        bounded = np.where(shadow > 0, self.network.high, self.network.low)
-        return np.where(np.isfinite(bounded), shadow, 0.0)
-
-    def _scaled(self, agents: Agents, cost: Floats, energy: float, price: float) -> _Scaled:
+    def _scaled(self, agents: Agents, cost: Floats, energy: float, price: float) -> Scaled:
         qp, own, k = self._blank, self._own, self._own.size
         qp.hessian[:k] = agents.a[own] * (energy / price)
         qp.cost[:k], qp.cost[k:] = agents.b[own] / price, cost / price
         qp.low[:k], qp.high[:k] = agents.low_wh[own] / energy, agents.high_wh[own] / energy
         if self.network is not None:
             size = self.network.size * energy
-            qp.least[:], qp.most[:] = self.network.low / size, self.network.high / size
+            # What cannot be reached is no limit, but solvers like a finite number better.
+            far = 2 * (np.abs(self.network.reach(agents)).max(axis=0) + size)
+            qp.least[:] = np.maximum(self.network.low, -far) / size
+            qp.most[:] = np.minimum(self.network.high, far) / size
         return qp
 
-    def _by_piqp(self, qp: _Scaled) -> tuple[Floats, Floats, Floats]:
+    def _by_piqp(self, qp: Scaled) -> tuple[Floats, Floats, Floats]:
         self._hessian.data[:] = qp.hessian
         limits = (None, None) if self._rows is None else (qp.least, qp.most)
         if self._piqp is None:
@@ -201,37 +191,6 @@ class CentralSolver:
         shadow = np.array(found.z_u) - np.array(found.z_l) if limits[0] is not None else _NONE
         return np.array(found.x), -np.array(found.y), shadow
 
-    def _by_highs(self, qp: _Scaled) -> tuple[Floats, Floats, Floats]:
-        highspy = import_module("highspy")
-        model = highspy.HighsModel()
-        lp, matrix, hessian = model.lp_, self._balance, model.hessian_
-        nodes = matrix.shape[0]
-        if self._rows is not None:
-            matrix = sparse.csc_matrix(sparse.vstack([matrix, self._rows]))
-        lp.num_row_, lp.num_col_ = matrix.shape
-        lp.col_cost_, lp.col_lower_, lp.col_upper_ = qp.cost, qp.low, qp.high
-        lp.row_lower_ = np.append(np.zeros(nodes), qp.least)
-        lp.row_upper_ = np.append(np.zeros(nodes), qp.most)
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        lp.a_matrix_.start_, lp.a_matrix_.index_ = matrix.indptr, matrix.indices
-        lp.a_matrix_.value_ = matrix.data
-        curved = np.flatnonzero(qp.hessian)
-        hessian.dim_ = lp.num_col_ if curved.size else 0
-        hessian.format_ = highspy.HessianFormat.kTriangular
-        hessian.start_ = np.searchsorted(curved, np.arange(lp.num_col_ + 1)).astype(np.int32)
-        hessian.index_, hessian.value_ = curved.astype(np.int32), qp.hessian[curved]
-        highs = highspy.Highs()
-        highs.silent()
-        for name in ("primal_feasibility_tolerance", "dual_feasibility_tolerance"):
-            highs.setOptionValue(name, _ASKED)
-        highs.passModel(model)
-        highs.run()
-        found = highs.getSolution()
-        if not found.value_valid:
-            return np.full(lp.num_col_, np.nan), np.full(nodes, np.nan), 0.0 * qp.least
-        duals = np.array(found.row_dual)
-        return np.array(found.col_value), duals[:nodes], -duals[nodes:]
-
     def _judge(
         self,
         agents: Agents,
@@ -250,7 +209,7 @@ class CentralSolver:
         if self.network is not None:
             peers = self.network.factors.shape[1]
             worth_there = potential.copy()
-            worth_there[:peers] += self.network.component(shadow)
+            worth_there[:peers] += self.network.congestion(shadow).component
             astray = np.append(astray, self.network.excess_wh(held))
             pressed = _slack(self.network, shadow, held)
         primal = float(max(np.abs(astray).max(initial=0.0), (-flow).max(initial=0.0)))

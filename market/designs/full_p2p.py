@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ._slots import Slots, make_slots
 from .central import CentralSolver, Flow, Solver
+from .network import Network
 from .pool import Groups, clear_pools, pro_rata
 from .problem import (
     Agents,
@@ -41,7 +42,9 @@ _NEAR = 1e-9
 """How near to their bounds a repair leaves injections, relative to the greatest bound. [1]"""
 
 
-def solve_full_p2p(agents: Agents, edges: Edges, *, solver: Solver = "best") -> Outcome:
+def solve_full_p2p(
+    agents: Agents, edges: Edges, *, network: Network | None = None, solver: Solver = "best"
+) -> Outcome:
     """Solve full P2P exactly.
 
     Where everybody can trade with everybody and each side's share of γ is one number, this is a
@@ -52,6 +55,8 @@ def solve_full_p2p(agents: Agents, edges: Edges, *, solver: Solver = "best") -> 
     ----------
     agents : Agents
     edges : Edges
+    network : Network, optional
+        Limits on what peers inject together; a pool that keeps them stays one.
     solver : {"best", "piqp", "highs"}
 
     Returns
@@ -66,8 +71,12 @@ def solve_full_p2p(agents: Agents, edges: Edges, *, solver: Solver = "best") -> 
         When peers and links make no market, or no trades meet all bounds; with the peers.
     """
     if solver == "best" and is_pool(agents, edges):
-        return _as_pool(agents, edges)
-    return FullP2P(agents, edges, solver=solver).solve(agents)
+        outcome = _as_pool(agents, edges)
+        if network is None:
+            return outcome
+        if not network.excess_wh(outcome.injection_wh).any():
+            return replace(outcome, congestion=network.congestion(np.zeros(len(network))))
+    return FullP2P(agents, edges, network=network, solver=solver).solve(agents)
 
 
 class FullP2P:
@@ -78,11 +87,20 @@ class FullP2P:
     agents : Agents
         Their bounds say who sells and who buys, for all solves.
     edges : Edges
+    network : Network, optional
+        For all solves.
     solver : {"best", "piqp", "highs"}
     """
 
-    def __init__(self, agents: Agents, edges: Edges, *, solver: Solver = "best") -> None:
-        self.edges = edges
+    def __init__(
+        self,
+        agents: Agents,
+        edges: Edges,
+        *,
+        network: Network | None = None,
+        solver: Solver = "best",
+    ) -> None:
+        self.edges, self._network = edges, network
         self._slots = make_slots(agents, edges)
         self._sides = np.stack([agents.may_sell, agents.may_buy])
         sale = np.flatnonzero(self._slots.sells)
@@ -92,7 +110,7 @@ class FullP2P:
         self._link, self._sign = link[sale], np.where(forward, 1.0, -1.0)
         self._cost = edges.gamma[self._link]
         self._central = CentralSolver(
-            len(agents), owner[sale], owner[self._slots.rev[sale]], solver=solver
+            len(agents), owner[sale], owner[self._slots.rev[sale]], solver=solver, network=network
         )
 
     def solve(self, agents: Agents) -> Outcome:
@@ -110,7 +128,10 @@ class FullP2P:
         trade = np.asarray(
             np.bincount(self._link, self._sign * flow.flow_wh, len(self.edges)), np.float64
         )
-        return _concluded(agents, self.edges, self._slots, flow, trade)
+        outcome = _concluded(agents, self.edges, self._slots, flow, trade)
+        if self._network is None:
+            return outcome
+        return replace(outcome, congestion=self._network.congestion(flow.shadow))
 
 
 def is_pool(agents: Agents, edges: Edges) -> bool:

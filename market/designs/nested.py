@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from ._trees import as_flow, as_groups
 from ._wiring import Wiring, wire
 from .central import ACCURACY, CentralSolver, Flow, Solver
 from .hybrid import Cell, Design, check_design, units
+from .network import Congestion, Network
 from .pool import clear_pools
 from .problem import Agents, Residuals
 
@@ -54,6 +55,8 @@ class NestedOutcome:
         What managers pay the market, and are paid, weights apart. [µ€]
     residuals : Residuals
     converged : bool
+    congestion : Congestion or None
+        What the network's limits add to a Wh's worth at each peer, where some were given.
     """
 
     injection_wh: Floats
@@ -71,9 +74,16 @@ class NestedOutcome:
     export_revenue_ueur: float
     residuals: Residuals
     converged: bool
+    congestion: Congestion | None = None
 
 
-def solve_design(agents: Agents, design: Design, *, solver: Solver = "best") -> NestedOutcome:
+def solve_design(
+    agents: Agents,
+    design: Design,
+    *,
+    network: Network | None = None,
+    solver: Solver = "best",
+) -> NestedOutcome:
     """Solve a community, a hybrid, or communities nested to any depth.
 
     With "best", a design whose members have equal weights and whose pair costs are sums of two
@@ -84,6 +94,9 @@ def solve_design(agents: Agents, design: Design, *, solver: Solver = "best") -> 
     ----------
     agents : Agents
     design : Community or Cell
+    network : Network, optional
+        Limits on what peers inject together; managers' markets are at its reference. Pools that
+        keep them stay pools.
     solver : {"best", "piqp", "highs"}
 
     Raises
@@ -94,13 +107,24 @@ def solve_design(agents: Agents, design: Design, *, solver: Solver = "best") -> 
     check_design(design, len(agents))
     wiring = wire(agents, design)
     flow = _pooled(wiring, design, len(agents)) if solver == "best" else None
+    if flow is not None and network is not None:
+        kept = not network.excess_wh(flow.injection_wh).any()
+        flow = flow._replace(shadow=np.zeros(len(network))) if kept else None
     if flow is None:
         central = CentralSolver(
-            len(wiring.nodes), wiring.tail, wiring.head, passing=wiring.passing, solver=solver
+            len(wiring.nodes),
+            wiring.tail,
+            wiring.head,
+            passing=wiring.passing,
+            solver=solver,
+            network=network,
         )
         flow = central.solve(wiring.nodes, wiring.cost)
         _straighten(wiring, flow.flow_wh)
-    return _told(agents, design, wiring, flow)
+    outcome = _told(agents, design, wiring, flow)
+    if network is None:
+        return outcome
+    return replace(outcome, congestion=network.congestion(flow.shadow))
 
 
 def _pooled(wiring: Wiring, design: Design, n: int) -> Flow | None:

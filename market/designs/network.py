@@ -22,14 +22,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .problem import DesignError
+from .problem import Agents, DesignError
 
 __all__ = ["Congestion", "Network", "line_limits", "voltage_limits"]
 
 Floats = NDArray[np.float64]
 
-BINDS = 1e-6
-"""How near to its limit a row binds, relative to the widest of its limits. [1]"""
+ROUNDING = 1e-12
+"""PTDF factors below it are rounding: a line that no trade flows over. [1]"""
 
 
 class Congestion(NamedTuple):
@@ -95,6 +95,12 @@ class Network:
         size = np.abs(self.factors).max(axis=1, initial=0.0)
         return np.where(size > 0, size, 1.0)
 
+    def reach(self, agents: Agents) -> tuple[Floats, Floats]:
+        """The least and the most that injections within their bounds make of each row. [unit]"""
+        k = self.factors.shape[1]
+        ends = self.factors * agents.low_wh[:k], self.factors * agents.high_wh[:k]
+        return np.minimum(*ends).sum(axis=1), np.maximum(*ends).sum(axis=1)
+
     def loads(self, injection_wh: Floats) -> Floats:
         """What injections make of each row. [unit]"""
         return np.asarray(self.factors @ injection_wh[: self.factors.shape[1]])
@@ -105,9 +111,9 @@ class Network:
         beyond = np.maximum(np.maximum(load - self.high, self.low - load), 0.0)
         return np.asarray(beyond / self.size)
 
-    def component(self, shadow: Floats) -> Floats:
-        """Price of the network's limits at each peer. [µ€/Wh]"""
-        return np.asarray(-self.factors.T @ shadow)
+    def congestion(self, shadow: Floats) -> Congestion:
+        """Say what duals of the rows do to prices at each peer. [µ€ per unit]"""
+        return Congestion(shadow, np.asarray(-self.factors.T @ shadow))
 
     def joined(self, other: Network) -> Network:
         """Limits of both: of lines and of voltages."""
@@ -134,7 +140,8 @@ def line_limits(
         Length of the period. [h]
     names : sequence of str, optional
     """
-    factors, limit = np.asarray(ptdf, np.float64), 1000 * hours * np.asarray(limit_kw, np.float64)
+    factors, limit = np.array(ptdf, np.float64), 1000 * hours * np.asarray(limit_kw, np.float64)
+    factors[np.abs(factors) < ROUNDING] = 0.0
     return Network(names=_named(names, "line", len(limit)), factors=factors, low=-limit, high=limit)
 
 

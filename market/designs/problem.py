@@ -14,12 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..faulty import Faulty
+
+if TYPE_CHECKING:
+    from .network import Congestion
 
 __all__ = [
     "Agents",
@@ -186,6 +189,8 @@ class Outcome:
         no market result.
     rounds, messages : int
         Of a negotiation; 1 and 0 of a central solver. [-]
+    congestion : Congestion or None
+        What the network's limits add to prices, where some were given.
     """
 
     trade_wh: Floats
@@ -196,6 +201,7 @@ class Outcome:
     converged: bool
     rounds: int = 1
     messages: int = 0
+    congestion: Congestion | None = None
 
 
 def injections_wh(edges: Edges, trade_wh: Floats, n: int) -> Floats:
