@@ -14,6 +14,7 @@ from .orders import Order, OrderError, Orders, Side
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from .designs.account import Account
     from .designs.hierarchy import LevelBalance
 
 __all__ = [
@@ -128,6 +129,8 @@ class Clearing:
         [µ€]
     levels : tuple of LevelBalance
         What each group balanced and passed up, where the mechanism goes level by level.
+    negotiation : Account or None
+        How the trades came about, where peers negotiated them.
     """
 
     price_ticks: int | None
@@ -140,6 +143,7 @@ class Clearing:
     fee_ticks: Ints | None = None
     subscriptions_ueur: Ints | None = None
     levels: tuple[LevelBalance, ...] = ()
+    negotiation: Account | None = None
 
     def order_money_ueur(self) -> Ints:
         """What each order pays or gets, exactly, fees in the clearing included. [µ€]"""

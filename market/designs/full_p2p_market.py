@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Literal, Self
+
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt, model_validator
 
 from ..book import ClearedTrades, Clearing, OrderError, Orders
 from ..mechanisms._merit import nothing
 from ..preferences import allowed, premium_ticks
+from .bargaining import Bargaining
 from .full_p2p import solve_full_p2p
-from .graphs import Pairs, given, nearest, random_partners
+from .graphs import Pairs as Partners
+from .graphs import given, nearest, random_partners
+from .negotiation_spec import NegotiationSpec
+from .order_pairs import Pairs
 from .pool import Groups, clear_pools, pro_rata
-from .problem import DesignError, Edges
+from .problem import DesignError
 from .reading import PRICED, read_agents, refuse_books, trades_to_clearing
-from .to_trades import round_trades
 
 __all__ = ["FullP2PMarket", "Given", "Nearest", "Random"]
 
@@ -73,9 +79,26 @@ class FullP2PMarket:
         partners: Nearest | Random | Given | None = Field(
             default=None, description="Who may trade with whom; everybody if left out."
         )
+        solver: Literal["central", "admm", "consensus", "negotiation"] = Field(
+            default="central",
+            description="Solved centrally; in synchronous rounds of offers, by ADMM or by relaxed "
+            "consensus + innovation; or negotiated message by message over a network.",
+        )
+        negotiation: NegotiationSpec | None = Field(
+            default=None, description="How peers negotiate, where they do."
+        )
+
+        @model_validator(mode="after")
+        def _negotiates_where_it_says_how(self) -> Self:
+            if self.negotiation is not None and self.solver == "central":
+                raise ValueError("negotiation means nothing where the solver is central")
+            return self
 
     def __init__(self, options: FullP2PMarket.Options | None = None) -> None:
-        self._options = options or self.Options()
+        told = self._options = options or self.Options()
+        self._bargaining = None
+        if told.solver != "central":
+            self._bargaining = Bargaining(told.solver, told.negotiation or NegotiationSpec())
 
     def clear(self, orders: Orders) -> Clearing:
         """Clear the book of one delivery period.
@@ -90,19 +113,21 @@ class FullP2PMarket:
         sells, buys = np.flatnonzero(~orders.is_buy), np.flatnonzero(orders.is_buy)
         if not sells.size or not buys.size:
             return nothing(orders)
-        meets, gamma = self._pairs(orders, sells, buys)
-        if not meets.any():
+        pairs, account = self._pairs(orders, sells, buys), None
+        if not pairs.meets.any():
             return nothing(orders)
-        if meets.all() and np.ptp(gamma) == 0:
-            traded, worth = _as_pool(orders, float(gamma[0, 0]))
+        if self._bargaining is not None:
+            traded, worth, account = self._bargaining.strike(orders, pairs)
+        elif pairs.meets.all() and np.ptp(pairs.gamma) == 0:
+            traded, worth = _as_pool(orders, pairs)
         else:
-            traded, worth = _by_solver(orders, sells, buys, meets, gamma)
+            traded, worth = _by_solver(orders, pairs)
         if not traded.any():
-            return nothing(orders)
-        return self._priced(orders, sells, buys, traded, worth)
+            return replace(nothing(orders), negotiation=account)
+        return replace(self._priced(orders, pairs, traded, worth), negotiation=account)
 
-    def _pairs(self, orders: Orders, sells: Ints, buys: Ints) -> tuple[Bools, Floats]:
-        """Say which asks and bids may meet, and what a Wh between them costs. [µ€/Wh]"""
+    def _pairs(self, orders: Orders, sells: Ints, buys: Ints) -> Pairs:
+        """Say which asks and bids may meet, and what a Wh between them costs."""
         one, other = sells[:, None], buys[None, :]
         seller, buyer = orders.peer_index[one], orders.peer_index[other]
         meets = allowed(orders, one, other) & (seller != buyer)
@@ -111,19 +136,17 @@ class FullP2PMarket:
             gamma = gamma + orders.charges.between(seller, buyer)
         if self._options.partners is not None:
             meets &= _linked(orders, self._options.partners)[seller, buyer]
-        return meets, np.broadcast_to(gamma, meets.shape).astype(np.float64)
+        return Pairs(sells, buys, meets, np.broadcast_to(gamma, meets.shape).astype(np.float64))
 
-    def _priced(
-        self, orders: Orders, sells: Ints, buys: Ints, traded: Ints, worth: Floats
-    ) -> Clearing:
+    def _priced(self, orders: Orders, pairs: Pairs, traded: Ints, worth: Floats) -> Clearing:
         i, j = np.nonzero(traded)
-        sell, buy = sells[i], buys[j]
+        sell, buy = pairs.sells[i], pairs.buys[j]
         fee = None
         extra = self._options.transaction_ticks - premium_ticks(orders, sell, buy)
         if orders.charges is not None:
             fee = orders.charges.between(orders.peer_index[sell], orders.peer_index[buy])
             extra = extra + fee
-        price = np.floor(worth[i] + PRICED).astype(np.int64)
+        price = np.floor(worth[i, j] + PRICED).astype(np.int64)
         limit = orders.price_ticks
         price = np.clip(price, limit[sell], limit[buy] - extra)
         kept = self._options.transaction_ticks
@@ -138,53 +161,34 @@ class FullP2PMarket:
         return trades_to_clearing(orders, trades)
 
 
-def _as_pool(orders: Orders, gamma: float) -> tuple[Ints, Floats]:
+def _as_pool(orders: Orders, pairs: Pairs) -> tuple[Ints, Floats]:
     """Clear a book in which all pairs cost the same; give trades and what sellers get."""
-    agents = read_agents(orders)
+    agents, gamma = read_agents(orders), float(pairs.gamma[0, 0])
     groups = Groups.pool(len(orders), 0.0, max(gamma, 0.0))
     if gamma < 0:  # a premium that all pay: buyers' limits are that much higher
         groups = groups._replace(buy_cost=np.where(orders.is_buy, gamma, 0.0))
         groups = groups._replace(sell_cost=np.where(orders.is_buy, -gamma, 0.0))
     found = clear_pools(groups, agents.a, agents.b, agents.low_wh, agents.high_wh)
-    sells, buys = np.flatnonzero(~orders.is_buy), np.flatnonzero(orders.is_buy)
-    pairs = pro_rata(found.injection_wh[0])[np.ix_(sells, buys)]
-    return _whole(sells, buys, pairs, len(orders)), np.full(sells.size, found.price[0, 0])
+    traded = pro_rata(found.injection_wh[0])[np.ix_(pairs.sells, pairs.buys)]
+    return pairs.whole(traded, len(orders)), np.full(traded.shape, found.price[0, 0])
 
 
-def _by_solver(
-    orders: Orders, sells: Ints, buys: Ints, meets: Bools, gamma: Floats
-) -> tuple[Ints, Floats]:
+def _by_solver(orders: Orders, pairs: Pairs) -> tuple[Ints, Floats]:
     """Clear a book whose pairs cost different things, as far as they can gain at all."""
-    limit = orders.price_ticks
-    i, j = np.nonzero(meets & (limit[buys][None, :] - limit[sells][:, None] - gamma >= 0))
+    traded, price = np.zeros(pairs.meets.shape), np.zeros(pairs.meets.shape)
+    i, j = np.nonzero(pairs.gains(orders.price_ticks))
     if not i.size:
-        return np.zeros(meets.shape, np.int64), np.zeros(sells.size)
-    one, other = sells[i], buys[j]
-    turned, cost, free = one > other, gamma[i, j], np.zeros(i.size)
-    edges = Edges(
-        first=np.minimum(one, other),
-        second=np.maximum(one, other),
-        gamma_first=np.where(turned, cost, free),
-        gamma_second=np.where(turned, free, cost),
-    )
-    outcome = solve_full_p2p(read_agents(orders), edges)
+        return traded.astype(np.int64), price
+    outcome = solve_full_p2p(read_agents(orders), pairs.edges(i, j))
     if not outcome.converged:
         raise DesignError(
             [f"full P2P found no solution: {outcome.residuals}; check the book's units"]
         )
-    pairs, price = np.zeros(meets.shape), np.zeros(meets.shape)
-    pairs[i, j], price[i, j] = np.abs(outcome.trade_wh), outcome.price
+    traded[i, j], price[i, j] = np.abs(outcome.trade_wh), outcome.price
     # The seller bears none of γ, so the price of every pair in use is what the Wh is worth to it.
-    used = pairs > 0
+    used = traded > 0
     worth = np.where(used, price, 0.0).sum(axis=1) / np.maximum(used.sum(axis=1), 1)
-    return _whole(sells, buys, pairs, len(orders)), worth
-
-
-def _whole(sells: Ints, buys: Ints, pairs: Floats, n: int) -> Ints:
-    i, j = np.nonzero(pairs)
-    whole = np.zeros(pairs.shape, np.int64)
-    whole[i, j] = round_trades(sells[i], buys[j], pairs[i, j], n)
-    return whole
+    return pairs.whole(traded, len(orders)), np.broadcast_to(worth[:, None], traded.shape)
 
 
 def _linked(orders: Orders, partners: Nearest | Random | Given) -> Bools:
@@ -205,7 +209,7 @@ def _linked(orders: Orders, partners: Nearest | Random | Given) -> Bools:
     return linked
 
 
-def _graph(orders: Orders, partners: Nearest | Random | Given, n: int) -> Pairs:
+def _graph(orders: Orders, partners: Nearest | Random | Given, n: int) -> Partners:
     if isinstance(partners, Random):
         return random_partners(n, partners.random, partners.seed)
     if isinstance(partners, Nearest):
