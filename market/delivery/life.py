@@ -219,6 +219,7 @@ class TransactionLoop:
             self._outbox.tell(peer, book)
         book.told = True
         self._stories.watch(lives, book)
+        self.advance(now)
         self.ledger.commit()
         return [life.contract for life in lives]
 
