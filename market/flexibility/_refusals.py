@@ -58,8 +58,10 @@ def _reason(sites: Sites, of: Incentive, left: Ints) -> str:
     """Say why a community bids nothing for a block in which sites have this much left."""
     bidding = left >= max(of.site_minimum_wh, 1)
     most, cost = int(left[bidding].sum()), sites.cost_ticks(of.direction)
-    if not bidding.any():
+    if not left.any():
         return f"no site of {of.operator} has anything left to move"
+    if not bidding.any():
+        return f"no site of {of.operator} can move its least bid of {of.site_minimum_wh} Wh"
     if most < of.minimum_wh:
         return f"its sites can move {most} Wh a period, below the least bid of {of.minimum_wh}"
     cheapest = int(cost[bidding].min())
