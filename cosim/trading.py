@@ -27,6 +27,7 @@ from .box import FloatArray, Log
 from .flexing import Flexing
 from .members import away_from, membership
 from .meters_sim import Alarm, Closing
+from .negotiating import negotiation_rows, negotiation_told
 from .pricing import Pricing, failed, terms
 
 
@@ -88,6 +89,7 @@ class Trading:
         self.admission: list[dict[str, Any]] = []
         self.orders: list[dict[str, Any]] = []
         self.levels: list[dict[str, Any]] = []
+        self.negotiation: list[dict[str, Any]] = []
 
     def conclude(
         self, tick: int, period: int, orders: Orders, clearing: Clearing
@@ -118,6 +120,10 @@ class Trading:
             due = {peer: ueur for peer, ueur in owed if ueur and peer not in away}
             self.loop.subscribe(tick, period, due)
         self._record(tick, period, orders, clearing)
+        if (account := clearing.negotiation) is not None:
+            self.negotiation += negotiation_rows(period, account)
+            told = negotiation_told(account)
+            self._log(tick + self._gate_ticks, "market_negotiated", period=period, **told)
         self._log(
             tick + self._gate_ticks,
             "market_cleared",
@@ -219,6 +225,7 @@ class Trading:
         """Everything of the market that is recorded, as plain rows."""
         gates = {"periods": self.periods, "orders": self.orders, "admission": self.admission}
         gates["levels"] = self.levels
+        gates["negotiation"] = self.negotiation
         messages = {} if self._courier is None else {"messages": self._courier.rows}
         asked = {} if self._flexing is None else {"flexibility": self._flexing.rows}
         return gates | self.loop.tables() | messages | asked

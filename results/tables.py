@@ -19,12 +19,18 @@ class TableError(ValueError):
 
 
 def _schema(
-    whole: str, *, text: str = "", maybe: str = "", maybe_text: str = "", real: str = ""
+    whole: str,
+    *,
+    text: str = "",
+    maybe: str = "",
+    maybe_text: str = "",
+    real: str = "",
+    maybe_real: str = "",
 ) -> Any:
     """Schema of int64, string and float columns, those that may be missing nullable."""
     kinds = [(whole, pa.int64(), False), (text, pa.string(), False)]
     kinds += [(maybe, pa.int64(), True), (maybe_text, pa.string(), True)]
-    kinds += [(real, pa.float64(), False)]
+    kinds += [(real, pa.float64(), False), (maybe_real, pa.float64(), True)]
     return pa.schema(
         [
             pa.field(name, kind, nullable=nullable)
@@ -88,6 +94,7 @@ SCHEMAS: Mapping[str, Any] = {
     "levels": _schema(
         "period depth offered_wh wanted_wh balanced_wh", text="level", maybe="price_ticks"
     ),
+    "negotiation": _schema("period round sent lost", real="primal dual", maybe_real="time_s gap"),
     "accounts": _schema("balance_ueur", text="account role"),
     "messages": _schema(
         "sequence size_bytes sent_tick deadline_tick attempts copies",
