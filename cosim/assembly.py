@@ -189,6 +189,7 @@ def boxes(
             "fleet": made.fleet,
             "clock": clock,
             "trips": happening["peer_trip"],
+            "failures": happening["store_failure"],
             "measured": list(made.devices.values()),
             "peers": names,
             "log": log,
@@ -315,11 +316,14 @@ def _events(made: Plant) -> dict[str, list[Any]]:
         "peer_trip": [],
         "load_scale": [],
         "generator_loss": [],
+        "store_failure": [],
     }
     for event in resolved.events:
         at = clock.preroll + event.tick
         if event.kind == "generator_loss":
             kinds["generator_loss"].append((at, event.target))
+        elif event.kind == "lpd_failure":
+            kinds["store_failure"].append((at, position[event.target]))
         elif event.kind == "load_scale":
             kinds["load_scale"].append((at, position[event.target], event.value))
         elif event.kind == "device_trip" and event.target in made.devices:

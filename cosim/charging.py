@@ -9,6 +9,7 @@ import numpy as np
 from market.network.charges import (
     Charges,
     distance_charges,
+    free_at_same_bus,
     lines_between,
     node_charges,
     ptdf_charges,
@@ -39,6 +40,8 @@ def charges(resolved: ResolvedScenario, network: Grid, buses: Sequence[int]) -> 
     """
     spec = resolved.scenario.market.fees
     by_pair = _by_pair(resolved, network, np.asarray(buses, dtype=np.int64))
+    if spec.free_at_same_bus:
+        return free_at_same_bus(by_pair, buses)
     return node_charges(by_pair) if spec.per == "node" else by_pair
 
 

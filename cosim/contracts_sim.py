@@ -44,7 +44,7 @@ class ContractsSim(Box):
         loop: TransactionLoop,
         conclude: Conclude,
         settle: Settle,
-        stores: Callable[[Alarm], None],
+        stores: Callable[[int, Alarm], None],
         clock: Clock,
         log: Log = silent,
         post: Post | None = None,
@@ -117,7 +117,7 @@ class ContractsSim(Box):
 
     def _call(self, time: int, alarm: Alarm) -> None:
         """Have a peer's shortfall covered; after a trip, what it still gives is what counts."""
-        self._stores(alarm)
+        self._stores(self._clock.tick(time), alarm)
         self._log(
             time,
             "shortfall_called",

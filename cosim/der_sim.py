@@ -52,17 +52,23 @@ class DerSim(Box):
         fleet: DerFleet,
         clock: Clock,
         trips: Sequence[tuple[int, int]] = (),
+        failures: Sequence[tuple[int, int]] = (),
         measured: Sequence[int] = (),
         peers: Sequence[str] = (),
         log: Log = silent,
     ) -> dict[str, Any]:
-        """Take the fleet, trips to play as (mosaik time, peer), and the peers of devices."""
+        """Take the fleet, the peers of devices, and what happens as (mosaik time, peer): trips
+        of PV inverters, and failures of stores.
+        """
         self._fleet, self._clock, self._names, self._log = fleet, clock, peers, log
         self._measured = np.zeros(fleet.n, dtype=np.bool_)
         self._measured[list(measured)] = True
         self._trips: dict[int, list[int]] = {}
         for at, peer in trips:
             self._trips.setdefault(at, []).append(peer)
+        self._failures: dict[int, list[int]] = {}
+        for at, peer in failures:
+            self._failures.setdefault(at, []).append(peer)
         self._off = np.zeros(fleet.n)
         self._nominal_pu = np.ones(fleet.n)
         self._unlimited_kw = np.full(fleet.n, np.inf)
@@ -81,6 +87,9 @@ class DerSim(Box):
         for peer in self._trips.get(time, ()):
             fleet.trip(peer)
             self._log(time, "trip", peer=self._names[peer] if self._names else str(peer))
+        for peer in self._failures.get(time, ()):
+            fleet.fail_store(peer)
+            self._log(time, "store_failed", peer=self._names[peer] if self._names else str(peer))
         available_kw = _first(given, "available[kW]", self._off)
         if "measured[kW]" in given:
             available_kw = np.where(self._measured, only(given["measured[kW]"]), available_kw)

@@ -4,34 +4,43 @@ that settlement goes by.
 
 from __future__ import annotations
 
+import functools
 import inspect
-from typing import Any
+from collections.abc import Callable
+from typing import Any, get_origin, get_type_hints
 
 import numpy as np
 
 from market.billing.rule import Rule
 from market.book import Clearing, Mechanism, Orders
-from market.delivery.rules import Terms
+from market.delivery.rules import Rules, Terms
 from market.mechanisms.node_fees import NodeFees
 from market.promises import ClearingError, check_clearing
 from market.properties import PROPERTIES
 from scenarios.plugins import build_mechanism, mechanism_class
+from scenarios.plugins_rules import rule_function, rules_of_settlement
 from scenarios.resolve import ResolvedScenario
-from scenarios.schema_market import to_ticks
+from scenarios.schema_market import ImbalanceSpec, to_ticks
 
 __all__ = [
     "HeldMechanism",
     "MechanismFailed",
     "Pricing",
+    "RuleFailed",
     "described",
     "fees_come_on_top",
     "pricing",
+    "rules",
     "terms",
 ]
 
 
 class MechanismFailed(ValueError):
     """A market mechanism raised or broke a promise that every mechanism makes; mend it."""
+
+
+class RuleFailed(ValueError):
+    """A rule of settlement of the scenario's own raised or gave no answer of its kind; mend it."""
 
 
 class HeldMechanism:
@@ -119,6 +128,8 @@ def described(resolved: ResolvedScenario) -> dict[str, str]:
 def terms(resolved: ResolvedScenario) -> Terms:
     """Tariffs and parameters of settlement in the units of the ledger."""
     tariffs, spec = resolved.scenario.market.tariffs, resolved.scenario.settlement
+    critical_rate = spec.critical_rate_eur_per_kwh
+    critical = [peer.name for peer in resolved.peers[:-1] if peer.critical]
     return Terms(
         retail_ticks=to_ticks(tariffs.retail_eur_per_kwh),
         feed_in_ticks=to_ticks(tariffs.feed_in_eur_per_kwh),
@@ -130,4 +141,59 @@ def terms(resolved: ResolvedScenario) -> Terms:
         dead_band_permille=spec.dead_band_permille,
         dead_band_milliwh=1000 * spec.dead_band_wh,
         guarantee_fund_ueur=round(1e6 * spec.guarantee_fund_eur),
+        levy_ticks=to_ticks(spec.taxes.levy_eur_per_kwh),
+        vat_permille=round(10 * spec.taxes.vat_percent),
+        critical_ticks=to_ticks(critical_rate or 0.0),
+        critical_peers=() if critical_rate is None else tuple(critical),
+        **_imbalance(spec.imbalance),
     )
+
+
+def _imbalance(spec: ImbalanceSpec | None) -> dict[str, Any]:
+    if spec is None:
+        return {}
+    return {
+        "imbalance": spec.kind,
+        "up_ticks": to_ticks(spec.up_eur_per_kwh),
+        "down_ticks": to_ticks(spec.down_eur_per_kwh),
+        "reference_ticks": to_ticks(spec.reference_eur_per_kwh),
+    }
+
+
+def rules(resolved: ResolvedScenario) -> Rules:
+    """Rules of settlement, those of the scenario's own in their places.
+
+    Whatever a rule of the scenario's own raises, or gives that is no answer of its kind, is told
+    as its fault, by a `RuleFailed`.
+    """
+    own = resolved.scenario.settlement.rules
+    base = resolved.file.parent
+    known = rules_of_settlement()
+    return Rules(
+        **{
+            name: _held(name, reference, rule_function(name, reference, base), known[name])
+            for name, reference in own.items()
+        }
+    )
+
+
+def _held(
+    name: str, reference: str, rule: Callable[..., Any], design: Callable[..., Any]
+) -> Callable[..., Any]:
+    answer = get_type_hints(design)["return"]
+    kind = get_origin(answer) or answer
+
+    @functools.wraps(rule)
+    def held(*given: Any, **named: Any) -> Any:
+        try:
+            result = rule(*given, **named)
+        except Exception as fault:  # whatever a user's own file raises
+            why = f"{type(fault).__name__}: {fault}"
+            raise RuleFailed(f"rule {name} of settlement, {reference}: {why}") from fault
+        if not isinstance(result, kind):
+            raise RuleFailed(
+                f"rule {name} of settlement, {reference}: gave {result!r}; expected {kind.__name__}"
+            )
+        return result
+
+    return held

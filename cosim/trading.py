@@ -28,7 +28,7 @@ from .flexing import Flexing
 from .members import away_from, membership
 from .meters_sim import Alarm, Closing
 from .negotiating import negotiation_rows, negotiation_told
-from .pricing import Pricing, failed, terms
+from .pricing import Pricing, failed, rules, terms
 
 
 class Trading:
@@ -74,6 +74,7 @@ class Trading:
             self._names,
             ContractClock(resolved.ticks_per_period, resolved.dt_s),
             terms=self.terms,
+            rules=rules(resolved),
             ledger=ledger,
             fee_ticks=charges.matrix(),
             lpd=LpdStorage(ramp_kw_per_s=self._lpd.ramp_kw_per_s, efficiency=one_way),
@@ -168,13 +169,15 @@ class Trading:
             paid = self._flexing.settle(closing.period, closing.reading.net_milliwh)
             self.loop.pay(tick, closing.period, paid)
 
-    def stores(self, alarm: Alarm) -> None:
-        """Tell the loop what the LPD's storage can give and take."""
+    def stores(self, tick: int, alarm: Alarm) -> None:
+        """Tell the loop what the LPD's storage can give and take; nothing once it has failed."""
         soc = float(alarm.soc[-1])
         capacity_kwh = self._lpd.battery_kwh
+        failed_at = [e.tick for e in self._resolved.events if e.kind == "lpd_failure"]
+        works = tick < min(failed_at, default=tick + 1)
         self.loop.lpd_state(
             soc * capacity_kwh * self._efficiency,
-            self._lpd.battery_kw,
+            self._lpd.battery_kw if works else 0.0,
             room_kwh=(1.0 - soc) * capacity_kwh / self._efficiency,
         )
 

@@ -184,6 +184,13 @@ class DerFleet:
         self._state[k.MODE, peer], self._state[k.LATCHED, peer] = k.TRIPPED, 1.0
         self._state[k.WAITED, peer] = 0.0
 
+    def fail_store(self, peer: int) -> None:
+        """Take a peer's battery out of service: it gives and takes nothing from the next tick on.
+
+        What it holds stays in it.
+        """
+        self._params[k.B_P_MAX, peer] = 0.0
+
     def reconnect(self, peer: int) -> None:
         """Release a trip; the inverter comes back after its delay, grid permitting."""
         self._state[k.LATCHED, peer] = 0.0

@@ -24,6 +24,7 @@ from .plugins import (
     known_mechanisms,
     mechanism_class,
 )
+from .plugins_rules import rule_faults
 from .profiles import Kind, Profile, ProfileError, ProfileSource, open_source, split
 from .resolve import ResolvedScenario, profile_span, resolve_scenario
 from .rules import hang_together, nearest
@@ -84,6 +85,7 @@ def load_scenario(
     sources = checking.profiles(scenario)
     checking.mechanism(scenario)
     checking.bidders(scenario)
+    checking.settlement_rules(scenario)
     checking.checks(scenario)
     if checking.faults or network is None:
         raise ScenarioError(checking.faults)
@@ -173,6 +175,11 @@ class _Checking:
         """Find the bidders and let them check their options."""
         for path, text in bidder_faults(scenario, self._file.parent):
             self.note(path, text)
+
+    def settlement_rules(self, scenario: Scenario) -> None:
+        """Find the rules of settlement that the scenario replaces."""
+        for name, text in rule_faults(scenario.settlement.rules, self._file.parent):
+            self.note(("settlement", "rules", name), text)
 
     def checks(self, scenario: Scenario) -> None:
         """Find the checks and see whether they take their options."""

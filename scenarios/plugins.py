@@ -172,7 +172,7 @@ def _check(kind: _Kind, reference: str, base: Path) -> None:
 def _class(kind: _Kind, reference: str, base: Path) -> type[Any]:
     _check(kind, reference, base)
     place, _, class_name = kind.known().get(reference, reference).rpartition(":")
-    module = _module(place, base)
+    module = module_of(place, base)
     found = getattr(module, class_name, None)
     if not isinstance(found, type):
         classes = [name for name, value in vars(module).items() if isinstance(value, type)]
@@ -186,7 +186,14 @@ def _class(kind: _Kind, reference: str, base: Path) -> type[Any]:
     return found
 
 
-def _module(place: str, base: Path) -> ModuleType:
+def module_of(place: str, base: Path) -> ModuleType:
+    """Import a file beside a scenario, or a module of a package; this runs it.
+
+    Raises
+    ------
+    PluginError
+        It cannot be imported.
+    """
     try:
         if place.endswith(".py"):
             return _module_of_file((base / place).resolve())

@@ -13,6 +13,7 @@ from .network import NetworkOutline, is_made
 from .peers import Peer, draw_peers
 from .profiles import Profile, ProfileSource
 from .schema import Scenario
+from .schema_peers import LPD_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +24,15 @@ class ResolvedEvent:
     ----------
     tick : int
         Physics tick at whose beginning it happens.
-    kind : {"device_trip", "peer_trip", "load_scale", "generator_loss"}
+    kind : {"device_trip", "peer_trip", "load_scale", "generator_loss", "lpd_failure"}
     target : str
-        Name of the device, peer or generator.
+        Name of the device, peer or generator; of an LPD's failure, the LPD's.
     value : float
         New multiple of the load, where that is the event. [1]
     """
 
     tick: int
-    kind: Literal["device_trip", "peer_trip", "load_scale", "generator_loss"]
+    kind: Literal["device_trip", "peer_trip", "load_scale", "generator_loss", "lpd_failure"]
     target: str
     value: float = 0.0
 
@@ -179,6 +180,9 @@ def _events(scenario: Scenario) -> Iterator[ResolvedEvent]:
     kinds = {"device": "device_trip", "peer": "peer_trip", "generator": "generator_loss"}
     for event in scenario.events:
         tick = event.at.after(scenario.time.start).in_ticks(scenario.time.tick)
+        if hasattr(event, "lpd"):
+            yield ResolvedEvent(tick, "lpd_failure", LPD_NAME)
+            continue
         what = next(key for key in kinds if hasattr(event, key))
         if not getattr(event, "is_physical", True):
             continue  # what is traded or shown is no affair of the models

@@ -135,8 +135,17 @@ class GeneratorEvent(Spec):
     fault: Literal["loss"] = Field(description="What happens: it is lost.")
 
 
+class LpdEvent(Spec):
+    """Something happens to the local power distributor."""
+
+    at: Moment = Field(description="Time of day, or time since the start.")
+    lpd: Literal["fail"] = Field(
+        description="What happens: its storage gives and takes nothing from here on."
+    )
+
+
 def _kind_of_event(value: Any) -> str:
-    for kind in ("peer", "generator"):
+    for kind in ("peer", "generator", "lpd"):
         if (isinstance(value, dict) and kind in value) or hasattr(value, kind):
             return f"<{kind}>"
     return "<device>"
@@ -145,7 +154,8 @@ def _kind_of_event(value: Any) -> str:
 EventSpec = Annotated[
     Annotated[DeviceEvent, Tag("<device>")]
     | Annotated[PeerEvent, Tag("<peer>")]
-    | Annotated[GeneratorEvent, Tag("<generator>")],
+    | Annotated[GeneratorEvent, Tag("<generator>")]
+    | Annotated[LpdEvent, Tag("<lpd>")],
     Discriminator(_kind_of_event),
 ]
 

@@ -82,11 +82,22 @@ class FeeSpec(Spec):
     between_eur_per_kwh: NonNegativeFloat = Field(
         default=0.03, description="From zone to zone, where the kind is zonal. [€/kWh]"
     )
+    free_at_same_bus: bool = Field(
+        default=False,
+        description="Nothing is charged between peers behind one connection point: at one bus.",
+    )
 
     @model_validator(mode="after")
     def _is_in_ticks(self) -> Self:
         prices = self.model_dump()
         refuse(_unticked({k: v for k, v in prices.items() if k.endswith("_eur_per_kwh")}))
+        return self
+
+    @model_validator(mode="after")
+    def _is_free_by_pair_only(self) -> Self:
+        if self.free_at_same_bus and self.per == "node":
+            message = "a fee per node does not know the other side; expected per: pair with it"
+            refuse([Problem(("free_at_same_bus",), message)])
         return self
 
     @model_validator(mode="after")
@@ -137,6 +148,59 @@ class MarketSpec(Spec):
         return self
 
 
+class ImbalanceSpec(Spec):
+    """Prices of energy beyond contracts by the system's imbalance, in place of the tariffs."""
+
+    kind: Literal["single", "dual"] = Field(
+        description="One price for both signs, by the sign of all meters together; or a price for "
+        "who is short, the reference at least, and one for who is long, the reference at most."
+    )
+    up_eur_per_kwh: float = Field(
+        description="Price of upward balancing energy: the system is short. [€/kWh]"
+    )
+    down_eur_per_kwh: float = Field(
+        description="Price of downward balancing energy: the system is long. [€/kWh]"
+    )
+    reference_eur_per_kwh: float = Field(
+        description="Price before real time, day-ahead say. [€/kWh]"
+    )
+
+    @model_validator(mode="after")
+    def _prices_fit(self) -> Self:
+        prices = {k: v for k, v in self.model_dump().items() if k.endswith("_eur_per_kwh")}
+        problems = _unticked(prices)
+        if self.down_eur_per_kwh > self.up_eur_per_kwh:
+            message = (
+                f"{self.down_eur_per_kwh:g} €/kWh is above the upward price of "
+                f"{self.up_eur_per_kwh:g} €/kWh; expected down ≤ up"
+            )
+            problems.append(Problem(("down_eur_per_kwh",), message))
+        refuse(problems)
+        return self
+
+
+class TaxSpec(Spec):
+    """What the state gets of what peers draw and pay."""
+
+    levy_eur_per_kwh: NonNegativeFloat = Field(
+        default=0.0, description="Taxes and levies on energy drawn, whoever sold it. [€/kWh]"
+    )
+    vat_percent: NonNegativeFloat = Field(
+        default=0.0,
+        le=100,
+        description="Value added tax on what is paid for energy, transport and levies. [%]",
+    )
+
+    @model_validator(mode="after")
+    def _is_in_steps(self) -> Self:
+        problems = _unticked({"levy_eur_per_kwh": self.levy_eur_per_kwh})
+        if abs(10 * self.vat_percent - round(10 * self.vat_percent)) > 1e-9:
+            message = f"{self.vat_percent:g} % is finer than expected; expected steps of 0.1 %"
+            problems.append(Problem(("vat_percent",), message))
+        refuse(problems)
+        return self
+
+
 class SettlementSpec(Spec):
     """Prices and bounds of rules R1 to R9: when a failure is called, and what it costs."""
 
@@ -173,9 +237,25 @@ class SettlementSpec(Spec):
     trip_ticks: PositiveInt = Field(
         default=3, description="Ticks for which a device reports a trip before it is called."
     )
+    imbalance: ImbalanceSpec | None = Field(
+        default=None,
+        description="How energy beyond contracts is priced; left out, at retail and feed-in.",
+    )
+    taxes: TaxSpec = Field(default=TaxSpec(), description="Levies and value added tax.")
+    critical_rate_eur_per_kwh: NonNegativeFloat | None = Field(
+        default=None,
+        description="What critical peers pay in an island for what they draw beyond contracts; "
+        "left out, retail. [€/kWh]",
+    )
+    rules: dict[str, str] = Field(
+        default_factory=dict,
+        description="Functions in place of rules of settlement, by the rule's name: "
+        "./file.py:function beside the scenario, or package.module:function.",
+    )
 
     @model_validator(mode="after")
     def _is_in_ticks(self) -> Self:
         prices = self.model_dump()
-        refuse(_unticked({k: v for k, v in prices.items() if k.endswith("_eur_per_kwh")}))
+        told = {k: v for k, v in prices.items() if k.endswith("_eur_per_kwh") and v is not None}
+        refuse(_unticked(told))
         return self

@@ -284,6 +284,20 @@ def node_charges(charges: Charges) -> Charges:
     return replace(charges, fee_ticks=entry[:, None] + leave, entry_ticks=entry, exit_ticks=leave)
 
 
+def free_at_same_bus(charges: Charges, buses: Sequence[int]) -> Charges:
+    """Charge nothing between peers behind one connection point; the rest as before.
+
+    Parameters
+    ----------
+    charges : Charges
+        Made per pair.
+    buses : sequence of int
+        Connection point of each peer, by any number.
+    """
+    fees, bus = charges.matrix(), np.asarray(buses)
+    return Charges(np.where(bus[:, None] == bus, 0, fees), np.arange(bus.size))
+
+
 def _whole_ticks(fees: Floats, minimum_ticks: int, cap_ticks: int | None) -> Ints:
     """Round half up and hold between least and greatest; what is not connected pays the most."""
     most = np.inf if cap_ticks is None else cap_ticks
