@@ -15,6 +15,7 @@ import typer
 from .baseline_command import baseline_app
 from .bills_command import bills
 from .compare_command import compare
+from .flexibility_command import flexibility
 from .ieee14_command import ieee14
 from .ledger_command import ledger_app
 from .market_command import clear_market
@@ -179,6 +180,7 @@ app.command()(compare)
 app.add_typer(baseline_app, name="baseline")
 app.add_typer(ledger_app, name="ledger")
 app.command("sweep")(sweep)
+app.command("flexibility")(flexibility)
 app.command()(ieee14)
 app.command()(bills)
 

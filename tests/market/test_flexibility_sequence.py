@@ -10,6 +10,8 @@ from scipy.optimize import linprog
 
 from market.billing.rule import Tariffs
 from market.flexibility import FlexibilityError, Incentive, Sites, answer, leftover
+from market.flexibility._program import Room
+from market.flexibility._whole import whole_bid
 
 TARIFFS = Tariffs(retail_ticks=350, feed_in_ticks=80)
 
@@ -320,3 +322,19 @@ def test_together_is_worth_at_least_as_much_as_in_sequence(data):
         assert found[0.5].total_ueur >= found[x].total_ueur - slack
     assert found[0.9].inside_ueur >= found[0.5].inside_ueur - slack
     assert found[1.0].inside_ueur >= found[0.9].inside_ueur - slack
+
+
+def test_a_least_bid_that_no_whole_numbers_reach_is_left_out():
+    # By hand: 10.5 Wh of each in the plan, 10 Wh of room: 20 Wh are below the least bid of 21.
+    community = sites([(0, 10, 0, 0, 0, 99, 0)] * 2, periods=1)
+    plan = np.full((2, 1), 10.5)
+    assert not whole_bid(plan, call(periods=1, minimum_wh=21), Room.of(community)).any()
+    found = whole_bid(plan, call(periods=1, minimum_wh=20), Room.of(community))
+    assert found.tolist() == [[10], [10]]
+
+
+def test_what_rounding_loses_is_topped_up_where_there_is_room():
+    # By hand: 10.5 Wh of each are 21 Wh; the earlier one gives the odd one.
+    community = sites([(0, 11, 0, 0, 0, 99, 0)] * 2, periods=1)
+    found = whole_bid(np.full((2, 1), 10.5), call(periods=1, minimum_wh=21), Room.of(community))
+    assert found.tolist() == [[11], [10]]
