@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ._recomputed_corrections import Corrections, misread
 from ._recomputed_period import ESCROW, FUND, OPERATOR, Period, account_of
 from ._recomputed_rule import RulePeriod
 from .tables import NEVER_IN_FORCE
@@ -64,7 +65,15 @@ def differences(tables: Tables | Path) -> list[Difference]:
         tables = read_tables(tables)
     booked = {row["account"]: row["balance_ueur"] for row in tables["accounts"]}
     again = recompute(tables)
-    return _differences(booked, again) + [
+    return [
+        *_differences(booked, again),
+        *_differences(*misread(tables)),
+        *_wrong_rule_bills(tables),
+    ]
+
+
+def _wrong_rule_bills(tables: Tables) -> list[Difference]:
+    return [
         found
         for terms in tables["settlement"]
         if terms.get("rule") is not None
@@ -129,9 +138,13 @@ def recompute(tables: Tables | Path) -> dict[str, int]:
     for contract in tables["contracts"]:
         if contract["period"] not in settled and contract["state"] not in NEVER_IN_FORCE:
             _hold_collateral(contract, accounts)
+    corrections = Corrections(tables)
     for terms in periods:
+        corrections.book(accounts, before_tick=terms.get("closed_tick"))
+        corrections.settling(terms, accounts)
         billed = terms.get("rule") is not None
         (RulePeriod if billed else Period)(terms, tables, accounts).settle()
+    corrections.book(accounts)
     for row in tables.get("subscriptions", ()):
         accounts[account_of(row["peer"])] -= row["amount_ueur"]
         accounts[OPERATOR] += row["amount_ueur"]

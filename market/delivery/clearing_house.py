@@ -11,6 +11,8 @@ from ..billing.rule import Rule
 from .community import Billed, bill_members, name_of, settle_by_rule
 from .contract import Contract, ContractError
 from .cover import Cover
+from .disputes import Dispute, DisputeError
+from .disputes_desk import Complaint, DisputeDesk
 from .dues import (
     COLLATERAL,
     COMMUNITY,
@@ -73,6 +75,7 @@ class ClearingHouse:
         self._efficiency, self._lpd_cost_ticks = efficiency, terms.feed_in_ticks
         self.next_cover_id = 1
         self._absent: dict[int, frozenset[str]] = {}
+        self.desk = DisputeDesk(lambda period: self._settlement_of(period)[0].postings)
         market = [LPD, DSO, SUPPLIER, OPERATOR, GUARANTEE_FUND, COLLATERAL, ENDOWMENT]
         market += [] if rule is None else [COMMUNITY]
         market += [STATE] if terms.taxed else []
@@ -118,6 +121,7 @@ class ClearingHouse:
         self.next_cover_id += sum(c.kind in ("supplier", "shed") for c in settlement.covers)
         self._post(*settlement.postings)
         self.ledger.commit()
+        self.desk.settled(period)
         for peer, milliwh in settlement.burned:
             self.tokens.burn(period.period, peer, milliwh)
         self.tokens.expire(period.period)
@@ -133,6 +137,22 @@ class ClearingHouse:
             return settle_by_rule(period, self.terms, self.rule, self.rules, absent=absent)
         first = self.next_cover_id
         return settle_period(period, self.terms, self.rules, first_cover_id=first), None
+
+    def hear(self, tick: int, complaint: Complaint) -> Dispute:
+        """Hear who contests a reading, and book what a correction comes to.
+
+        Raises
+        ------
+        DisputeError
+            The period is not settled, the peer has no meter in it, or a rule billed it.
+        """
+        if self.rule is not None:
+            told = f"period {complaint.period}: {name_of(self.rule)} billed it"
+            raise DisputeError([f"{told}; expected a period of contracts to correct"])
+        dispute, postings = self.desk.hear(tick, complaint)
+        self._post(*postings)
+        self.ledger.commit()
+        return dispute
 
     def sit_out(self, period: int, peers: Collection[str]) -> None:
         """Note who trades not in a period; a rule is shown nothing of theirs."""
@@ -192,4 +212,6 @@ class ClearingHouse:
         self, lives: Sequence[LifeRecord], pending: Sequence[Cover]
     ) -> dict[str, list[dict[str, Any]]]:
         """Everything to record, as plain rows."""
-        return self.records.tables(lives, pending, self.tokens, self.ledger)
+        return self.records.tables(lives, pending, self.tokens, self.ledger) | {
+            "disputes": self.desk.rows()
+        }

@@ -27,6 +27,8 @@ from .contract import (
     UnsoldOffer,
 )
 from .cover import LpdStorage, Spare
+from .disputes import Dispute
+from .disputes_desk import Complaint
 from .envelope import Answer, Received
 from .fallback import Fallback, Shortfall
 from .ledger import Ledger
@@ -307,6 +309,17 @@ class TransactionLoop:
         """Book payments that no contract knows of: (reason, debit, credit, µ€) each."""
         self.advance(now)
         self._house.pay(now, period, payments)
+
+    def dispute(self, now: int, complaint: Complaint) -> Dispute:
+        """Hear a party that contests a reading; a correction is booked, never an edit.
+
+        Raises
+        ------
+        DisputeError
+            The period is not settled, the peer has no meter in it, or a rule billed it.
+        """
+        self.advance(now)
+        return self._house.hear(now, complaint)
 
     def sit_out(self, period: int, peers: Collection[str]) -> None:
         """Note who has left for the retailer in a period; it is on record, and a rule heeds it."""
