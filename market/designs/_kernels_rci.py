@@ -78,6 +78,8 @@ def innovate(
             lower = max(0.0, max(-bound[i], 0.0) + reach * (low - net))
             over = upper - lower
             bound[i] = over
+            # A price on a bound that is not reached keeps a peer from what it would gain.
+            torn += abs(over * ((high if over > 0.0 else low) - net))
             for j in range(begin, end):
                 q = rev[j]
                 gap, split = old[0, j] + old[0, q], old[1, j] - old[1, q]

@@ -54,8 +54,11 @@ class Account:
         What of the greatest welfare is missed; None where there is nothing to gain. [1]
     silent : tuple of str
         Peers that fell silent.
+    rounds, messages, lost : int
+        Rounds that all who speak have made; messages sent until the gate, and what of them never
+        arrived.
     steps : tuple of Step
-        Round by round; the last one is what the result was made of.
+        Round by round.
     """
 
     solver: str
@@ -64,26 +67,14 @@ class Account:
     apart: float
     gap: float | None
     silent: tuple[str, ...]
+    rounds: int
+    messages: int
+    lost: int
     steps: tuple[Step, ...]
 
     def judged(self, welfare_ueur: float, greatest_ueur: float | None) -> Account:
         """The same beside what was made of it, and the greatest welfare. [µ€]"""
         return replace(self, gap=missed_part(welfare_ueur, greatest_ueur))
-
-    @property
-    def rounds(self) -> int:
-        """Rounds made."""
-        return self.steps[-1].round if self.steps else 0
-
-    @property
-    def messages(self) -> int:
-        """Messages sent."""
-        return self.steps[-1].sent if self.steps else 0
-
-    @property
-    def lost(self) -> int:
-        """Messages that never arrived."""
-        return self.steps[-1].lost if self.steps else 0
 
 
 def missed_part(welfare_ueur: float, greatest_ueur: float | None) -> float | None:

@@ -33,6 +33,9 @@ def of_talk(talk: Talk, silent: Iterable[str], greatest_ueur: float | None) -> A
         apart=residuals.dual,
         gap=None,
         silent=tuple(silent),
+        rounds=talk.outcome.rounds,
+        messages=talk.outcome.messages,
+        lost=talk.lost,
         steps=tuple(steps),
     )
 
@@ -54,5 +57,8 @@ def of_rounds(solver: str, found: Negotiated) -> Account:
         apart=outcome.residuals.dual,
         gap=None,
         silent=(),
+        rounds=outcome.rounds,
+        messages=outcome.messages,
+        lost=0,
         steps=tuple(steps),
     )

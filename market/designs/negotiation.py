@@ -89,6 +89,7 @@ def _concluded(table: Table, agents: Agents, edges: Edges, last: Outcome | None)
         records=tuple(table.records),
         result=result,
         ended_s=float(table.env.now),
+        lost=table.post.lost,
         inboxes=table.inboxes,
     )
 

@@ -147,6 +147,8 @@ class Talk:
         contracts.
     ended_s : float
         [s]
+    lost : int
+        Messages that never arrived.
     inboxes : mapping of int to list of dict
         For peers whose inboxes were asked for: what each step of theirs heard.
     """
@@ -156,4 +158,5 @@ class Talk:
     records: tuple[Record, ...]
     result: Literal["agreed", "repaired", "last"]
     ended_s: float
+    lost: int
     inboxes: Mapping[int, list[dict[int, Offer]]]
