@@ -70,14 +70,16 @@ class Radio:
         """Send as soon as allowed; give when sending begins and ends. [s]
 
         A message whose sending could not begin until `latest_s` is not sent, and its end is inf.
+        Between the frames of a long one its sender is silent too.
         """
         begins_s = max(now_s, self._free_s)
         if begins_s > latest_s:
             return begins_s, inf
-        takes_s = self._link.on_air_s(size_bytes)
-        ends_s = begins_s + takes_s
-        duty = self._link.duty_cycle
-        self._free_s = ends_s if duty == 1 else ends_s + silence_s(takes_s, duty)
+        ends_s = self._free_s = begins_s
+        for frame_bytes in self._link.frames(size_bytes):
+            takes_s = self._link.on_air_s(frame_bytes)
+            ends_s = self._free_s + takes_s
+            self._free_s = ends_s + silence_s(takes_s, self._link.duty_cycle)
         return begins_s, ends_s
 
 
@@ -145,7 +147,8 @@ class Channel:
             return Passage((), now_s, "busy")
         if self._outages.touches(begins_s, ends_s):
             return Passage((), ends_s, "outage")
-        if luck[0] < self.link.loss:
+        frames = len(self.link.frames(size_bytes))
+        if luck[0] < 1 - (1 - self.link.loss) ** frames:
             return Passage((), ends_s, "lost")
         arrivals = [self._arrival_s(ends_s, luck[1])]
         if luck[2] < self._duplicate:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from ..faulty import Faulty
-from .lorawan import airtime_s
+from .lorawan import MOST_BYTES, airtime_s
 
 __all__ = ["LINKS", "Link", "LinkError", "link_table", "read_links"]
 
@@ -99,8 +99,15 @@ class Link:
         """Whether every message arrives at once."""
         return not (self.p95_s or self.jitter_s or self.loss) and self.on_air_s(1) == 0
 
+    def frames(self, size_bytes: int) -> list[int]:
+        """Cut a message into frames; one, unless LoRa's are too small for it. [byte]"""
+        if self.spreading_factor is None or size_bytes == 0:
+            return [size_bytes]
+        most = MOST_BYTES[self.spreading_factor]
+        return [min(most, size_bytes - begin) for begin in range(0, size_bytes, most)]
+
     def on_air_s(self, size_bytes: int) -> float:
-        """Time that a message's bytes take. [s]"""
+        """Time that the bytes of one frame take. [s]"""
         whole = size_bytes + self.overhead_bytes
         if self.spreading_factor is not None:
             return airtime_s(whole, self.spreading_factor)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from math import ceil
 
-__all__ = ["airtime_s", "silence_s"]
+__all__ = ["MOST_BYTES", "airtime_s", "silence_s"]
+
+MOST_BYTES = {7: 222, 8: 222, 9: 115, 10: 51, 11: 51, 12: 51}
+"""The most that an application can put into one frame, by spreading factor: LoRaWAN's regional
+parameters for EU868, DR5 to DR0 (unverified). [byte]"""
 
 
 def airtime_s(
