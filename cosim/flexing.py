@@ -203,16 +203,18 @@ class Flexing:
         metered: IntArray,
         paid: Sequence[Payment],
     ) -> None:
-        operator = proof.incentive.operator
+        of = proof.incentive
         for i in np.flatnonzero(proof.bid_milliwh[:, 0]).tolist():
             account = account_of(self._names[i])
             self.rows.append(
                 _row(
                     period,
-                    proof.incentive.name,
+                    of.name,
                     self._names[i],
-                    operator=operator,
-                    direction=proof.incentive.direction,
+                    operator=of.operator,
+                    direction=of.direction,
+                    price_ticks=of.price_ticks,
+                    penalty_ticks=of.penalty_ticks,
                     bid_wh=int(proof.bid_milliwh[i, 0]) // 1000,
                     reference_milliwh=int(reference[i, 0]),
                     metered_milliwh=int(metered[i, 0]),
@@ -232,6 +234,8 @@ def _row(period: int, call: str, peer: str, **told: Any) -> dict[str, Any]:
     numbers = dict.fromkeys(
         (
             "bid_wh",
+            "price_ticks",
+            "penalty_ticks",
             "reference_milliwh",
             "metered_milliwh",
             "delivered_milliwh",

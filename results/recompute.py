@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ._recomputed_corrections import Corrections, misread
+from ._recomputed_flexibility import pay_for_flexibility
 from ._recomputed_period import ESCROW, FUND, OPERATOR, Period, account_of
 from ._recomputed_rule import RulePeriod
 from .tables import NEVER_IN_FORCE
@@ -55,7 +56,7 @@ def read_tables(folder: Path) -> dict[str, list[dict[str, Any]]]:
     from .tables import read_table
 
     names = ["settlement", "contracts", "covers", "meters", "bills", "subscriptions", "accounts"]
-    names += ["absent", "disputes"]
+    names += ["absent", "disputes", "flexibility"]
     return {name: read_table(folder, name).to_pylist() for name in names}
 
 
@@ -145,6 +146,7 @@ def recompute(tables: Tables | Path) -> dict[str, int]:
         billed = terms.get("rule") is not None
         (RulePeriod if billed else Period)(terms, tables, accounts).settle()
     corrections.book(accounts)
+    pay_for_flexibility(tables.get("flexibility", ()), tables["meters"], accounts)
     for row in tables.get("subscriptions", ()):
         accounts[account_of(row["peer"])] -= row["amount_ueur"]
         accounts[OPERATOR] += row["amount_ueur"]

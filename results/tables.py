@@ -87,8 +87,8 @@ SCHEMAS: Mapping[str, Any] = {
     "absent": _schema("period", text="peer"),
     "admission": _schema("period asked_wh admitted_wh", text="seller buyer reason"),
     "flexibility": _schema(
-        "period bid_wh reference_milliwh metered_milliwh delivered_milliwh earned_ueur "
-        "penalty_ueur",
+        "period bid_wh price_ticks penalty_ticks reference_milliwh metered_milliwh "
+        "delivered_milliwh earned_ueur penalty_ueur",
         text="call peer operator direction reason",
     ),
     "levels": _schema(
