@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -169,9 +170,14 @@ class SqliteStore:
             raise StoreError(f"{self._path.name} cannot be read: {error}") from error
 
     def close(self) -> None:
-        """Fold the write-ahead log into the file, and close it."""
+        """Fold the write-ahead log into the file, and close it.
+
+        The file then needs no log to be read, so readers leave nothing beside it and may have
+        it on a medium that they cannot write to.
+        """
         if self._writes:
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            with suppress(sqlite3.OperationalError):  # somebody is reading: the log stays
+                self._db.execute("PRAGMA journal_mode = DELETE")
         self._db.close()
 
 
