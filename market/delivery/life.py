@@ -369,10 +369,10 @@ class TransactionLoop:
     # What the world asks
 
     def advance(self, now: int) -> None:
-        """Play everything up to and including a tick."""
+        """Play everything up to and including a tick; one that is past already is now."""
         if now > self.env.now:
             self.env.run(until=now)
-        while self.env.peek() <= now:
+        while self.env.peek() <= self.env.now:
             self.env.step()
 
     def next_event(self) -> int | None:
