@@ -15,6 +15,7 @@ from market.delivery.carriage import Ideal
 from market.delivery.contract import Clock as ContractClock
 from market.delivery.contract import Segment
 from market.delivery.cover import LpdStorage
+from market.delivery.disputes import Dispute
 from market.delivery.ledger import Ledger
 from market.delivery.life import TransactionLoop
 from market.delivery.life_agreement import Procedure
@@ -24,6 +25,7 @@ from scenarios.resolve import ResolvedScenario
 
 from .admitting import Admitting
 from .box import FloatArray, Log
+from .contesting import Contesting
 from .flexing import Flexing
 from .members import away_from, membership
 from .meters_sim import Alarm, Closing
@@ -86,6 +88,7 @@ class Trading:
         self._courier = courier
         self._by_rule = isinstance(pricing, Rule)
         self._resolved, self._members = resolved, membership(resolved)
+        self._contesting = Contesting(resolved)
         self.periods: list[dict[str, Any]] = []
         self.admission: list[dict[str, Any]] = []
         self.orders: list[dict[str, Any]] = []
@@ -156,6 +159,7 @@ class Trading:
         MechanismFailed
             A rule raised or broke a promise; it is named.
         """
+        closing = self._contesting.shown(closing)
         self.loop.sit_out(closing.period, away_from(self._resolved, self._members, closing.period))
         try:
             self.loop.close_period(
@@ -168,6 +172,9 @@ class Trading:
         if self._flexing is not None:
             paid = self._flexing.settle(closing.period, closing.reading.net_milliwh)
             self.loop.pay(tick, closing.period, paid)
+
+        for dispute in self._contesting.hear(tick, self.loop):
+            self._log(tick + self._gate_ticks, "dispute_decided", **_said(dispute))
 
     def stores(self, tick: int, alarm: Alarm) -> None:
         """Tell the loop what the LPD's storage can give and take; nothing once it has failed."""
@@ -238,3 +245,9 @@ def _premium_ticks(order: Order) -> int:
     """The most that a buyer pays on top of its limit, for the kind that it likes best. [µ€/Wh]"""
     wishes = order.attributes.get("prefers") or ()
     return max((int(ticks) for _, ticks in wishes), default=0)
+
+
+def _said(dispute: Dispute) -> dict[str, Any]:
+    """What the event log says of a dispute."""
+    row = dispute.row()
+    return {name: row[name] for name in ("period", "peer", "state", "rule", "method", "because")}

@@ -36,6 +36,7 @@ def hang_together(scenario: "Scenario") -> list[Problem]:
         *_island_problems(scenario),
         *_event_problems(scenario),
         *_switch_problems(scenario),
+        *_dispute_problems(scenario),
         *_communication_problems(scenario),
         *flexibility_problems(scenario, lambda name: _is_peer(name, *_names(scenario))),
     ]
@@ -203,6 +204,25 @@ def _switch_problems(scenario: "Scenario") -> list[Problem]:
             message = f"{peer!r} is {where}; expected it to {'join' if peer in away else 'leave'}"
             problems.append(Problem(("events", index, "market"), message))
         (away.add if move == "leave" else away.discard)(peer)
+    return problems
+
+
+def _dispute_problems(scenario: "Scenario") -> list[Problem]:
+    """Find disputes about periods that have not ended; they are settled, then contested."""
+    problems, start, period = [], scenario.time.start, scenario.market.period
+    for index, event in enumerate(scenario.events):
+        dispute = getattr(event, "dispute", None)
+        if dispute is None:
+            continue
+        raised = event.at.after(start)
+        about = raised if dispute.of is None else dispute.of.after(start)
+        ends_ns = (about.ns // period.ns + (dispute.of is not None)) * period.ns
+        if ends_ns == 0 or raised.ns < ends_ns:
+            path = ("events", index, "at" if dispute.of is None else "dispute")
+            message = (
+                f"the period that it is about has not ended at {event.at}; each takes {period}"
+            )
+            problems.append(Problem(path, message))
     return problems
 
 

@@ -99,7 +99,7 @@ class PeerEvent(Spec):
     meter: MeterFault | None = Field(
         default=None,
         description="From here on its meter drifts, stands still, is silent, or its readings are "
-        "forged on their way.",
+        "forged on their way; or it is sound again. At the beginning of a delivery period.",
     )
     drift: float | None = Field(
         default=None,

@@ -7,7 +7,7 @@ from pydantic import Field, NonNegativeFloat
 from .spec import Spec
 from .times import Moment
 
-MeterFault = Literal["drift", "stuck", "missing", "forged"]
+MeterFault = Literal["drift", "stuck", "missing", "forged", "sound"]
 
 
 class BillsSpec(Spec):

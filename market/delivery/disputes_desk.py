@@ -27,8 +27,14 @@ class Complaint:
         What flowed out of the feeder; None where nobody measures it.
     doubtful : frozenset of str
         Other peers whose readings of the period are missing or contested too.
+    doubtful_periods : frozenset of int
+        Other periods of which this meter gave no reading.
+    periods_per_day : int or None
+        For substitute values from similar days.
     profile_milliwh : int or None
         What was forecast for the peer.
+    log : tuple of str
+        What the device noted.
     """
 
     period: int
@@ -39,6 +45,8 @@ class Complaint:
     signature: Signature = "none"
     busbar_milliwh: int | None = None
     doubtful: frozenset[str] = frozenset()
+    doubtful_periods: frozenset[int] = frozenset()
+    periods_per_day: int | None = None
     profile_milliwh: int | None = None
     log: tuple[str, ...] = ()
 
@@ -55,14 +63,10 @@ class DisputeDesk:
         Gives the postings of a period; it books nothing.
     meter_class : {"A", "B", "C"}
         Of all meters.
-    periods_per_day : int, optional
-        For substitute values from similar days.
     """
 
-    def __init__(
-        self, settle: Settle, *, meter_class: MeterClass = "B", periods_per_day: int | None = None
-    ) -> None:
-        self._settle, self._class, self._per_day = settle, meter_class, periods_per_day
+    def __init__(self, settle: Settle, *, meter_class: MeterClass = "B") -> None:
+        self._settle, self._class = settle, meter_class
         self._periods: dict[int, Period] = {}
         self._unsound: set[tuple[int, str]] = set()
         self.disputes: list[Dispute] = []
@@ -70,10 +74,6 @@ class DisputeDesk:
     def settled(self, period: Period) -> None:
         """Note what a period was settled by."""
         self._periods[period.period] = period
-
-    def unsound(self, period: int, peers: Iterable[str]) -> None:
-        """Note readings that no other may be estimated from."""
-        self._unsound |= {(period, peer) for peer in peers}
 
     def hear(self, now: int, complaint: Complaint) -> tuple[Dispute, list[Posting]]:
         """Take a dispute through all its states; give it, and what is to be booked.
@@ -111,7 +111,7 @@ class DisputeDesk:
                 of.peer, period.net_milliwh, of.busbar_milliwh, period.losses_milliwh, self._class
             )
         if of.missing or of.signature == "wrong":
-            self.unsound(of.period, [of.peer])
+            self._unsound.add((of.period, of.peer))
         return Evidence(
             read_milliwh=period.net_milliwh[of.peer],
             claimed_milliwh=of.claimed_milliwh,
@@ -120,16 +120,19 @@ class DisputeDesk:
             implied_milliwh=left,
             tolerance_milliwh=tolerance,
             substitutes=substitute(
-                of.period, self._reading_of(of.peer), self._per_day, of.profile_milliwh
+                of.period, self._reading_of(of), of.periods_per_day, of.profile_milliwh
             ),
             log=of.log,
         )
 
-    def _reading_of(self, peer: str) -> Callable[[int], int | None]:
+    def _reading_of(self, of: Complaint) -> Callable[[int], int | None]:
+        """Look up what else the contested meter showed, as far as it can be relied on."""
+
         def reading(period: int) -> int | None:
             known = self._periods.get(period)
-            sound = known is not None and (period, peer) not in self._unsound
-            return known.net_milliwh.get(peer) if known is not None and sound else None
+            if known is None or period in of.doubtful_periods or (period, of.peer) in self._unsound:
+                return None
+            return known.net_milliwh.get(of.peer)
 
         return reading
 
