@@ -152,6 +152,7 @@ def solve(
     _balance(columns, rows, sites, own, tariffs, inside)
     asked = [_ask(columns, rows, sites, room, one, outside) for one in incentives if outside > 0]
     _share_room(rows, room, own, asked, incentives)
+    _one_way(columns, rows, room, asked, incentives)
     found = milp(
         np.concatenate(columns.cost),
         integrality=np.concatenate(columns.whole),
@@ -242,3 +243,24 @@ def _share_room(
         for i in range(len(most)):
             every = np.concatenate([shared[i, t] for t in range(most.shape[1])])
             rows.add([(every, 1.0)], -np.inf, float(total[i]))
+
+
+def _one_way(
+    columns: _Columns,
+    rows: _Rows,
+    room: Room,
+    asked: Sequence[_Asked],
+    incentives: Sequence[Incentive],
+) -> None:
+    """Have a site move one way for operators in a period: its meter could prove neither of two."""
+    ways: dict[tuple[int, int], dict[Direction, list[int]]] = {}
+    for numbers, of in zip(asked, incentives, strict=False):
+        for (k, t), number in np.ndenumerate(numbers.moved):
+            place = int(numbers.sites[k]), of.first + t
+            ways.setdefault(place, {}).setdefault(of.direction, []).append(int(number))
+    for (i, t), both in ways.items():
+        if len(both) == 2:
+            up = columns.add(0.0, 1.0, (1,), whole=True)
+            most = float(room.up[i, t]), float(room.down[i, t])
+            rows.add([(np.array(both["up"]), 1.0), (up, -most[0])], -np.inf, 0.0)
+            rows.add([(np.array(both["down"]), 1.0), (up, most[1])], -np.inf, most[1])

@@ -51,11 +51,10 @@ def _block(moved: Floats, left: Ints, stock: Ints, of: Incentive) -> Ints:
     if of.site_minimum_wh:
         part *= (part >= of.site_minimum_wh).all(axis=1, keepdims=True)
     target = min(int(np.floor(moved.sum(axis=0).min() + _NEAR_WH)), of.wanted_wh)
-    takes = set(np.flatnonzero(part.sum(axis=1)).tolist())
     for t in range(part.shape[1]):
         missing = target - int(part[:, t].sum())
         for i in np.argsort(part[:, t] - moved[:, t], kind="stable").tolist():
-            if missing > 0 and i in takes:
+            if missing > 0 and part[i, t] > 0:
                 more = min(missing, left[i, t] - part[i, t], stock[i] - part[i].sum())
                 part[i, t] += more
                 missing -= int(more)

@@ -134,6 +134,14 @@ def test_calls_at_the_same_time_share_a_site():
     assert [bid.tolist() for bid in found.bids] == [[[100, 100]], [[200, 200]]]
 
 
+def test_a_site_moves_one_way_for_operators_in_a_period():
+    # By hand: up brings 500 and down 400 for each of 100 Wh; the meter could prove neither of both.
+    community = sites([(0, 100, 100, 0, 0, 900, 900)])
+    calls = [call(), call(name="sink", direction="down", price_ticks=400)]
+    found = leftover(community, calls)
+    assert [bid.tolist() for bid in found.bids] == [[[100, 100]], [[0, 0]]]
+
+
 def test_every_fault_is_named():
     with pytest.raises(FlexibilityError) as told:
         answer(
@@ -298,6 +306,10 @@ def test_nothing_is_sold_twice_and_every_least_bid_is_kept(data, priority):
         assert (used >= 0).all()
         assert (used <= community.capacity_wh(name)).all()
         assert (used.sum(axis=1) <= community.total_wh(name)).all()
+    ways = {"up": np.zeros_like(community.net_wh), "down": np.zeros_like(community.net_wh)}
+    for of, bid in zip(calls, found.bids, strict=True):
+        ways[of.direction][:, of.window] += bid
+    assert not (ways["up"] * ways["down"]).any()
     for of, bid in zip(calls, found.bids, strict=True):
         assert not bid[~community.of(of.operator)].any()
         by_block = bid.reshape(len(community), of.blocks, of.block)
