@@ -11,8 +11,10 @@ from .report_benefit import benefit_plot, benefit_section
 from .report_bills import bills_section
 from .report_communication import communication_section
 from .report_curves import market_plots
+from .report_designs import designs_section
 from .report_map import feeder_map
 from .report_market import market_section
+from .report_negotiation import negotiation_plots
 from .report_plots import plots
 from .report_story import failing_seller, marks, story
 
@@ -45,7 +47,7 @@ def _context(record: Record) -> dict[str, Any]:
     instants = marks(record)
     drawn = plots(record, seller, instants)
     of_market, curves = market_plots(record, outcomes(record))
-    of_benefit = benefit_plot(record)
+    of_benefit, of_design = benefit_plot(record), negotiation_plots(record)
     contracts, left_out = _contracts(record)
     return {
         "name": record.manifest.get("scenario", record.folder.name),
@@ -56,13 +58,15 @@ def _context(record: Record) -> dict[str, Any]:
         "cards": _cards(record, figures),
         "market": market_section(record),
         "market_plots": of_market,
+        "designs": designs_section(record),
+        "design_plots": of_design,
         "curves": curves,
         "benefit": benefit_section(record),
         "communication": communication_section(record),
         "benefit_plots": of_benefit,
         "bills": bills_section(record),
         "plots": drawn,
-        **embedded([*drawn, *of_market, *of_benefit]),
+        **embedded([*drawn, *of_market, *of_design, *of_benefit]),
         "marks": [(record.clock(tick), what) for tick, what in instants],
         "map": feeder_map(record, seller),
         "seller": seller,

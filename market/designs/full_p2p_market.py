@@ -49,13 +49,14 @@ class Given(BaseModel, extra="forbid", frozen=True):
 
 
 class FullP2PMarket:
-    """Bilateral trades of the greatest welfare, each pair with its own price: full P2P [1]_.
+    """Bilateral trades of the greatest welfare, each pair with its own price: full P2P.
 
-    What a pair's trade costs, γ, is the book's network charge less the buyer's premium for this
-    seller, both borne by the buyer, and a transaction cost. The outcome is `solve_full_p2p`'s in
-    whole Wh; orders may be quadratic (`slope`, see `reading`). A pair's price is the dual of its
-    reciprocity rounded down to a whole tick, which no limit forbids. Among pairs that are equally
-    good, energy is spread as the solver has it: pro rata in a pool.
+    The design of [1]_. What a pair's trade costs, γ, is the book's network charge less the buyer's
+    premium for this seller, both borne by the buyer, and a transaction cost. The outcome is
+    `solve_full_p2p`'s in whole Wh, or what peers negotiate instead (`Bargaining`); orders may be
+    quadratic (`slope`, see `reading`). A pair's price is the dual of its reciprocity rounded down
+    to a whole tick, which no limit forbids. Among pairs that are equally good, energy is spread as
+    the solver has it: pro rata in a pool.
 
     The transaction cost is the operator's. Properties: individually rational; budget balanced but
     for the transaction cost; efficient; *not* incentive compatible.
