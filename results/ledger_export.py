@@ -88,8 +88,8 @@ def entry_lines(run: Path, wanted: Wanted) -> Iterator[str]:
 def account_lines(run: Path) -> Iterator[str]:
     """Say what every account that an entry names holds, and what all hold together."""
     row = "{:<28} {:>16}".format
-    yield row("account", "balance µ€")
     held = balances(entries(run))
+    yield row("account", "balance µ€")
     for account, balance in held.items():
         yield row(account, f"{balance:,}")
     yield row("together", f"{sum(held.values()):,}")
