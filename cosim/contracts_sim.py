@@ -67,7 +67,8 @@ class ContractsSim(Box):
             closings, alarms, schedules = self._posted(tick, closings, alarms)
         for closing in closings:
             self._settle(tick, closing)
-            self._log(time, "period_settled", period=closing.period)
+            missing = {"missing": list(closing.missing)} if closing.missing else {}
+            self._log(time, "period_settled", period=closing.period, **missing)
         for alarm in alarms:
             self._call(time, alarm)
         said = self.values["contracts"]
