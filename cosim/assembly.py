@@ -20,6 +20,7 @@ from scenarios.resolve import ResolvedScenario
 
 from . import build
 from .admitting import Admitting
+from .agreeing import shortest_paths
 from .audit import EnergyBooks
 from .bidders import Bidding, table
 from .box import FloatArray, Log
@@ -40,6 +41,7 @@ from .post import Post, courier_of, post_of
 from .pricing import HeldMechanism, Pricing, fees_come_on_top, pricing
 from .profiles_sim import ProfilesSim
 from .recorder_sim import RecorderSim, Watch
+from .shedding import SheddingOrder
 from .trading import Trading
 from .wiring import Wire
 from .world import Boxes
@@ -161,6 +163,7 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
             _admitting(resolved, peer_bus, managers),
             ledger,
             log,
+            shortest_paths(grid, [p.name for p in resolved.peers], peer_bus),
             courier,
             _flexing(resolved, managers),
         ),
@@ -179,7 +182,7 @@ def boxes(
     """Put every object into its box, in the order in which a tick passes them."""
     clock, names = made.clock, made.names
     happening = _events(made)
-    trading = made.trading
+    trading, shedding = made.trading, _shedding(made)
     tick: dict[str, Any] = {}
     if made.devices:
         tick["devices"] = _devices(made, drivers, happening, log)
@@ -195,7 +198,7 @@ def boxes(
             "log": log,
         },
     )
-    tick["frequency"] = _frequency(made, happening, log)
+    tick["frequency"] = _frequency(made, happening, shedding, log)
     tick["grid"] = (GridSim(), {"grid": made.grid, "clock": clock, "peer_bus": made.peer_bus})
     tick["meters"] = (MetersSim(), {"meters": made.meters, "peers": names, "clock": clock})
     recording = {
@@ -232,7 +235,7 @@ def boxes(
             ContractsSim(),
             {
                 "loop": trading.loop,
-                "conclude": trading.conclude,
+                "conclude": shedding.hearing(trading.conclude) if shedding else trading.conclude,
                 "settle": trading.settle,
                 "stores": trading.stores,
                 "clock": clock,
@@ -291,7 +294,18 @@ def _devices(
     )
 
 
-def _frequency(made: Plant, happening: Mapping[str, Any], log: Log) -> Any:
+def _shedding(made: Plant) -> SheddingOrder | None:
+    """Who hears bids for the order of shedding, where the scenario wants it by price."""
+    spec = made.resolved.scenario.island
+    if spec is None or spec.shedding_order == "share":
+        return None
+    spared = {peer.name for peer in made.resolved.peers if peer.critical}
+    return SheddingOrder(made.names, spared, ticks_per_period=made.resolved.ticks_per_period)
+
+
+def _frequency(
+    made: Plant, happening: Mapping[str, Any], shedding: SheddingOrder | None, log: Log
+) -> Any:
     if made.island is None:
         return FrequencySim(), {"source": build.frequency(made.resolved), "clock": made.clock}
     return (
@@ -301,6 +315,7 @@ def _frequency(made: Plant, happening: Mapping[str, Any], log: Log) -> Any:
             "clock": made.clock,
             "losses": happening["generator_loss"],
             "losses_at": made.losses_kw,
+            "shedding": shedding,
             "log": log,
         },
     )

@@ -11,6 +11,7 @@ from models.frequency import FrequencyTick, IslandFrequency
 
 from .box import Box, FloatArray, Inputs, Log, model, only, silent, total
 from .clock import NEVER, Clock
+from .shedding import SheddingOrder
 
 _BOTH = ["tick", "f[Hz]", "f_min[Hz]", "f_max[Hz]", "rocof[Hz/s]"]
 
@@ -104,14 +105,16 @@ class IslandSim(Box):
         clock: Clock,
         losses: Sequence[tuple[int, str]] = (),
         losses_at: LossesAt = lambda *_: 0.0,
+        shedding: SheddingOrder | None = None,
         log: Log = silent,
     ) -> dict[str, Any]:
         """Take the island, and the generators to lose as (mosaik time, name).
 
         `losses_at` foretells the first tick's line losses, so that it begins in equilibrium.
+        `shedding` says at a period's start who is shed first; stages stay as given without it.
         """
         self._island, self._clock, self._log = island, clock, log
-        self._losses_at = losses_at
+        self._losses_at, self._shedding = losses_at, shedding
         self._losses: dict[int, list[str]] = {}
         for at, generator in losses:
             self._losses.setdefault(at, []).append(generator)
@@ -146,6 +149,7 @@ class IslandSim(Box):
         for generator in self._losses.get(time, ()):
             self._island.trip_generator(generator)
             self._log(time, "generator_lost", generator=generator)
+        self._order_shedding(time, load_kw)
         tick = self._island.step(
             load_kw=load_kw,
             der_kw=der_kw,
@@ -158,6 +162,14 @@ class IslandSim(Box):
         self._publish(tick, load_kw, only(given["load Q[MVar]"]))
         self._tell(time, tick)
         return time + 1
+
+    def _order_shedding(self, time: int, load_kw: FloatArray) -> None:
+        if self._shedding is None:
+            return
+        order = self._shedding.due(self._clock.tick(time))
+        if order is not None:
+            taken = self._island.order_shedding(order, load_kw)
+            self._log(time, "shedding_ordered", taken=taken)
 
     def _publish(self, tick: Any, load_kw: FloatArray, load_mvar: FloatArray) -> None:
         unserved_kw = load_kw - tick.served_kw

@@ -229,6 +229,35 @@ class IslandFrequency:
         """Take the grid-former off: the island is black from the next step on."""
         self._tick.black = True
 
+    def order_shedding(self, order: NDArray[np.int64], load_kw: Floats) -> bool:
+        """Say who is shed first, in place of the stages that peers were given.
+
+        Each stage takes peers in this order until it has its share of all load; a peer belongs to
+        the stage in which its middle lies. While a stage is active, the order stays: it would
+        switch some off and others on without any change of frequency.
+
+        Parameters
+        ----------
+        order : (m,) int64 array
+            Positions of peers, the first to be shed first; who is not in it is spared.
+        load_kw : (n,) array
+            Load of all peers by which shares are counted. [kW]
+
+        Returns
+        -------
+        bool
+            Whether it was taken.
+        """
+        if self._stages[:, kernel.ACTIVE].any():
+            return False
+        bounds_kw = np.cumsum([stage.share for stage in self.params.stages]) * load_kw.sum()
+        middle_kw = np.cumsum(load_kw[order]) - load_kw[order] / 2
+        found = np.searchsorted(bounds_kw, middle_kw, side="right")
+        stages = np.full(self.n_peers, -1, dtype=np.int64)
+        stages[order] = np.where(found < bounds_kw.size, found, -1)
+        self._stage_of_peer = stages
+        return True
+
     def restore(self, stage: int | None = None) -> None:
         """Switch shed load on again: one stage, counted from 0, or all."""
         rows = slice(None) if stage is None else slice(stage, stage + 1)

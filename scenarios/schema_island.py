@@ -134,6 +134,12 @@ class IslandSpec(Spec):
     former: FormerSpec = Field(description="Grid-forming battery, the reference.")
     generators: tuple[GeneratorSpec, ...] = Field(default=(), description="Synchronous generators.")
     shedding: tuple[SheddingStage, ...] = Field(default=(), description="Stages, highest first.")
+    shedding_order: Literal["share", "price"] = Field(
+        default="share",
+        description="Who is shed in which stage: drawn by lot once, so that each stage has its "
+        "share of the load; or at every period by the last bids, who would pay least first. "
+        "Critical peers are spared either way.",
+    )
     load_percent_per_hz: NonNegativeFloat = Field(
         default=1.0, description="Self-regulation of the load. [%/Hz]"
     )
