@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from .plugins import known_mechanisms
 from .spec import Problem
 
 if TYPE_CHECKING:
@@ -21,6 +22,12 @@ def flexibility_problems(scenario: "Scenario", is_peer: Callable[[str], bool]) -
     spec, period = scenario.flexibility, scenario.market.period
     if spec is None:
         return
+    if known_mechanisms().get(scenario.market.mechanism, "").startswith("market.billing."):
+        message = (
+            f"{scenario.market.mechanism!r} bills meters and has no gates at which peers could "
+            "answer; expected a mechanism that takes orders"
+        )
+        yield Problem(("market", "mechanism"), message)
     for i, call in enumerate(spec.calls):
         offset = call.at.after(scenario.time.start)
         if not offset.is_multiple_of(period):
