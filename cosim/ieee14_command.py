@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from market.designs.ieee14 import Year
     from market.designs.ieee14_case import Case
 
 __all__ = ["ieee14"]
@@ -44,6 +45,13 @@ def ieee14(
         tuple[float, float, float],
         typer.Option(metavar="C1-C2 C1-C3 C2-C3", help="Cost between communities. [$/MWh]"),
     ] = (2.0, 1.0, 1.5),
+    network: Annotated[
+        bool, typer.Option("--network", help="Solve again with limits on the lines (DC).")
+    ] = False,
+    limits: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Their limits, MW, instead of our own table."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where a page with Figure 7 is written.")
@@ -67,9 +75,10 @@ def ieee14(
         preference = price_of_preference(
             case, rules, wish=wish, premium=premium, poorest=poorest - 1
         )
-        found = summary(
-            solve_all(case, rules), preference, source=source, published=data is not None
-        )
+        years = solve_all(case, rules)
+        found = summary(years, preference, source=source, published=data is not None)
+        if network or limits is not None:
+            found["network"] = _within_lines(years, limits)
     except DesignError as error:
         _leave(str(error), WRONG_INPUT)
     if as_json:
@@ -81,6 +90,36 @@ def ieee14(
             typer.echo(line)
     if out is not None:
         _write_page(found, out, quiet=as_json)
+
+
+def _within_lines(years: Mapping[str, Year], limits: Path | None) -> dict[str, Any]:
+    """Hold the designs to the limits of the IEEE 14-bus system's lines, in its DC network."""
+    import numpy as np
+
+    import scenarios
+    from market.designs.ieee14_network import constrain, network_summary, read_lines
+    from market.designs.network import Network
+    from models.grid import Grid
+    from models.grid_ptdf import ptdf
+    from models.grid_sources import made_net
+
+    net = made_net("pandapower:case14")
+    ends = [
+        (int(one) + 1, int(other) + 1)
+        for table, sides in ((net.line, ("from_bus", "to_bus")), (net.trafo, ("hv_bus", "lv_bus")))
+        for one, other in zip(*(table[side] for side in sides), strict=True)
+    ]
+    path = limits or Path(scenarios.__file__).parent / "ieee14" / "lines.csv"
+    most = read_lines(path, ends)
+    factors = ptdf(Grid.from_net(net))
+    buses = np.array(years["full"].case.buses) - 1
+    lines = Network(
+        names=tuple(f"line {one}-{other}" for one, other in ends),
+        factors=np.where(np.abs(factors) < 1e-12, 0.0, factors)[:, buses],
+        low=-most,
+        high=most,
+    )
+    return network_summary({key: constrain(year, lines) for key, year in years.items()})
 
 
 def _case(data: Path | None, info: str) -> tuple[Case, str]:
@@ -122,6 +161,8 @@ def told(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"{sign}  {claim['told']}: by {margin:.4g} {claim['unit']}"
     yield from _figure(found["figure"])
     yield from _preference(found["preference"])
+    if "network" in found:
+        yield from _network(found["network"])
     yield ""
     yield from found["notes"]
 
@@ -172,6 +213,22 @@ def _preference(found: Mapping[str, Any]) -> Iterator[str]:
     )
     before, after = found["bill_of_others"]
     yield f"  bills of the other consumers together: {before:,.0f} $, then {after:,.0f} $"
+
+
+def _network(found: Mapping[str, Any]) -> Iterator[str]:
+    yield ""
+    yield "With limits on the lines (DC; the paper leaves the network out):"
+    for design in found["designs"]:
+        yield (
+            f"  {design['name']}: limits bind in {design['half_hours']} half-hours; welfare lost "
+            f"{design['welfare_lost']:,.0f} $ a year, congestion rent {design['rent']:,.0f} $, "
+            f"{design['relieved_mwh']:,.0f} MWh rerouted"
+        )
+        for name, line in design["binding"].items():
+            yield (
+                f"    {name:<12}{found['limits_mw'][name]:>5g} MW  {line['half_hours']:>6} "
+                f"half-hours, at {line['mean_price']:.2f} $/MWh on average"
+            )
 
 
 def _leave(message: str, code: int) -> NoReturn:

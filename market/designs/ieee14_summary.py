@@ -270,5 +270,5 @@ def _notes(published: bool) -> Sequence[str]:
         "In full P2P with one γ for all, who trades with whom is open: any pairing of the same "
         "injections is as good. The figure shows each buyer's share by what it buys; its exchange "
         "between communities is the least possible.",
-        "The network constrains nothing here, as in the paper.",
+        "The network constrains nothing in these tables, as in the paper; --network sets limits.",
     ]

@@ -47,6 +47,18 @@ def test_wishes_cost_welfare(found):
     assert 0 < found["preference"]["welfare_lost"] < 0.01 * found["preference"]["welfare"]
 
 
+def test_with_limits_on_the_lines_each_design_says_what_they_cost():
+    ended = play("--network")
+    assert ended.exit_code == 0
+    assert "full P2P: limits bind in 2117 half-hours; welfare lost 10,612 $ a year" in ended.stdout
+    assert "line 3-4       16 MW" in ended.stdout
+
+
+def test_a_table_of_limits_that_cannot_be_read_is_wrong_input(tmp_path):
+    ended = play("--limits", tmp_path / "none.csv")
+    assert (ended.exit_code, "none.csv: cannot be read" in ended.stderr) == (2, True)
+
+
 def test_the_text_says_what_is_not_reproduced_and_the_page_draws_figure_7(tmp_path):
     ended = play("--out", tmp_path / "made", "--wish", "green", "--poorest", 4)
     assert ended.exit_code == 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from market.designs.community_market import HybridMarket
+from market.designs.hierarchy_market import Hierarchy
 from market.known import MECHANISMS
 
 PAGE = (Path(__file__).parents[2] / "docs/designs.md").read_text(encoding="utf-8")
@@ -25,11 +26,13 @@ def test_the_programs_run_one_after_another_and_give_what_the_page_works_by_hand
         "[900.] [31.] 16200",
         "[900]",
         "[ 900. -900.] [[0.0, 900.0], [0.0, 0.0]]",
+        "[ 600. -600.] [12.]",
     ]
 
 
-def test_the_market_block_is_one():
-    (block,) = blocks("yaml")
-    market = yaml.safe_load(block)["market"]
-    assert market["mechanism"] in MECHANISMS
-    assert len(HybridMarket.Options(**market["options"]).communities) == 2
+def test_the_market_blocks_are_ones():
+    found = [yaml.safe_load(block)["market"] for block in blocks("yaml")]
+    assert {market["mechanism"] for market in found} <= set(MECHANISMS)
+    options = {market["mechanism"]: market["options"] for market in found}
+    assert len(HybridMarket.Options(**options["hybrid"]).communities) == 2
+    assert len(Hierarchy.Options(**options["hierarchy"]).levels[0].parts) == 2
