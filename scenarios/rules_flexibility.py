@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from .plugins import known_mechanisms
+from market.known import MECHANISMS
+
 from .spec import Problem
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def flexibility_problems(scenario: "Scenario", is_peer: Callable[[str], bool]) -
     spec, period = scenario.flexibility, scenario.market.period
     if spec is None:
         return
-    if known_mechanisms().get(scenario.market.mechanism, "").startswith("market.billing."):
+    if MECHANISMS.get(scenario.market.mechanism, "").startswith("market.billing."):
         message = (
             f"{scenario.market.mechanism!r} bills meters and has no gates at which peers could "
             "answer; expected a mechanism that takes orders"
