@@ -18,12 +18,12 @@ from market.delivery.cover import LpdStorage
 from market.delivery.disputes import Dispute
 from market.delivery.ledger import Ledger
 from market.delivery.life import TransactionLoop
-from market.delivery.life_agreement import Procedure
 from market.network.charges import Charges
 from market.network.pairing import pair_trades
 from scenarios.resolve import ResolvedScenario
 
 from .admitting import Admitting
+from .agreeing import Paths, procedure_of
 from .box import FloatArray, Log
 from .contesting import Contesting
 from .flexing import Flexing
@@ -48,6 +48,8 @@ class Trading:
     ledger : Ledger
     log : callable
         Takes a mosaik time, what happened, and details by name.
+    paths : callable
+        Buses that energy passes from a seller to a buyer.
     courier : Courier, optional
         Who carries messages; unless given, all arrive at once.
     flexing : Flexing, optional
@@ -62,6 +64,7 @@ class Trading:
         admitting: Admitting | None,
         ledger: Ledger,
         log: Log,
+        paths: Paths,
         courier: Courier | None = None,
         flexing: Flexing | None = None,
     ) -> None:
@@ -83,7 +86,7 @@ class Trading:
             islanded=resolved.scenario.island is not None,
             now=-resolved.gate_ticks,
             rule=pricing if isinstance(pricing, Rule) else None,
-            procedure=Procedure(courier=courier or Ideal()),
+            procedure=procedure_of(resolved, self.terms, courier or Ideal(), paths),
         )
         self._courier = courier
         self._by_rule = isinstance(pricing, Rule)

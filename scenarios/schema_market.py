@@ -12,6 +12,7 @@ from pydantic import (
 
 from .schema_admission import AdmissionSpec
 from .schema_bids import BidSpec
+from .schema_contracts import ContractSpec
 from .schema_peers import Share
 from .spec import Problem, Spec, refuse
 from .times import Duration
@@ -139,6 +140,7 @@ class MarketSpec(Spec):
         "all are.",
     )
     bids: BidSpec = Field(default=BidSpec(), description="How peers bid.")
+    contracts: ContractSpec = Field(default=ContractSpec(), description="How contracts are agreed.")
 
     @model_validator(mode="after")
     def _gate_fits(self) -> Self:

@@ -179,9 +179,11 @@ class Agreements:
         """C: the DSO says which way the energy goes, and for which fee."""
         for life in lives:
             if life.pending:
-                life.take(Cause.ROUTE)
                 contract = life.contract
-                self._note(life, "routed", DSO, f"{contract.fee_ticks} µ€/Wh")
+                life.path = self._procedure.path(contract.seller, contract.buyer)
+                life.take(Cause.ROUTE)
+                way = f" by {' > '.join(life.path)}" if life.path else ""
+                self._note(life, "routed", DSO, f"{contract.fee_ticks} µ€/Wh{way}")
 
     def _secure(self, lives: list[Life]) -> list[Life]:
         """D: the LPD quotes, and who does not refuse puts up its collateral."""
@@ -212,17 +214,15 @@ class Agreements:
     def _draw_up(self, lives: list[Life], book: PeriodBook) -> None:
         """E: the market writes the contracts down."""
         start, end = self._clock.start(book.period), self._clock.end(book.period)
-        path, rules = self._procedure.path, self._rules
         for life in lives:
-            contract = life.contract
             life.deed = draw_up(
-                contract,
+                life.contract,
                 start_tick=start,
                 end_tick=end,
                 offer=life.offer,
                 request=life.request,
-                path=path(contract.seller, contract.buyer),
-                rules=rules,
+                path=life.path,
+                rules=self._rules,
             )
             life.take(Cause.DRAFT)
             self._note(life, "drawn up", MARKET, life.deed.digest.hex())

@@ -33,6 +33,7 @@ class Life:
     called: simpy.Event
     metered: simpy.Event
     state: State = State.OFFERED
+    path: tuple[str, ...] = ()
     deed: Deed | None = None
     secured: bool = False
     unsigned: set[str] = field(default_factory=set)

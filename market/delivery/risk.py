@@ -22,14 +22,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from math import sqrt
-from typing import NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from .contract import Contract
-from .outcome import Outcome
-from .rules import Terms
+if TYPE_CHECKING:
+    from .contract import Contract
+    from .outcome import Outcome
+    from .rules import Terms
 
 __all__ = ["ByRisk", "Collateral", "FlatShare", "Quote", "RiskOptions"]
 
@@ -76,31 +77,27 @@ class FlatShare:
 
 @dataclass(frozen=True, config={"extra": "forbid"})
 class RiskOptions:
-    """Parameters of the margin by risk; defaults are our choice where the module names no source.
+    """Parameters of the margin by risk; defaults without a source above are our choice."""
 
-    Parameters
-    ----------
-    floor_percent, cap_percent : float
-        Least and most collateral, of the energy's retail value. [%]
-    quantile : float
-        z: how many standard deviations are covered.
-    decay : float
-        λ: weight of the past at each period of a party.
-    forecast_error : float
-        σ: standard deviation of what is promised, relative to it.
-    reference_wh : int
-        E₀: size at which the surcharge for size is 1. [Wh]
-    size_exponent : float
-        α: 0 means that size does not count.
-    """
-
-    floor_percent: float = Field(default=10.0, ge=0)
-    cap_percent: float = Field(default=100.0, gt=0)
-    quantile: float = Field(default=1.645, ge=0)
-    decay: float = Field(default=0.94, ge=0, lt=1)
-    forecast_error: float = Field(default=0.2, ge=0)
-    reference_wh: int = Field(default=1000, gt=0)
-    size_exponent: float = Field(default=0.25, ge=0, le=1)
+    floor_percent: float = Field(
+        default=10.0, ge=0, description="Least collateral, of the energy's retail value. [%]"
+    )
+    cap_percent: float = Field(default=100.0, gt=0, description="Most collateral, likewise. [%]")
+    quantile: float = Field(
+        default=1.645, ge=0, description="z: how many standard deviations are covered. [1]"
+    )
+    decay: float = Field(
+        default=0.94, ge=0, lt=1, description="λ: weight of a party's past at each period. [1]"
+    )
+    forecast_error: float = Field(
+        default=0.2, ge=0, description="σ: standard deviation of what is promised, of it. [1]"
+    )
+    reference_wh: int = Field(
+        default=1000, gt=0, description="E₀: size at which the surcharge for size is 1. [Wh]"
+    )
+    size_exponent: float = Field(
+        default=0.25, ge=0, le=1, description="α: 0 means that size does not count. [1]"
+    )
 
     @model_validator(mode="after")
     def _leaves_room(self) -> Self:
