@@ -57,5 +57,5 @@ def test_the_worked_bill_adds_up_by_hand():
 @pytest.mark.soak
 def test_the_worked_bill_is_that_of_the_shipped_village(tmp_path):
     village = ROOT / "scenarios/village.yaml"
-    folder = run_scenario(village, out=tmp_path, model_devices=True, report=False).folder
+    folder = run_scenario(village, out=tmp_path, report=False).folder
     assert example() == worked_example(Record(folder), "mill", 2)
