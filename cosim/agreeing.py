@@ -62,6 +62,7 @@ def procedure_of(
 ) -> Procedure:
     """Say how contracts are agreed."""
     spec = resolved.scenario.market.contracts
+    ahead = spec.sign_ahead
     collateral: Collateral | None = None
     if spec.collateral.by == "risk":
         collateral = ByRisk(terms.retail_ticks, spec.collateral.risk)
@@ -72,7 +73,7 @@ def procedure_of(
         path=paths,
         collateral=collateral,
         refuses=_refusing(resolved.seed, spec.refusals) if spec.refusals else nobody,
-        lead_ticks=-(-spec.sign_ahead.ns // resolved.scenario.time.tick.ns),
+        lead_ticks=0 if ahead is None else -(-ahead.ns // resolved.scenario.time.tick.ns),
     )
 
 

@@ -47,9 +47,10 @@ class ContractSpec(Spec):
         description="One signature of each party under all contracts of a gate (Merkle root); "
         "four under each contract; or none.",
     )
-    sign_ahead: Duration = Field(
-        default=Duration.parse("0 s"),
-        description="How long before its period a contract must be signed by all.",
+    sign_ahead: Duration | None = Field(
+        default=None,
+        description="How long before its period a contract must be signed by all; left out, until "
+        "it begins.",
     )
     collateral: CollateralSpec = Field(
         default=CollateralSpec(), description="What the LPD asks for."

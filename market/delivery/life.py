@@ -276,6 +276,8 @@ class TransactionLoop:
             if life.called_at_tick is None:
                 life.called_at_tick = now
                 life.called.succeed()
+            else:
+                self._stories.call_again(life)
         self.advance(now)
 
     def _refuse_by_rule(self, period: int, what: str) -> None:

@@ -79,6 +79,11 @@ class Stories:
         if any(life.pending for life in lives):
             self._env.process(self._expire(lives, self.agreements.deadline(book.period)))
 
+    def call_again(self, life: Life) -> None:
+        """Note that a contract that is called falls short of more, or its other party does."""
+        life.take(Cause.SHORTFALL)
+        self._note(life, "called", "meter", "cover ordered again")
+
     def _born(self, contract: Contract, book: PeriodBook) -> Life:
         event, nothing = self._env.event, Said(int(self._env.now), 0, 0, 0)
         offer = book.said.get((contract.seller, "sell"), nothing)
