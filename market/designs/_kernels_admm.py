@@ -23,6 +23,9 @@ Floats = NDArray[np.float64]
 _PASSES = 64
 """Of the search for a peer's marginal cost; one or two are enough but for bad luck."""
 
+_TRIES = 4
+"""Steps of the search without a bracket before it is held in one."""
+
 _EVEN = 1e-6
 """Residuals below are taken as equal. [µ€/Wh]"""
 
@@ -274,12 +277,19 @@ def _speak(
         begin, end = start[i], start[i + 1]
         a, b, low, high = peers[i, 0], peers[i, 1], peers[i, 2], peers[i, 3]
         level, slope, cost = pieces[0, i], pieces[1, i], guess[i]
-        if slope > 0.0:
+        # The piece that held the last answer mostly holds this one, or the next one does: then the
+        # sums at the new cost are those that it came from, and no bracket is needed.
+        settled = False
+        for _ in range(_TRIES):
+            if slope == 0.0:
+                break
             cost = _root(a, b, low, high, level, slope)
             _offer(want, fees, stiff, begin, end, cost, fresh, sums)
-        # The piece that held the last answer mostly holds this one: then the sums at the new cost
-        # are those that it came from, and a look at all slots is saved.
-        if slope == 0.0 or sums[0] != level or sums[1] != slope:
+            settled = sums[0] == level and sums[1] == slope
+            if settled:
+                break
+            level, slope = sums[0], sums[1]
+        if not settled:
             cost = answer(a, b, low, high, want, sell_fee, buy_fee, soft, begin, end, cost)
             _offer(want, fees, stiff, begin, end, cost, fresh, sums)
         guess[i] = cost

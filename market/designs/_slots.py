@@ -73,7 +73,7 @@ def make_slots(agents: Agents, edges: Edges) -> Slots:
     there, back = there[link], back[link]
     mine, other = edges.first[link], edges.second[link]
     owner, partner = np.append(mine, other), np.append(other, mine)
-    order = np.lexsort((partner, owner))
+    order = np.argsort(owner * n + partner, kind="stable")
     place = np.empty_like(order)
     place[order] = np.arange(order.size)
     first, second = place[: link.size], place[link.size :]

@@ -114,8 +114,8 @@ def opening_offers(slots: Slots, warm: Standing | None) -> Floats:
     opening = np.stack([np.zeros_like(b), b, rho])[:, slots.owner]
     if warm is not None:
         price, stiff = (_same_at_ends(slots, column) for column in (warm.price, warm.stiffness))
-        known = stiff > 0
-        opening[:, known] = np.stack([slots.at_ends(warm.trade_wh), price, stiff])[:, known]
+        before = np.stack([slots.at_ends(warm.trade_wh), price, stiff])
+        opening = np.where(stiff > 0, before, opening)
     return opening
 
 
