@@ -42,7 +42,7 @@ class RefusalSpec(Spec):
 class ContractSpec(Spec):
     """How contracts are agreed."""
 
-    signatures: Literal["batched", "each", "off"] = Field(
+    signatures: Literal["batched", "each", "none"] = Field(
         default="batched",
         description="One signature of each party under all contracts of a gate (Merkle root); "
         "four under each contract; or none.",

@@ -55,7 +55,7 @@ class Procedure:
 
     Attributes
     ----------
-    signing : {'batched', 'each', 'off'}
+    signing : {'batched', 'each', 'none'}
         One signature per party under all contracts of a gate; four under each; or none.
     seed : int
         Everybody's keys follow from it.
@@ -133,7 +133,7 @@ class Agreements:
             return
         standing = self._secure(lives)
         self._draw_up(standing, book)
-        if self._procedure.signing == "off":
+        if self._procedure.signing == "none":
             for life in standing:
                 life.agreed.succeed(Cause.SIGNATURES)
         elif standing:

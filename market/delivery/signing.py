@@ -23,7 +23,7 @@ __all__ = ["SIGNATURE_BYTES", "KeyRing", "SigningMode"]
 
 SIGNATURE_BYTES = 64
 
-SigningMode = Literal["each", "batched", "off"]
+SigningMode = Literal["each", "batched", "none"]
 """Four signatures under each contract; one per party under all of a gate; or none."""
 
 

@@ -42,7 +42,7 @@ def played(signing, gates, per_peer):
 
 
 @pytest.mark.parametrize("per_peer", [1, 20])
-@pytest.mark.parametrize("signing", ["off", "batched", "each"])
+@pytest.mark.parametrize("signing", ["none", "batched", "each"])
 def test_bench_whole_lives(benchmark, signing, per_peer):
     gates = 20 // per_peer
     loop = benchmark.pedantic(played, (signing, gates, per_peer), rounds=3, warmup_rounds=1)

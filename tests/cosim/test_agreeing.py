@@ -92,7 +92,7 @@ class TracedContracts(ContractsSim):
         return super().advance(time, inputs)
 
 
-@pytest.mark.parametrize("signatures", ["off", "batched", "each"])
+@pytest.mark.parametrize("signatures", ["none", "batched", "each"])
 def test_contracts_step_when_something_happens_and_never_otherwise(
     write_village, tmp_path, signatures
 ):

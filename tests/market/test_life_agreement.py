@@ -325,7 +325,7 @@ def test_one_signature_of_each_party_serves_all_contracts_of_a_gate():
 
 def test_signing_is_deterministic_and_moves_no_money():
     heads, signatures = set(), []
-    for signing in ("off", "each", "batched", "batched"):
+    for signing in ("none", "each", "batched", "batched"):
         loop = concluded(signing=signing)
         loop.close_period(9000, 0, read(900, -1000, 0, 0, 0))
         heads.add(loop.ledger.head)

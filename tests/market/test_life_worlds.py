@@ -187,7 +187,7 @@ def sums_are_zero_at_every_entry(tables):
 @settings(max_examples=15)
 @given(
     seed=st.integers(0, 10_000),
-    signing=st.sampled_from(["batched", "each", "off"]),
+    signing=st.sampled_from(["batched", "each", "none"]),
     lost=st.sampled_from([0.0, 0.02, 0.3, 1.0]),
     delayed=st.sampled_from([0.0, 0.2, 1.0]),
     refused=st.sampled_from([0.0, 0.05, 0.5]),
