@@ -7,6 +7,7 @@ the peer's own meter says, which it claims, and as what the busbar's meter shows
 
 from __future__ import annotations
 
+from bisect import insort
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -47,10 +48,15 @@ class Contesting:
     Parameters
     ----------
     resolved : ResolvedScenario
-        With no meter at fault and no dispute, readings pass untouched and nothing is kept.
+        With no meter at fault, no dispute and every reading there, readings pass untouched and
+        nothing is kept.
+    by_contracts : bool
+        Whether a period can be settled anew. Else a reading that was lost on its way counts as
+        what the register holds.
     """
 
-    def __init__(self, resolved: ResolvedScenario) -> None:
+    def __init__(self, resolved: ResolvedScenario, *, by_contracts: bool = True) -> None:
+        self._by_contracts, self._last_period = by_contracts, resolved.n_periods - 1
         self._names = tuple(peer.name for peer in resolved.peers)
         self._length, self._ring = resolved.ticks_per_period, KeyRing(resolved.seed)
         self._per_day = round(86_400 / (resolved.dt_s * resolved.ticks_per_period))
@@ -78,17 +84,27 @@ class Contesting:
         self._defective: dict[str, int] = {}
         self._signed: dict[tuple[int, str], bytes] = {}
 
-    def shown(self, closing: Closing) -> Closing:
-        """Give what meters show of a period, faults included, and have the contested sign it."""
-        if not self._faults and not self._parties:
+    def shown(self, tick: int, closing: Closing) -> Closing:
+        """Give what meters show of a period, faults included, and have the contested sign it.
+
+        A reading that was lost on its way is 0 for now. It is contested of itself, so that a
+        substitute takes its place: when the next period has a reading to go by, if there is one.
+        """
+        lost = closing.missing if self._by_contracts else ()
+        if not (self._faults or self._parties or lost):
             return closing
         period, true = closing.period, closing.reading.net_milliwh
         self._busbar[period] = int(true.sum()) - closing.losses_milliwh
-        self._missing |= {(period, peer) for peer in closing.missing}
         net = true.copy()
+        heard = tick + (period < self._last_period)
+        for peer in lost:
+            self._missing.add((period, peer))
+            insort(self._raised, _Raised(heard, peer, period, None))
         for position, peer in enumerate(self._names):
             at_meter, net[position] = self._of_meter(period, peer, int(true[position]))
-            if peer in self._parties:
+            if peer in lost:
+                self._true[period, peer], net[position] = int(true[position]), 0
+            elif peer in self._parties:
                 self._true[period, peer] = int(true[position])
                 self._arrived[period, peer] = int(net[position])
                 message = reading_message(period, peer, at_meter)

@@ -27,6 +27,7 @@ from .agreeing import Paths, procedure_of
 from .box import FloatArray, Log
 from .contesting import Contesting
 from .flexing import Flexing
+from .forward import Forward
 from .members import away_from, membership
 from .meters_sim import Alarm, Closing
 from .negotiating import negotiation_rows, negotiation_told
@@ -54,6 +55,8 @@ class Trading:
         Who carries messages; unless given, all arrive at once.
     flexing : Flexing, optional
         Where operators call for flexibility.
+    forward : Forward, optional
+        The market of blocks; what stands there is agreed with the rest of its period.
     """
 
     def __init__(
@@ -67,7 +70,9 @@ class Trading:
         paths: Paths,
         courier: Courier | None = None,
         flexing: Flexing | None = None,
+        forward: Forward | None = None,
     ) -> None:
+        self._forward = forward
         self._mechanism = resolved.scenario.market.mechanism
         self._admitting, self._flexing = admitting, flexing
         self._names = tuple(peer.name for peer in resolved.peers)
@@ -90,8 +95,8 @@ class Trading:
         )
         self._courier = courier
         self._by_rule = isinstance(pricing, Rule)
+        self._contesting = Contesting(resolved, by_contracts=not self._by_rule)
         self._resolved, self._members = resolved, membership(resolved)
-        self._contesting = Contesting(resolved)
         self.periods: list[dict[str, Any]] = []
         self.admission: list[dict[str, Any]] = []
         self.orders: list[dict[str, Any]] = []
@@ -110,6 +115,9 @@ class Trading:
             trades. [kW]
         """
         trades = pair_trades(clearing, orders, self._charges)
+        if self._forward is not None:
+            trades = self._forward.trades(period) + trades
+            orders, clearing = self._forward.joined(period, orders, clearing)
         asked_wh, answer = sum(trade.energy_wh for trade in trades), None
         if self._admitting is not None:
             answer = self._admitting.judge(period, trades, orders)
@@ -162,7 +170,7 @@ class Trading:
         MechanismFailed
             A rule raised or broke a promise; it is named.
         """
-        closing = self._contesting.shown(closing)
+        closing = self._contesting.shown(tick, closing)
         self.loop.sit_out(closing.period, away_from(self._resolved, self._members, closing.period))
         try:
             self.loop.close_period(
@@ -241,7 +249,8 @@ class Trading:
         gates["negotiation"] = self.negotiation
         messages = {} if self._courier is None else {"messages": self._courier.rows}
         asked = {} if self._flexing is None else {"flexibility": self._flexing.rows}
-        return gates | self.loop.tables() | messages | asked
+        ahead = {} if self._forward is None else {"forward": self._forward.rows}
+        return gates | self.loop.tables() | messages | asked | ahead
 
 
 def _premium_ticks(order: Order) -> int:

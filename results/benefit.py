@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .reading import Record
+from .readings import final_readings
 from .tables import NEVER_IN_FORCE
 
 __all__ = ["GROUPS", "MEMBERS", "Benefit", "GroupBenefit", "benefits", "by_group"]
@@ -137,28 +138,23 @@ def _account_of(peer: str) -> str:
 
 def _metered(record: Record) -> tuple[defaultdict[str, int], defaultdict[str, int]]:
     """Injection and withdrawal of settled periods by account. [mWh]"""
-    settled = {row["period"] for row in record.rows("settlement")}
     fed_in, drawn = defaultdict[str, int](int), defaultdict[str, int](int)
-    for row in record.rows("meters"):
-        if row["period"] in settled:
-            net = row["net_milliwh"]
-            (fed_in if net > 0 else drawn)[_account_of(row["peer"])] += abs(net)
+    for row in final_readings(record):
+        net = row["net_milliwh"]
+        (fed_in if net > 0 else drawn)[_account_of(row["peer"])] += abs(net)
     return fed_in, drawn
 
 
 def _status_quo(record: Record) -> defaultdict[str, int]:
     """Every account's balance if nobody had traded. [µ€]"""
     accounts = defaultdict[str, int](int)
-    terms = {row["period"]: row for row in record.rows("settlement")}
     billed = {(row["period"], row["peer"]): row["status_quo_ueur"] for row in record.rows("bills")}
-    for row in record.rows("meters"):
-        if row["period"] in terms:
-            of = terms[row["period"]]
-            tariff = of["feed_in_ticks"] if row["net_milliwh"] > 0 else of["retail_ticks"]
-            gets = billed.get((row["period"], row["peer"]), _worth(tariff, row["net_milliwh"]))
-            accounts[_account_of(row["peer"])] += gets
-            accounts[of["residual"] or "supplier"] -= gets
-    for of in terms.values():
+    for row in final_readings(record):
+        tariff = row["feed_in_ticks"] if row["net_milliwh"] > 0 else row["retail_ticks"]
+        gets = billed.get((row["period"], row["peer"]), _worth(tariff, row["net_milliwh"]))
+        accounts[_account_of(row["peer"])] += gets
+        accounts[row["residual"] or "supplier"] -= gets
+    for of in record.rows("settlement"):
         lost = _worth(of["retail_ticks"], max(0, of["losses_milliwh"] or 0))
         accounts["dso"] -= lost
         accounts[of["residual"] or "supplier"] += lost

@@ -37,6 +37,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "compensation": ("compensation",),
     "guarantee": ("guarantee",),
     "subscription": ("subscription",),
+    "flexibility": ("flexibility", "flexibility penalty"),
     "levies": ("levy", "value added tax"),
     "losses": ("losses",),
     "correction": ("correction",),

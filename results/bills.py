@@ -43,6 +43,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "stability fee": ("stability fee",),
     "compensation": ("compensation",),
     "subscription": ("subscription",),
+    "flexibility": ("flexibility",),
     "levies": ("levies",),
     "correction": ("correction",),
     "other": ("losses", "opening", "other"),

@@ -24,6 +24,7 @@ SAID = {
     "compensation": "for energy that was shed",
     "guarantee": "what others bore because collateral did not suffice; it stands as a claim",
     "subscription": "to the market's operator",
+    "flexibility": "moved for a grid operator, and what was not delivered of it",
     "levies": "levy and value added tax",
     "losses": "the grid's losses, bought by its operator",
     "correction": "what a decided dispute changed",

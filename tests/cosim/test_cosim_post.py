@@ -86,6 +86,13 @@ def test_settlement_waits_for_readings_and_not_forever(play):
     assert rows(mute, "messages", kind="reading", sender="bakery", why="outage")
     assert mute.passed
 
+    # What did not arrive counts for nothing, until the next reading gives something to go by.
+    readings = {row["period"]: row for row in rows(mute, "meters", peer="bakery")}
+    (dispute,) = rows(mute, "disputes")
+    assert readings[0]["net_milliwh"] == 0 > readings[1]["net_milliwh"]
+    assert (dispute["peer"], dispute["period"], dispute["rule"]) == ("bakery", 0, "missing")
+    assert dispute["corrected_milliwh"] < 0
+
 
 def test_everything_amiss_at_once_leaves_no_contract_open_and_the_same_bytes_twice(play):
     amiss = {
