@@ -30,6 +30,7 @@ from .contracts_sim import ContractsSim
 from .der_sim import DerSim
 from .devices_sim import DevicesSim, LockstepInverter
 from .flexing import Flexing
+from .forward import forward_of
 from .frequency_sim import FrequencySim, IslandSim
 from .gatekeeper import Gatekeeper
 from .grid_sim import GridSim
@@ -135,6 +136,7 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
     reckoned_ticks = charged.cap_ticks if fees_come_on_top(resolved) else 0
     settlement = resolved.scenario.settlement
     clock, courier = build.clock(resolved), courier_of(resolved)
+    forward = forward_of(resolved, charged, log)
     return Plant(
         resolved=resolved,
         clock=clock,
@@ -146,7 +148,7 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
         fleet=build.fleet(resolved, devices),
         managers=managers,
         pricing=priced,
-        bidding=Bidding(resolved, managers, seated, reckoned_ticks, charged),
+        bidding=Bidding(resolved, managers, seated, reckoned_ticks, charged, forward),
         meters=Meters(
             len(resolved.peers),
             resolved.dt_s,
@@ -166,6 +168,7 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
             shortest_paths(grid, [p.name for p in resolved.peers], peer_bus),
             courier,
             _flexing(resolved, managers),
+            forward,
         ),
         post=post_of(resolved, courier, clock),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from market.bidders.protocol import Bidder, Outlook
 from market.bidders.table import Seat, Table
 from market.book import Clearing, Orders
 from market.network.charges import Charges
+from market.products import block_outlook, on_their_side, remaining
 from models.draws import keys
 from models.energy_manager import EnergyManagers
 from scenarios.peers import Peer
@@ -19,6 +21,7 @@ from scenarios.resolve import ResolvedScenario
 from scenarios.schema_market import to_ticks
 from scenarios.seeds import generator
 
+from .forward import Forward
 from .members import away_from, membership
 
 __all__ = ["Bidding", "table"]
@@ -71,6 +74,8 @@ class Bidding:
         The highest transport fee there is, which a buyer reckons with. [µ€/Wh]
     charges : Charges
         What trades between the peers pay for transport; every book brings them.
+    forward : Forward, optional
+        The market of blocks, in which they bid first.
     """
 
     def __init__(
@@ -80,8 +85,9 @@ class Bidding:
         seated: Table,
         fee_cap_ticks: int,
         charges: Charges,
+        forward: Forward | None = None,
     ) -> None:
-        self._charges = charges
+        self._charges, self._forward = charges, forward
         self._resolved, self._members = resolved, membership(resolved)
         tariffs = resolved.scenario.market.tariffs
         self._managers, self._table, self._fee_cap_ticks = managers, seated, fee_cap_ticks
@@ -101,11 +107,35 @@ class Bidding:
         BidError
             A bidder raised or broke a promise; it is named.
         """
-        orders = self._table.orders(
-            self._outlook(period), gate_tick=gate_tick, first_id=self._given
-        )
+        outlook, standing_wh = self._outlook(period), None
+        if self._forward is not None:
+            standing_wh = self._forward.position_wh(period)
+            outlook = remaining(outlook, standing_wh)
+        orders = self._table.orders(outlook, gate_tick=gate_tick, first_id=self._given)
         self._given += len(orders)
+        if standing_wh is not None:
+            orders = on_their_side(orders, standing_wh)
         return self._of_members(period, orders).with_charges(self._charges)
+
+    def ahead(self, tick: int) -> None:
+        """Have everybody bid for the blocks whose gates have come, and clear them.
+
+        Raises
+        ------
+        BidError, MechanismFailed
+            A bidder or a product's mechanism raised or broke a promise; it is named.
+        """
+        if self._forward is None:
+            return
+        for block in self._forward.due(tick):
+            first, length = block.periods.start, len(block.periods)
+            outlook = self._outlook(first, periods_ahead=length - 1)
+            outlook = replace(outlook, fee_cap_ticks=block.fee_cap_ticks)
+            outlook = block_outlook(outlook, self._forward.positions_wh(block.periods))
+            orders = self._table.orders(outlook, gate_tick=tick, first_id=self._given)
+            self._given += length * len(orders)
+            orders = self._of_members(first, orders).with_charges(self._charges)
+            self._forward.clear(block, orders, tick)
 
     def _of_members(self, period: int, orders: Orders) -> Orders:
         """Drop what peers would order who have left; they bid at the retailer's only."""
@@ -125,8 +155,9 @@ class Bidding:
         """
         self._table.learn(orders, clearing)
 
-    def _outlook(self, period: int) -> Outlook:
-        known = self._managers.prospects(period, periods_ahead=self._table.periods_ahead)
+    def _outlook(self, period: int, periods_ahead: int | None = None) -> Outlook:
+        ahead = self._table.periods_ahead if periods_ahead is None else periods_ahead
+        known = self._managers.prospects(period, periods_ahead=ahead)
         return Outlook(
             period=period,
             feed_in_ticks=self._feed_in_ticks,

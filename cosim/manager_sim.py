@@ -72,6 +72,8 @@ class ManagerSim(Box):
         whole_second = clock.tick(time) % clock.ticks_per_second == 0
         if clock.is_physics(time) and (told or whole_second or period is not None):
             self._plan(time, inputs.get("manager", {}))
+        if self._bidding is not None:
+            self._bidding.ahead(clock.tick(time))
         if period is not None and self._bidding is not None:
             values["orders"] = (period, self._bidding.book(period, clock.tick(time)))
         upcoming = min(clock.next_second(time), clock.next_gate(time))

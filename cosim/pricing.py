@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, get_origin, get_type_hints
 
 import numpy as np
@@ -29,6 +29,8 @@ __all__ = [
     "RuleFailed",
     "described",
     "fees_come_on_top",
+    "held_mechanism",
+    "mechanism_adds_fees",
     "pricing",
     "rules",
     "terms",
@@ -87,8 +89,7 @@ def pricing(resolved: ResolvedScenario) -> Pricing:
     market = resolved.scenario.market
     made: Any = build_mechanism(market.mechanism, market.options, resolved.file.parent)
     if hasattr(made, "clear"):
-        at_nodes = market.fees.per == "node" and not heeds_charges(made, market.mechanism)
-        return HeldMechanism(NodeFees(made) if at_nodes else made, market.mechanism)
+        return _checked(resolved, made, market.mechanism)
     rule: Rule = made
     if hasattr(made, "meet"):
         members = resolved.peers[:-1]
@@ -98,6 +99,18 @@ def pricing(resolved: ResolvedScenario) -> Pricing:
         except Exception as fault:  # whatever a user's own file raises
             raise failed(market.mechanism, str(fault)) from fault
     return rule
+
+
+def held_mechanism(
+    resolved: ResolvedScenario, name: str, options: Mapping[str, Any]
+) -> HeldMechanism:
+    """Make a mechanism beside the market's own, for a product of it."""
+    return _checked(resolved, build_mechanism(name, options, resolved.file.parent), name)
+
+
+def _checked(resolved: ResolvedScenario, made: Mechanism, name: str) -> HeldMechanism:
+    at_nodes = resolved.scenario.market.fees.per == "node" and not heeds_charges(made, name)
+    return HeldMechanism(NodeFees(made) if at_nodes else made, name)
 
 
 def heeds_charges(mechanism: object, name: str) -> bool:
@@ -111,9 +124,13 @@ def heeds_charges(mechanism: object, name: str) -> bool:
 
 def fees_come_on_top(resolved: ResolvedScenario) -> bool:
     """Whether buyers pay for transport on top of what they bid, so that they must bid less."""
-    market = resolved.scenario.market
-    found = mechanism_class(market.mechanism, resolved.file.parent)
-    return market.fees.per == "pair" and not heeds_charges(found, market.mechanism)
+    return mechanism_adds_fees(resolved, resolved.scenario.market.mechanism)
+
+
+def mechanism_adds_fees(resolved: ResolvedScenario, name: str) -> bool:
+    """Whether what a mechanism clears pays for transport on top."""
+    found = mechanism_class(name, resolved.file.parent)
+    return resolved.scenario.market.fees.per == "pair" and not heeds_charges(found, name)
 
 
 def described(resolved: ResolvedScenario) -> dict[str, str]:

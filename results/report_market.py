@@ -8,6 +8,7 @@ from typing import Any
 
 from .outcome import PeriodOutcome, Prices, outcomes
 from .reading import Record
+from .report_forward import forward_sentence
 from .report_levels import LEVEL_HEADS, level_rows, levels_sentence
 from .report_periods import (
     PERIOD_ROWS,
@@ -57,7 +58,7 @@ def summary(record: Record, periods: Outcomes) -> list[str]:
         return _rule_summary(periods)
     told = [_volume(periods), _price(periods), _path(record, periods), _gain(periods)]
     told += [_operator(periods), _charges(periods), _subscriptions(periods)]
-    told += [levels_sentence(record), _cut(record)]
+    told += [forward_sentence(record), levels_sentence(record), _cut(record)]
     return [sentence for sentence in told if sentence]
 
 

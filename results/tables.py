@@ -95,6 +95,11 @@ SCHEMAS: Mapping[str, Any] = {
         "period depth offered_wh wanted_wh balanced_wh", text="level", maybe="price_ticks"
     ),
     "negotiation": _schema("period round sent lost", real="primal dual", maybe_real="time_s gap"),
+    "forward": _schema(
+        "period periods gate_tick offers_wh requests_wh volume_wh trades",
+        text="product",
+        maybe="price_ticks",
+    ),
     "accounts": _schema("balance_ueur", text="account role"),
     "messages": _schema(
         "sequence size_bytes sent_tick deadline_tick attempts copies",

@@ -1,7 +1,7 @@
 """Read a scenario: every fault of the file at once, or a scenario with everything drawn."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -157,19 +157,24 @@ class _Checking:
     def mechanism(self, scenario: Scenario) -> None:
         """Find the mechanism and let it check its options."""
         market = scenario.market
+        self._mechanism(("market",), market.mechanism, market.options)
+        for index, product in enumerate(market.products):
+            self._mechanism(("market", "products", index), product.mechanism, product.options)
+
+    def _mechanism(self, at: tuple[str | int, ...], name: str, given: Mapping[str, Any]) -> None:
         try:
-            check_reference(market.mechanism, self._file.parent)
-            if market.mechanism in known_mechanisms() and not market.options:
+            check_reference(name, self._file.parent)
+            if name in known_mechanisms() and not given:
                 return  # ours need no options, and importing their kernels takes a second
-            options = mechanism_class(market.mechanism, self._file.parent).Options
+            options = mechanism_class(name, self._file.parent).Options
         except PluginError as error:
-            self.note(("market", "mechanism"), str(error))
+            self.note((*at, "mechanism"), str(error))
             return
         try:
-            options.model_validate(market.options)
+            options.model_validate(given)
         except ValidationError as error:
             for one in error.errors():
-                self.note(("market", "options", *one["loc"]), message(one, options))
+                self.note((*at, "options", *one["loc"]), message(one, options))
 
     def bidders(self, scenario: Scenario) -> None:
         """Find the bidders and let them check their options."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .rules_flexibility import flexibility_problems
+from .rules_products import products_problems
 from .schema_communication import HUBS
 from .schema_peers import LPD_NAME, PeerGroup, SinglePeer
 from .spec import Problem
@@ -38,6 +39,7 @@ def hang_together(scenario: "Scenario") -> list[Problem]:
         *_switch_problems(scenario),
         *_dispute_problems(scenario),
         *_communication_problems(scenario),
+        *products_problems(scenario),
         *flexibility_problems(scenario, lambda name: _is_peer(name, *_names(scenario))),
     ]
 

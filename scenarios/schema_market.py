@@ -13,7 +13,7 @@ from pydantic import (
 from .schema_admission import AdmissionSpec
 from .schema_bids import BidSpec
 from .schema_contracts import ContractSpec
-from .schema_peers import Share
+from .schema_peers import Name, Share
 from .spec import Problem, Spec, refuse
 from .times import Duration
 
@@ -115,6 +115,26 @@ class FeeSpec(Spec):
         return self
 
 
+class ProductSpec(Spec):
+    """A forward product: blocks of several periods, one flat volume each, cleared ahead."""
+
+    name: Name = Field(description="For the log, the tables and the report.")
+    length: Duration = Field(
+        default=Duration.parse("1 h"),
+        description="Length of a block: a whole number of periods, counted from the run's start.",
+    )
+    gate: Duration = Field(
+        default=Duration.parse("30 min"),
+        description="Time between a block's gate and its delivery.",
+    )
+    mechanism: str = Field(
+        default="uniform_price", description="What clears it, named as the market's own."
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Options of the mechanism, checked by itself."
+    )
+
+
 class MarketSpec(Spec):
     """The market: who matches, when, and between which tariffs."""
 
@@ -141,6 +161,31 @@ class MarketSpec(Spec):
     )
     bids: BidSpec = Field(default=BidSpec(), description="How peers bid.")
     contracts: ContractSpec = Field(default=ContractSpec(), description="How contracts are agreed.")
+    products: tuple[ProductSpec, ...] = Field(
+        default=(),
+        description="Blocks that are traded ahead; the market's own mechanism, period and gate are "
+        "the real-time product, which trades the rest.",
+    )
+
+    @model_validator(mode="after")
+    def _products_come_before(self) -> Self:
+        problems = []
+        for index, one in enumerate(self.products):
+            at = ("products", index)
+            if not one.length.is_multiple_of(self.period) or one.length.ns < 2 * self.period.ns:
+                message = (
+                    f"{one.length} is no block of periods of {self.period}; expected 2 or more"
+                )
+                problems.append(Problem((*at, "length"), message))
+            if one.gate.ns < self.gate.ns:
+                message = (
+                    f"{one.gate} is after the market's own gate of {self.gate}; expected before"
+                )
+                problems.append(Problem((*at, "gate"), message))
+            if one.name in [other.name for other in self.products[:index]]:
+                problems.append(Problem((*at, "name"), f"second product called {one.name!r}"))
+        refuse(problems)
+        return self
 
     @model_validator(mode="after")
     def _gate_fits(self) -> Self:

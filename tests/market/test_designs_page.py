@@ -33,6 +33,8 @@ def test_the_programs_run_one_after_another_and_give_what_the_page_works_by_hand
 def test_the_market_blocks_are_ones():
     found = [yaml.safe_load(block)["market"] for block in blocks("yaml")]
     assert {market["mechanism"] for market in found} <= set(MECHANISMS)
-    options = {market["mechanism"]: market["options"] for market in found}
+    options = {market["mechanism"]: market.get("options") for market in found}
+    (product,) = next(market["products"] for market in found if "products" in market)
+    assert product["mechanism"] in MECHANISMS
     assert len(HybridMarket.Options(**options["hybrid"]).communities) == 2
     assert len(Hierarchy.Options(**options["hierarchy"]).levels[0].parts) == 2
