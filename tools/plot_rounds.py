@@ -87,18 +87,18 @@ def drawing(found: dict[str, list[int]]) -> str:
         parts += [line(grid, 'stroke="#d5d9de"')]
         parts += [f'<text x="{x - 8}" y="{y + 4}" text-anchor="end">{value:g}</text>']
         value *= 10
-    start = found["random"][0]
-    steep = [at(n, start * n / SIZES[0]) for n in SIZES if start * n / SIZES[0] <= high]
+    steep = [at(SIZES[0], (start := min(row[0] for row in found.values())))]
+    steep.append(at(SIZES[0] * high / start, high))
     parts.append(line(steep, 'stroke="#87919c" stroke-dasharray="5 4"'))
-    parts.append(
-        f'<text x="{steep[-1][0] + 8}" y="{steep[-1][1] + 12}" fill="#87919c">linear</text>'
-    )
+    x, y = steep[-1]
+    parts.append(f'<text x="{x + 8}" y="{y + 14}" fill="#87919c">as the peers</text>')
     for kind, row in found.items():
         points = [at(n, value) for n, value in zip(SIZES, row, strict=True)]
         parts.append(line(points, f'stroke="{KINDS[kind]}" stroke-width="2"'))
         parts += [f'<circle cx="{x}" cy="{y}" r="3.5" fill="{KINDS[kind]}"/>' for x, y in points]
         x, y = points[-1]
-        parts.append(f'<text x="{x + 10}" y="{y + 4}" fill="{KINDS[kind]}">{kind}</text>')
+        y += 16 if row[-1] == min(other[-1] for other in found.values()) else -8
+        parts.append(f'<text x="{x + 10}" y="{y}" fill="{KINDS[kind]}">{kind}</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">peers</text>')
     turned = f'transform="rotate(-90 14 {HEIGHT / 2})"'
