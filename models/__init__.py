@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .energy_manager import EnergyManagers, ManagerOptions, Prospects
     from .forecast import Forecaster
     from .frequency import FrequencyTick, NominalFrequency, OrnsteinUhlenbeckFrequency
-    from .frequency_island import IslandFrequency, IslandTick
+    from .frequency_island import IslandFrequency
     from .frequency_parameters import (
         Generator,
         GridFormer,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         IslandParams,
         ShedStage,
     )
+    from .frequency_tick import IslandTick
     from .grid import Grid, GridState, PowerFlowDiverged
     from .inverter import Inverter, InverterParams
     from .pv import PvSystem
@@ -63,7 +64,7 @@ _HOME = {
     "energy_manager": ("EnergyManagers", "ManagerOptions", "Prospects"),
     "forecast": ("Forecaster",),
     "frequency": ("FrequencyTick", "NominalFrequency", "OrnsteinUhlenbeckFrequency"),
-    "frequency_island": ("IslandFrequency", "IslandTick"),
+    "frequency_island": ("IslandFrequency",),
     "frequency_parameters": (
         "Generator",
         "GridFormer",
@@ -71,6 +72,7 @@ _HOME = {
         "IslandParams",
         "ShedStage",
     ),
+    "frequency_tick": ("IslandTick",),
     "grid": ("Grid", "GridState", "PowerFlowDiverged"),
     "inverter": ("Inverter", "InverterParams"),
     "pv": ("PvSystem",),

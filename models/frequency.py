@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .frequency_island import IslandFrequency, IslandTick
+from .frequency_checks import check
+from .frequency_island import IslandFrequency
 from .frequency_parameters import (
     FNN_STAGES,
     Generator,
@@ -19,8 +20,8 @@ from .frequency_parameters import (
     InverterResponse,
     IslandParams,
     ShedStage,
-    check,
 )
+from .frequency_tick import IslandTick
 
 __all__ = [
     "FNN_STAGES",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .frequency_parameters import GridFormer
+from .frequency_sources import GridFormer
 
 
 class FormerStore:

@@ -8,76 +8,28 @@ goes into the next step, and the former's charge integrates that.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _kernels_frequency as kernel
+from . import _kernels_frequency_names as kernel
+from ._kernels_frequency import island_tick
+from .frequency_checks import check
 from .frequency_former import FormerStore
-from .frequency_parameters import IslandParams, check
-from .frequency_tables import constants, generator_table, per_peer, stage_table
+from .frequency_parameters import IslandParams
+from .frequency_tables import (
+    INPUTS,
+    constants,
+    fault,
+    generator_table,
+    per_peer,
+    set_powers,
+    stage_table,
+    stages_in_order,
+)
+from .frequency_tick import IslandTick
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(slots=True)
-class IslandTick:
-    """What one tick came to; means over the tick unless said otherwise.
-
-    Attributes
-    ----------
-    f_hz, f_min_hz, f_max_hz, f_end_hz : float
-        Mean, extrema and end; 0 when black. [Hz]
-    rocof_hz_per_s : float
-        Steepest instantaneous slope, with its sign. [Hz/s]
-    rocof_500ms_hz_per_s : float
-        Steepest slope over a sliding window of 500 ms, with its sign. [Hz/s]
-    response_kw : (n,) array
-        What frequency made each peer's inverter add to its baseline. [kW]
-    served_kw : (n,) array
-        Load as served: self-regulation and shedding included. [kW]
-    shed_fraction : (n,) array
-        Share of each peer's load that was switched off. [1]
-    generators_kw : (n_generators,) array
-        Electrical power of each: mechanical less what its rotor took up. [kW]
-    generator_kw : float
-        Their sum. [kW]
-    former_expected_kw : float
-        What is left for the former; the power flow's residual decides. [kW]
-    former_soc : float
-        State of charge at the start of the tick. [1]
-    reference_vm_pu : float
-        Voltage to hold at the former's bus. [p.u.]
-    droop_offset_hz : float
-        Deviation that the former's droop leaves for good at this power. [Hz]
-    unexplained_kw : float
-        Power that last tick's power flow took beyond what the last step and the
-        losses explain; 0 when all are wired to the same numbers. [kW]
-    black : bool
-        The former has tripped: nothing is supplied in this tick or later.
-    stages_shed : int
-        Stages that have acted and were not restored.
-    """
-
-    f_hz: float
-    f_min_hz: float
-    f_max_hz: float
-    f_end_hz: float
-    rocof_hz_per_s: float
-    rocof_500ms_hz_per_s: float
-    response_kw: Floats
-    served_kw: Floats
-    shed_fraction: Floats
-    generators_kw: Floats
-    generator_kw: float
-    former_expected_kw: float
-    former_soc: float
-    reference_vm_pu: float
-    droop_offset_hz: float
-    unexplained_kw: float
-    black: bool
-    stages_shed: int
 
 
 class IslandFrequency:
@@ -132,32 +84,15 @@ class IslandFrequency:
         self._sink_kw = 0.0
         self._stepped = False
         self.mechanical_kwh = self.kinetic_kwh = self.generator_kwh = 0.0
-        self._tick = self._first_tick()
+        self._tick = IslandTick.at_rest(
+            params.nominal_hz,
+            self._answered,
+            np.zeros(len(params.generators)),
+            former_soc=self._store.soc,
+            vm_pu=self._store.vm_pu,
+        )
         for row, generator in enumerate(params.generators):
             self._set_generator(row, generator.p_set_kw)
-
-    def _first_tick(self) -> IslandTick:
-        f_hz = self.params.nominal_hz
-        return IslandTick(
-            f_hz=f_hz,
-            f_min_hz=f_hz,
-            f_max_hz=f_hz,
-            f_end_hz=f_hz,
-            rocof_hz_per_s=0.0,
-            rocof_500ms_hz_per_s=0.0,
-            response_kw=self._answered[kernel.RESPONSE],
-            served_kw=self._answered[kernel.SERVED],
-            shed_fraction=self._answered[kernel.SHED],
-            generators_kw=np.zeros(len(self.params.generators)),
-            generator_kw=0.0,
-            former_expected_kw=0.0,
-            former_soc=self._store.soc,
-            reference_vm_pu=self._store.vm_pu,
-            droop_offset_hz=0.0,
-            unexplained_kw=0.0,
-            black=False,
-            stages_shed=0,
-        )
 
     @property
     def former_soc(self) -> float:
@@ -188,11 +123,7 @@ class IslandFrequency:
         need_kw = p_load_kw - p_der_kw + p_losses_kw
         low_kw, high_kw = self._store.limits_kw(0.0)
         check("island", "net load at the start", need_kw, "kW", "a finite value", -1e12, 1e12)
-        sets_kw = [generator.p_set_kw for generator in self.params.generators]
-        for row, generator in enumerate(self.params.generators):
-            rest_kw = need_kw - math.fsum(sets_kw)
-            wanted_kw = sets_kw[row] + rest_kw - min(max(rest_kw, low_kw), high_kw)
-            sets_kw[row] = min(max(wanted_kw, generator.p_min_kw), generator.p_max_kw)
+        sets_kw = set_powers(self.params.generators, need_kw, low_kw, high_kw)
         former_kw = need_kw - math.fsum(sets_kw)
         slack_kw = 1e-9 * max(1.0, abs(need_kw))
         if not low_kw - slack_kw <= former_kw <= high_kw + slack_kw:
@@ -250,12 +181,8 @@ class IslandFrequency:
         """
         if self._stages[:, kernel.ACTIVE].any():
             return False
-        bounds_kw = np.cumsum([stage.share for stage in self.params.stages]) * load_kw.sum()
-        middle_kw = np.cumsum(load_kw[order]) - load_kw[order] / 2
-        found = np.searchsorted(bounds_kw, middle_kw, side="right")
-        stages = np.full(self.n_peers, -1, dtype=np.int64)
-        stages[order] = np.where(found < bounds_kw.size, found, -1)
-        self._stage_of_peer = stages
+        shares = [stage.share for stage in self.params.stages]
+        self._stage_of_peer = stages_in_order(order, load_kw, shares)
         return True
 
     def restore(self, stage: int | None = None) -> None:
@@ -317,7 +244,7 @@ class IslandFrequency:
         if self._tick.black:
             return self._dark()
         low_kw, high_kw = self._store.limits_kw(former_kvar)
-        code = kernel.island_tick(
+        code = island_tick(
             self._constants,
             self._generators,
             self._stages,
@@ -335,7 +262,7 @@ class IslandFrequency:
         )
         if code == kernel.BAD:
             self._stepped = False
-            raise ValueError(_fault(self._brought_kw))
+            raise ValueError(fault(self._brought_kw))
         return self._dark() if code == kernel.BLACK else self._report()
 
     def close(self, former_kw: float | None = None) -> None:
@@ -388,17 +315,9 @@ class IslandFrequency:
         return tick
 
     def _dark(self) -> IslandTick:
-        """Report a tick without supply: everything that feeds or draws is off."""
+        """Report a tick without supply."""
         tick = self._tick
-        tick.black = True
-        tick.f_hz = tick.f_min_hz = tick.f_max_hz = tick.f_end_hz = 0.0
-        tick.rocof_hz_per_s = tick.rocof_500ms_hz_per_s = 0.0
-        tick.droop_offset_hz = tick.unexplained_kw = 0.0
-        tick.generator_kw = tick.former_expected_kw = tick.reference_vm_pu = 0.0
-        tick.generators_kw[:] = 0.0
-        tick.served_kw[:] = 0.0
-        tick.shed_fraction[:] = 1.0
-        np.negative(self._brought_kw[kernel.DER], out=tick.response_kw)
+        tick.darken(self._brought_kw[kernel.DER])
         tick.former_soc = self._store.soc
         tick.stages_shed = int(self._stages[:, kernel.ACTIVE].sum())
         return tick
@@ -408,20 +327,5 @@ class IslandFrequency:
         shape = (self.n_peers,)
         for row, value in enumerate(values):
             if value.shape != shape:
-                raise ValueError(
-                    f"island: {_INPUTS[row]} has shape {value.shape}; expected {shape}"
-                )
+                raise ValueError(f"island: {INPUTS[row]} has shape {value.shape}; expected {shape}")
             self._brought_kw[row] = value
-
-
-_INPUTS = ("load_kw", "der_kw", "down_kw", "up_kw")
-
-
-def _fault(brought_kw: Floats) -> str:
-    """Say which peer's input the kernel refused."""
-    inputs = brought_kw[: len(_INPUTS)]
-    wrong = ~np.isfinite(inputs) | (inputs < 0)
-    wrong[kernel.DER] = ~np.isfinite(inputs[kernel.DER])
-    row, peer = divmod(int(wrong.argmax()), inputs.shape[1])
-    expected = "a finite value" if row == kernel.DER else "a finite value, 0 or more"
-    return f"island: {_INPUTS[row]}[{peer}] is {inputs[row, peer]} kW; expected {expected}"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _kernels_frequency as kernel
-from .frequency_parameters import IslandParams
+from . import _kernels_frequency_names as kernel
+from .frequency_parameters import Generator, IslandParams
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 def per_peer(values: ArrayLike | None, n_peers: int, name: str) -> Floats | None:
@@ -84,3 +86,42 @@ def stage_table(params: IslandParams) -> Floats:
         row[kernel.DELAY] = stage.delay_s
         row[kernel.SHARE] = stage.share
     return table
+
+
+def stages_in_order(order: Ints, load_kw: Floats, shares: Sequence[float]) -> Ints:
+    """Stage of each peer when stages take peers in `order` until each has its share of the load.
+
+    A peer belongs to the stage in which its middle lies; who is not in `order`, or lies beyond
+    the last stage, has -1.
+    """
+    bounds_kw = np.cumsum(shares) * load_kw.sum()
+    middle_kw = np.cumsum(load_kw[order]) - load_kw[order] / 2
+    found = np.searchsorted(bounds_kw, middle_kw, side="right")
+    stages = np.full(load_kw.size, -1, dtype=np.int64)
+    stages[order] = np.where(found < bounds_kw.size, found, -1)
+    return stages
+
+
+def set_powers(
+    generators: Sequence[Generator], need_kw: float, low_kw: float, high_kw: float
+) -> list[float]:
+    """Set powers that leave the former its limits, moved in order where they must. [kW]"""
+    sets_kw = [generator.p_set_kw for generator in generators]
+    for row, generator in enumerate(generators):
+        rest_kw = need_kw - math.fsum(sets_kw)
+        wanted_kw = sets_kw[row] + rest_kw - min(max(rest_kw, low_kw), high_kw)
+        sets_kw[row] = min(max(wanted_kw, generator.p_min_kw), generator.p_max_kw)
+    return sets_kw
+
+
+INPUTS = ("load_kw", "der_kw", "down_kw", "up_kw")
+
+
+def fault(brought_kw: Floats) -> str:
+    """Say which peer's input the kernel refused."""
+    inputs = brought_kw[: len(INPUTS)]
+    wrong = ~np.isfinite(inputs) | (inputs < 0)
+    wrong[kernel.DER] = ~np.isfinite(inputs[kernel.DER])
+    row, peer = divmod(int(wrong.argmax()), inputs.shape[1])
+    expected = "a finite value" if row == kernel.DER else "a finite value, 0 or more"
+    return f"island: {INPUTS[row]}[{peer}] is {inputs[row, peer]} kW; expected {expected}"
