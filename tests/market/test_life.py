@@ -4,6 +4,7 @@ Anna sells bert 1 000 Wh at 200 µ€/Wh (4 kW for a quarter hour); carl's 400 W
 """
 
 from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
