@@ -6,6 +6,7 @@ true together: `faults` names what cannot, with the physics; the kernels take wh
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -301,7 +302,7 @@ def _curves(functions: InverterFunctions) -> Iterator[Fault]:
         if len(x) != corners or len(y) != corners:
             yield (name, along), f"{len(x)} and {len(y)} corners; expected {corners} of both"
             continue
-        if any(right < left for left, right in zip(x, x[1:], strict=False)):
+        if any(right < left for left, right in itertools.pairwise(x)):
             yield (
                 (name, along),
                 f"{_list(x)} is not in order: the curve would not be one of {along}",
@@ -309,7 +310,7 @@ def _curves(functions: InverterFunctions) -> Iterator[Fault]:
         if any(a == b and p != q for a, b, p, q in zip(x, x[1:], y, y[1:], strict=False)):
             message = f"{_list(x)} makes the curve jump: its loop has an endless gain there"
             yield (name, along), message
-        if why and any(right > left for left, right in zip(y, y[1:], strict=False)):
+        if why and any(right > left for left, right in itertools.pairwise(y)):
             yield (name, values), f"{_list(y)} rises along the curve: it {why}"
         bound = "power" if values == "p_pu" else "apparent power"
         if any(abs(value) > 1 for value in y):

@@ -1,4 +1,4 @@
-"""Reads the standards' data files: which settings there are, from which clause, and how sure we are.
+"""Reads the standards' data files: which settings, from which clause, and how sure we are.
 
 A file holds what all its categories share and groups of categories, one of each group making a
 profile: ``ieee1547-2018`` with ``a`` or ``b`` and ``i``, ``ii`` or ``iii``.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
@@ -90,10 +90,9 @@ def _setting(given: Mapping[str, Any]) -> Setting:
 
 def _made(kind: type[Any], prefix: str, values: Mapping[str, Any]) -> Any:
     """Build a dataclass from dotted keys; a missing one is a fault of the data file."""
-    hints = get_type_hints(kind)
+    hints: dict[str, Any] = get_type_hints(kind)
     found = {}
     for field in fields(kind):
-        assert field.default is MISSING
         hint, key = hints[field.name], prefix + field.name
         found[field.name] = (
             _made(hint, f"{key}.", values) if is_dataclass(hint) else _frozen(values[key])
