@@ -1,46 +1,30 @@
 """The grid of one feeder, solved as an AC power flow in every tick.
 
 pandapower describes the network and builds its admittance matrix; between changes
-of topology only that matrix, the injections and the last voltages are touched. A few
-sweeps through the matrix's fixed factors solve a feeder's ordinary tick; what they
-cannot, lightsim2grid's Newton–Raphson with KLU does.
+of topology only that matrix, the injections and the last voltages are touched
+(`grid_solver`).
 """
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pandapower as pp
-from lightsim2grid.algorithm import NRSing_KLU
 from numpy.typing import NDArray
 from pandapower.auxiliary import LoadflowNotConverged
 
-from ._kernels_grid import gather_injection, node_powers, read_network
+from ._kernels_grid import gather_injection, read_network
 from .grid_case import Case, Complexes, Floats, build_case, bus_names, load_net, own_net
 from .grid_distance import electrical_distance_ohm
 from .grid_loading import Loading
+from .grid_solver import Solver
 from .grid_state import GridState, PowerFlowDiverged
-from .grid_sweep import Sweeper
 from .grid_topology import index_of, isolate_upstream
 
 __all__ = ["Grid", "GridState", "PowerFlowDiverged"]
-
-MAX_ITERATIONS = 20
-MAX_ZIP_ROUNDS = 50
-ZIP_TOLERANCE_PU = 1e-10
-
-
-@dataclass(slots=True)
-class _Work:
-    """Arrays that a tick writes into."""
-
-    s: Complexes
-    taken: Complexes
-    totals: Floats = field(default_factory=lambda: np.zeros(5))
 
 
 class Grid:
@@ -67,12 +51,7 @@ class Grid:
     """
 
     _case: Case
-    _v: Complexes
-    _work: _Work
-    _matrix: tuple[NDArray[np.int32], NDArray[np.int32], Complexes]
-    _slack_weights: Floats
-    _solver: Any
-    _sweeper: Sweeper | None
+    _solver: Solver
 
     def __init__(
         self,
@@ -92,6 +71,7 @@ class Grid:
         self._vm_reference_pu: float | None = None
         self._p_mw = np.zeros(self.n_bus)
         self._q_mvar = np.zeros(self.n_bus)
+        self._totals = np.zeros(5)
         self._state = GridState(np.zeros(self.n_bus), np.zeros(self.n_bus), np.zeros(self.n_bus))
         self._adopt(self._build(self._net))
 
@@ -139,7 +119,7 @@ class Grid:
     @property
     def v_node_pu(self) -> Complexes:
         """Complex voltages at the nodes of `case`. [p.u.]"""
-        return self._v
+        return self._solver.v
 
     # -- every tick
 
@@ -170,24 +150,21 @@ class Grid:
             )
         self._p_mw[:] = p_mw
         self._q_mvar[:] = q_mvar
-        case, work, state = self._case, self._work, self._state
+        case, solver, state = self._case, self._solver, self._state
         bad = gather_injection(
-            self._p_mw, self._q_mvar, case.node_of_bus, case.s_static, case.base_mva, work.s
+            self._p_mw, self._q_mvar, case.node_of_bus, case.s_static, case.base_mva, solver.s
         )
         if bad >= 0:
             raise ValueError(
                 f"grid: injection at bus {self.bus_names[bad]!r} is {p_mw[bad]} MW, "
                 f"{q_mvar[bad]} Mvar; expected finite numbers"
             )
-        if case.zip_loads is None:
-            self._v = self._voltages(self._v)
-            static = case.s_static
-        else:
-            static = self._solve_voltage_dependent(case.zip_loads)
+        static = solver.solve()
+        state.iterations = solver.iterations
         read_network(
-            *self._matrix, self._v, work.s, static, case.kind, case.node_of_bus,
-            case.lead_of_node, self._p_mw, self._q_mvar, case.base_mva, work.taken,
-            state.vm_pu, state.p_bus_mw, state.q_bus_mvar, work.totals,
+            *solver.matrix, solver.v, solver.s, static, case.kind, case.node_of_bus,
+            case.lead_of_node, self._p_mw, self._q_mvar, case.base_mva, solver.taken,
+            state.vm_pu, state.p_bus_mw, state.q_bus_mvar, self._totals,
         )  # fmt: skip
         (
             state.p_boundary_mw,
@@ -195,55 +172,11 @@ class Grid:
             state.losses_mw,
             state.mismatch_pu,
             worst,
-        ) = work.totals.tolist()
+        ) = self._totals.tolist()
         if not state.mismatch_pu <= 1e-8:
             raise self._diverged(int(worst), state.mismatch_pu, "the solution does not balance")
-        state.loading_max_percent = self._loading.largest_percent(self._v)
+        state.loading_max_percent = self._loading.largest_percent(solver.v)
         return state
-
-    def _voltages(self, v: Complexes) -> Complexes:
-        """Solve from these voltages, by sweeps where they settle and Newton elsewhere."""
-        if self._sweeper is not None:
-            swept = v.copy()
-            sweeps = self._sweeper.solve(swept, self._work.s)
-            if sweeps > 0:
-                self._state.iterations = sweeps
-                return swept
-        return self._newton(v)
-
-    def _newton(self, v: Complexes) -> Complexes:
-        """Solve from these voltages; failing that, once more from pandapower's."""
-        case = self._case
-        error = ""
-        for start in (v, case.v_start):
-            solved = self._solver.solve(
-                case.ybus, start, self._work.s, case.ref, self._slack_weights, case.pv, case.pq,
-                MAX_ITERATIONS, self.tolerance_pu,
-            )  # fmt: skip
-            if solved:
-                self._state.iterations = self._solver.get_nb_iter()
-                # A copy: get_V shows the solver's own memory, which the next call changes.
-                result: Complexes = self._solver.get_V().copy()
-                return result
-            error = self._solver.get_error().name
-            self._solver.reset()
-        raise self._diverged(*self._worst_node(v), error)
-
-    def _solve_voltage_dependent(self, zip_loads: Any) -> Complexes:
-        """Iterate S(V) of the network's own loads; return the static part that held."""
-        given = self._work.s - self._case.s_static
-        v = self._v
-        before = np.zeros_like(given)
-        for _ in range(MAX_ZIP_ROUNDS):
-            change = zip_loads.injection_change(np.abs(v))
-            self._work.s[:] = given + self._case.s_static + change
-            v = self._voltages(v)
-            if np.abs(change - before).max() <= ZIP_TOLERANCE_PU:
-                self._v = v
-                static: Complexes = self._case.s_static + change
-                return static
-            before = change
-        raise self._diverged(*self._worst_node(v), "voltage-dependent loads did not settle")
 
     # -- events
 
@@ -254,13 +187,7 @@ class Grid:
         """
         if not 0 < vm_pu < 2:
             raise ValueError(f"grid: reference voltage {vm_pu} p.u. is outside 0 to 2 p.u.")
-        case = self._case
-        ratio = vm_pu / np.abs(self._v[case.ref])
-        if case.pv.size or case.ref.size > 1:
-            self._v[case.ref] *= ratio
-        else:
-            self._v *= ratio[0]
-        case.v_start[case.ref] = self._v[case.ref]
+        self._solver.set_reference(vm_pu)
         self._vm_reference_pu = vm_pu
 
     def open_island(self, reference_bus: str, *, vm_pu: float = 1.0) -> None:
@@ -309,16 +236,16 @@ class Grid:
         """Voltage angle at each bus, NaN where de-energised. [°]"""
         angle = np.full(self.n_bus, np.nan)
         alive = self._case.node_of_bus >= 0
-        angle[alive] = np.angle(self._v[self._case.node_of_bus[alive]], deg=True)
+        angle[alive] = np.angle(self._solver.v[self._case.node_of_bus[alive]], deg=True)
         return angle
 
     def line_loading_percent(self) -> Floats:
         """Loading of each row of the line table, 0 out of service. [%]"""
-        return self._loading.percent(self._v)[: len(self._net.line)]
+        return self._loading.percent(self._solver.v)[: len(self._net.line)]
 
     def trafo_loading_percent(self) -> Floats:
         """Loading of each row of the transformer table, 0 out of service. [%]"""
-        return self._loading.percent(self._v)[len(self._net.line) :]
+        return self._loading.percent(self._solver.v)[len(self._net.line) :]
 
     def electrical_distance_ohm(self) -> Floats:
         """(n_bus, n_bus) impedance between two buses, see `grid_distance`. [ohm]"""
@@ -362,33 +289,19 @@ class Grid:
     def _replace(self, net: Any) -> None:
         """Adopt a changed network, keeping the voltages of the buses that stay alive."""
         case = self._build(net)
-        before, v_before = self._case, self._v
+        before, v_before = self._case, self._solver.v
         kept = (case.node_of_bus >= 0) & (before.node_of_bus >= 0)
         self._net = net
         self._adopt(case)
         if _alike(case.v_start[case.ref], v_before[before.ref]):
-            self._v[case.node_of_bus[kept]] = v_before[before.node_of_bus[kept]]
+            self._solver.v[case.node_of_bus[kept]] = v_before[before.node_of_bus[kept]]
 
     def _adopt(self, case: Case) -> None:
         self._case = case
-        self._v = case.v_start.copy()
-        self._work = _Work(np.empty_like(case.v_start), np.empty_like(case.v_start))
-        self._slack_weights = np.zeros(case.v_start.size)
-        self._slack_weights[case.ref] = 1 / case.ref.size
         self._loading = Loading(self._net, case)
-        self._matrix = (case.ybus.indptr, case.ybus.indices, case.ybus.data)
-        self._solver = NRSing_KLU()
-        swept = self.quick and case.pq.size > 0 and case.pv.size == 0
-        self._sweeper = Sweeper(case, tolerance_pu=self.tolerance_pu) if swept else None
-
-    def _worst_node(self, v: Complexes) -> tuple[int, float]:
-        """Node of largest mismatch at these voltages, references aside."""
-        case, work = self._case, self._work
-        node_powers(*self._matrix, v, work.taken)
-        gap = np.abs(np.where(case.kind == 0, work.taken - work.s, (work.taken - work.s).real))
-        gap[case.ref] = 0.0
-        node = int(np.argmax(gap))
-        return node, float(gap[node])
+        self._solver = Solver(
+            case, quick=self.quick, tolerance_pu=self.tolerance_pu, report=self._diverged
+        )
 
     def _diverged(self, node: int, mismatch_pu: float, because: str) -> PowerFlowDiverged:
         bus = int(self._case.lead_of_node[node])

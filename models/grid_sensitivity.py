@@ -169,14 +169,14 @@ def voltage_change(grid: Grid, positions: Ints) -> tuple[Complexes, Complexes]:
        derivatives using complex matrix notation," MATPOWER Tech. Note 2, 2010.
     """
     case, v = grid.case, grid.v_node_pu
-    jacobian, row_of_p, row_of_q = _jacobian(case, v)
+    matrix, row_of_p, row_of_q = jacobian(case, v)
     nodes, column = np.unique(case.node_of_bus[positions], return_inverse=True)
-    solver = splu(jacobian)
+    solver = splu(matrix)
     changes = []
     for row_of in (row_of_p, row_of_q):
         row = np.where(nodes >= 0, row_of[nodes], -1)
         moved = np.flatnonzero(row >= 0)
-        unit = np.zeros((jacobian.shape[0], nodes.size))
+        unit = np.zeros((matrix.shape[0], nodes.size))
         unit[row[moved], moved] = 1e-3 / case.base_mva
         polar = solver.solve(unit)
         angle = np.where(row_of_p[:, None] >= 0, polar[row_of_p], 0.0)
@@ -220,7 +220,7 @@ def _unit_conjugate(current: Any) -> Complexes:
     return conjugate
 
 
-def _jacobian(case: Case, v: Complexes) -> tuple[csc_matrix, Ints, Ints]:
+def jacobian(case: Case, v: Complexes) -> tuple[csc_matrix, Ints, Ints]:
     """Jacobian of (P, Q) by (angle, magnitude), with the row of each node's P and Q."""
     angle_nodes = np.flatnonzero(case.kind != REFERENCE)
     magnitude_nodes = np.flatnonzero(case.kind == PQ)
