@@ -209,7 +209,7 @@ def test_a_clearing_whose_levels_do_not_add_up_is_refused():
     orders = Orders.of(STREET)
     clearing = hierarchy(**TWO).clear(orders)
     with pytest.raises(ClearingError, match="levels balance 70 Wh together but buyers get 150 Wh"):
-        check_clearing(orders, replace(clearing, levels=clearing.levels[1:]))
+        check_clearing(orders, replace(clearing, levels=clearing.levels[2:]))
 
 
 def test_who_is_in_no_group_stands_beside_the_outermost():
