@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import piqp
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
-from scipy import sparse
 from scipy.optimize import linprog
 
 from market.designs.admm import Admm, Negotiated, solve_admm
@@ -20,56 +18,6 @@ from market.designs.problem import (
     welfare_ueur,
 )
 from market.designs.repair import primal_residual_wh, repair
-
-
-def village(seed: int) -> tuple[Agents, Edges]:
-    """Sellers, buyers and prosumers with costs over four decades, some linear, on a random graph.
-
-    Shares of γ go below 0, also on links between prosumers; every fifth has small must-runs.
-    """
-    rng = np.random.default_rng(seed)
-    n = int(rng.integers(2, 60))
-    role = rng.choice(3, n, p=[[0.4, 0.4, 0.2], [0.2, 0.2, 0.6], [0.5, 0.5, 0.0]][seed % 3])
-    cap = rng.uniform(0.5, 1000, n) if seed % 2 else rng.uniform(20, 100, n)
-    low, high = np.where(role == 0, 0, -cap), np.where(role == 1, 0, cap * rng.uniform(0.5, 1, n))
-    first, second = np.triu_indices(n, 1)
-    held = rng.random(first.size) < rng.uniform(2, 10) / n
-    first, second = first[held], second[held]
-    if seed % 5 == 0:
-        linked = np.isin(np.arange(n), [*first[role[first] + role[second] == 1], *second])
-        must = (rng.random(n) < 0.05) & linked & (role == 1)
-        high = np.where(must, 0.01 * low, high)
-    a = rng.uniform(0.05, 0.5, n) * 10.0 ** rng.integers(-3, 2, n)
-    a[rng.random(n) < 0.2] = 0
-    b = np.array([rng.uniform(*[(50, 200), (100, 350), (50, 350)][r]) for r in role])
-    mine, other = rng.uniform(-5, 20, (2, first.size))
-    other = np.where(mine + other < 0, 1 - mine, other)
-    agents = Agents(a=a, b=b, c=rng.uniform(0, 5, n), low_wh=low, high_wh=high)
-    return agents, Edges(first=first, second=second, gamma_first=mine, gamma_second=other)
-
-
-def welfare_by_piqp(agents: Agents, edges: Edges) -> float | None:
-    """Solve with trades split into both directions; None where piqp says infeasible."""
-    n, m = len(agents), len(edges)
-    there, back = directions(agents, edges)
-    rows = np.append(edges.first, edges.second)
-    meets = sparse.csc_matrix((np.repeat([1.0, -1.0], m), (rows, np.tile(np.arange(m), 2))), (n, m))
-    solver = piqp.SparseSolver()
-    solver.settings.eps_abs, solver.settings.eps_rel = 1e-9, 1e-10
-    solver.setup(
-        sparse.block_diag([sparse.csc_matrix((2 * m, 2 * m)), sparse.diags(agents.a)]).tocsc(),
-        np.concatenate([edges.gamma, edges.gamma, agents.b]),
-        sparse.hstack([meets, -meets, -sparse.eye(n)]).tocsc(),
-        np.zeros(n),
-        None,
-        None,
-        None,
-        np.append(np.zeros(2 * m), agents.low_wh),
-        np.concatenate([np.where(there, 1e6, 0), np.where(back, 1e6, 0), agents.high_wh]),
-    )
-    if solver.solve() != piqp.PIQP_SOLVED:
-        return None
-    return -float(solver.result.info.primal_obj + agents.c.sum())
 
 
 def people(*rows: tuple[float, float, float, float]) -> Agents:
@@ -95,7 +43,7 @@ def assert_feasible(agents: Agents, edges: Edges, result: Negotiated) -> None:
 
 
 @pytest.mark.parametrize("decade", range(10))
-def test_a_hundred_villages_are_worth_what_piqp_says_within_1e_4(decade):
+def test_a_hundred_villages_are_worth_what_piqp_says_within_1e_4(village, welfare_by_piqp, decade):
     for seed in range(10 * decade, 10 * decade + 10):
         agents, edges = village(seed)
         best = welfare_by_piqp(agents, edges)
@@ -111,7 +59,7 @@ def test_a_hundred_villages_are_worth_what_piqp_says_within_1e_4(decade):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_linear_costs_are_worth_what_highs_says(seed):
+def test_linear_costs_are_worth_what_highs_says(village, seed):
     agents, edges = village(seed)
     agents = Agents(
         a=0 * agents.a, b=agents.b, c=agents.c, low_wh=agents.low_wh, high_wh=agents.high_wh
@@ -201,7 +149,7 @@ def test_bounds_that_no_trades_keep_are_named_with_who_has_no_room():
         solve_admm(agents, links((0, 1, 0, 0), (0, 2, 0, 0), (3, 4, 0, 0)))
 
 
-def test_too_few_rounds_are_said_and_what_is_returned_is_feasible():
+def test_too_few_rounds_are_said_and_what_is_returned_is_feasible(village):
     agents, edges = village(3)
     result = solve_admm(agents, edges, Admm(most_rounds=7))
     outcome = result.outcome
@@ -212,7 +160,7 @@ def test_too_few_rounds_are_said_and_what_is_returned_is_feasible():
     assert_feasible(agents, edges, result)
 
 
-def test_the_gap_that_offers_prove_holds():
+def test_the_gap_that_offers_prove_holds(village, welfare_by_piqp):
     for seed in (2, 3, 4, 7, 8):
         agents, edges = village(seed)
         for rounds in (20, 5000):
@@ -222,7 +170,7 @@ def test_the_gap_that_offers_prove_holds():
             assert best - outcome.welfare_ueur <= outcome.residuals.gap_ueur + 1e-6 * abs(best)
 
 
-def test_a_warm_start_takes_fewer_rounds_to_the_same_accuracy():
+def test_a_warm_start_takes_fewer_rounds_to_the_same_accuracy(village, welfare_by_piqp):
     rounds = []
     for seed in (1, 2, 4, 7, 8):
         agents, edges = village(seed)
@@ -280,7 +228,7 @@ def test_rounds_do_not_grow_with_random_graphs_and_at_most_linearly_with_neighbo
 
 
 @given(st.integers(0, 10_000), st.floats(0, 0.5))
-def test_repair_keeps_every_bound_and_leaves_what_fits(seed, noise):
+def test_repair_keeps_every_bound_and_leaves_what_fits(village, seed, noise):
     agents, edges = village(3 * seed + 2)
     rng = np.random.default_rng(seed)
     try:
