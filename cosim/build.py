@@ -21,12 +21,14 @@ from models.frequency import (
     NominalFrequency,
     OrnsteinUhlenbeckFrequency,
     ShedStage,
+    TracedFrequency,
 )
 from models.grid import Grid
 from models.grid_gain import loop_gain
 from models.grid_sources import made_net
 from models.inverter import InverterParams
 from models.refine import QUARTER_S, RefinedProfiles
+from scenarios.frequency_traces import frequency_trace
 from scenarios.peers import Peer
 from scenarios.profiles import ProfileError
 from scenarios.resolve import ResolvedScenario
@@ -158,6 +160,9 @@ def fleet(resolved: ResolvedScenario, devices: dict[str, int]) -> DerFleet:
 def frequency(resolved: ResolvedScenario) -> FrequencySource:
     """Frequency of the upstream grid."""
     spec = resolved.scenario.frequency
+    trace = frequency_trace(spec, resolved.file.parent)
+    if trace is not None:
+        return TracedFrequency(trace, resolved.dt_s, starts_s=spec.starts_after.seconds)
     if spec.mode == "nominal":
         return NominalFrequency(spec.nominal_hz)
     return OrnsteinUhlenbeckFrequency(

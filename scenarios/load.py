@@ -13,6 +13,7 @@ from .asked_checks import named_checks
 from .document import Entry
 from .faults import Fault, ScenarioError, dotted
 from .faults import Path as KeyPath
+from .frequency_traces import trace_fault
 from .messages import message
 from .network import NetworkError, NetworkOutline, outline
 from .overrides import Override, applied
@@ -86,6 +87,7 @@ def load_scenario(
     checking.mechanism(scenario)
     checking.bidders(scenario)
     checking.settlement_rules(scenario)
+    checking.frequency(scenario)
     checking.checks(scenario)
     if checking.faults or network is None:
         raise ScenarioError(checking.faults)
@@ -185,6 +187,12 @@ class _Checking:
         """Find the rules of settlement that the scenario replaces."""
         for name, text in rule_faults(scenario.settlement.rules, self._file.parent):
             self.note(("settlement", "rules", name), text)
+
+    def frequency(self, scenario: Scenario) -> None:
+        """Read the record that the frequency follows."""
+        fault = trace_fault(scenario.frequency, self._file.parent)
+        if fault is not None:
+            self.note(("frequency", fault[0]), fault[1])
 
     def checks(self, scenario: Scenario) -> None:
         """Find the checks and see whether they take their options."""

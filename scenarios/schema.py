@@ -19,7 +19,8 @@ from pydantic import (
 from .schema_bills import BillsSpec, DisputeSpec, MeterFault
 from .schema_communication import CommunicationSpec
 from .schema_flexibility import FlexibilitySpec
-from .schema_island import FrequencySpec, IslandSpec
+from .schema_frequency import FrequencySpec
+from .schema_island import IslandSpec
 from .schema_market import MarketSpec, SettlementSpec
 from .schema_peers import LpdSpec, Name, PeerSpec
 from .spec import Problem, Spec, refuse

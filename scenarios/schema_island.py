@@ -1,32 +1,12 @@
-"""Frequency as an input, or an island that makes its own: former, generators, shedding, P(f)."""
+"""An island that makes its own frequency: former, generators, shedding, P(f)."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
+from .schema_frequency import Hertz
 from .schema_peers import Efficiency, Name, Share, emptying_problems
 from .spec import Problem, Spec, refuse
-from .times import Duration
-
-Hertz = Annotated[float, Field(gt=40, lt=70)]
-
-
-class FrequencySpec(Spec):
-    """Frequency of the upstream grid, which a village cannot move."""
-
-    mode: Literal["nominal", "ornstein_uhlenbeck"] = Field(
-        default="ornstein_uhlenbeck",
-        description="Always nominal, or a mean-reverting random walk around it.",
-    )
-    nominal_hz: Hertz = Field(default=50.0, description="Nominal frequency. [Hz]")
-    deviation_hz: NonNegativeFloat = Field(
-        default=0.02, lt=1, description="Standard deviation of the random walk. [Hz]"
-    )
-    relaxation: Duration = Field(
-        default=Duration.parse("2 min"),
-        description="Time after which a deviation has faded to 1/e.",
-    )
-
 
 class FormerSpec(Spec):
     """Grid-forming battery: the reference of the island."""
