@@ -15,6 +15,8 @@ import numpy.typing as npt
 from . import _kernels_der as k
 from .battery import BatteryParams
 from .inverter import InverterParams, State
+from .inverter_fleet import InverterFleet
+from .inverter_functions import InverterFunctions
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -92,6 +94,9 @@ class DerFleet:
     measured : (n,) bool array, optional
         Peers whose PV power comes from a device (real or emulated): `pv_available_kw` and
         `measured_q_kvar` are then taken as they are, without limit, lag or protection.
+    functions : sequence of n InverterFunctions or None, optional
+        What a peer's PV inverter does for the grid by its standard; it then protects itself by
+        that too. None for a peer whose inverter feeds what is available and trips by its params.
     """
 
     def __init__(
@@ -101,6 +106,7 @@ class DerFleet:
         *,
         dt_s: float,
         measured: npt.ArrayLike | None = None,
+        functions: Sequence[InverterFunctions | None] | None = None,
     ) -> None:
         if len(inverters) != len(batteries):
             raise ValueError(f"{len(inverters)} inverters for {len(batteries)} batteries")
@@ -116,6 +122,7 @@ class DerFleet:
             self._fill_battery(peer, battery or BatteryParams(capacity_kwh=0.0, p_max_kw=0.0))
         if measured is not None:
             self._params[k.MEASURED] = np.asarray(measured, dtype=np.float64)
+        self._give_functions(inverters, functions or [None] * self.n)
         self._tick = DerTick(*self._out)
         self._out[k.O_SOC] = self.soc
 
@@ -158,7 +165,14 @@ class DerFleet:
         inputs[3], inputs[4] = vm_pu, response_kw
         if measured_q_kvar is not None:
             inputs[5] = measured_q_kvar
+        if self._functional is not None:
+            own = self._own
+            inputs[0, own], inputs[5, own] = self._functional.step(
+                inputs[0, own], inputs[1, own], inputs[3, own], f_hz
+            )
         k.step_der(self._params, self._state, inputs, f_hz, self.dt_s, self._out)
+        if self._functional is not None:
+            self._state[k.MODE, self._own] = self._functional.modes
         return self._tick
 
     def settle(self, pv_available_kw: Floats, pv_limit_kw: Floats) -> None:
@@ -183,6 +197,8 @@ class DerFleet:
         """
         self._state[k.MODE, peer], self._state[k.LATCHED, peer] = k.TRIPPED, 1.0
         self._state[k.WAITED, peer] = 0.0
+        if self._functional is not None and peer in self._unit_of:
+            self._functional.trip(self._unit_of[peer])
 
     def fail_store(self, peer: int) -> None:
         """Take a peer's battery out of service: it gives and takes nothing from the next tick on.
@@ -194,6 +210,20 @@ class DerFleet:
     def reconnect(self, peer: int) -> None:
         """Release a trip; the inverter comes back after its delay, grid permitting."""
         self._state[k.LATCHED, peer] = 0.0
+        if self._functional is not None and peer in self._unit_of:
+            self._functional.reconnect(self._unit_of[peer])
+
+    def command_limit(self, peer: int, p_pu: float) -> None:
+        """Limit a peer's PV by its rating, as a network operator does; the revert timer restarts.
+
+        Raises
+        ------
+        ValueError
+            The peer's inverter has no functions, or the limit is outside 0 to 1.
+        """
+        if self._functional is None or peer not in self._unit_of:
+            raise ValueError(f"the PV inverter of peer {peer} follows no standard; give it one")
+        self._functional.command_limit(self._unit_of[peer], p_pu)
 
     @property
     def tripped(self) -> Bools:
@@ -216,6 +246,27 @@ class DerFleet:
         """Give the energy integrated so far, as copies."""
         rows = (k.STORED, k.CHARGED, k.DISCHARGED, k.LOSS, k.CLIPPED, k.PV_ENERGY)
         return DerAudit(*(self._state[row].copy() for row in rows))
+
+    def _give_functions(
+        self,
+        inverters: Sequence[InverterParams | None],
+        functions: Sequence[InverterFunctions | None],
+    ) -> None:
+        """Set apart the inverters with functions; the kernel takes what they decide as measured."""
+        if len(functions) != self.n:
+            raise ValueError(f"{len(functions)} sets of functions for {self.n} inverters")
+        chosen = [
+            (peer, inverter, kind)
+            for peer, (inverter, kind) in enumerate(zip(inverters, functions, strict=True))
+            if inverter is not None and kind is not None
+        ]
+        self._own = np.array([peer for peer, _, _ in chosen], dtype=np.int64)
+        self._unit_of = {peer: unit for unit, (peer, _, _) in enumerate(chosen)}
+        self._functional: InverterFleet | None = None
+        if chosen:
+            ratings, kinds = [own for _, own, _ in chosen], [kind for _, _, kind in chosen]
+            self._functional = InverterFleet(ratings, kinds, dt_s=self.dt_s)
+            self._params[k.MEASURED, self._own] = 1.0
 
     def _fill_inverter(self, peer: int, inverter: InverterParams) -> None:
         """Write one inverter's column, in the order of the kernel's rows."""

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from . import _kernels_inverter as k
 from .inverter import InverterParams, State
-from .inverter_functions import InverterFunctions, faults
+from .inverter_functions import FrequencyTrip, InverterFunctions, VoltageTrip, faults
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -294,13 +294,12 @@ def _protective_settings(row: Floats, kind: InverterFunctions, dt_s: float) -> N
         zones[number] = *bounds, _MODES[mode]
     row[k.ZONES : k.F_ZONES] = zones.ravel()
     row[k.F_ZONES : k.CALM_LOW] = np.array(through.frequency).ravel()
-    volts, hertz = (
-        (kind.voltage_trip, through.continuous_vm_pu),
-        (
-            kind.frequency_trip,
-            through.continuous_f_hz,
-        ),
-    )
-    for at, (trip, (low, high)) in ((k.CALM_LOW, volts), (k.CALM_F_LOW, hertz)):
-        row[at] = max(low, *(level for level, _ in trip.under))
-        row[at + 1] = min(high, *(level for level, _ in trip.over))
+    volts, hertz = kind.voltage_trip, kind.frequency_trip
+    row[k.CALM_LOW : k.CALM_HIGH + 1] = _calm(volts, through.continuous_vm_pu)
+    row[k.CALM_F_LOW : k.CALM_F_HIGH + 1] = _calm(hertz, through.continuous_f_hz)
+
+
+def _calm(trips: VoltageTrip | FrequencyTrip, band: tuple[float, ...]) -> tuple[float, float]:
+    """Where no timer runs: inside every must-trip setting and the continuous band."""
+    low = max(band[0], *(level for level, _ in trips.under))
+    return low, min(band[1], *(level for level, _ in trips.over))

@@ -88,7 +88,7 @@ def _setting(given: Mapping[str, Any]) -> Setting:
     return Setting(given["value"], given.get("unit", ""), given["clause"], given["sure"])
 
 
-def _made(kind: type[Any], prefix: str, values: Mapping[str, Any]) -> Any:
+def _made(kind: Any, prefix: str, values: Mapping[str, Any]) -> Any:
     """Build a dataclass from dotted keys; a missing one is a fault of the data file."""
     hints: dict[str, Any] = get_type_hints(kind)
     found = {}
