@@ -192,6 +192,25 @@ def largest_loading(
 
 
 @njit(cache=True, nogil=True)
+def all_loadings(
+    from_node: Ints,
+    to_node: Ints,
+    of_from: Complexes,
+    of_to: Complexes,
+    per_from: Floats,
+    per_to: Floats,
+    v: Complexes,
+    percent: Floats,
+) -> None:
+    """Find the loading of each of m branches, written to `percent`; see `largest_loading`. [%]"""
+    for branch in range(from_node.size):
+        v_from, v_to = v[from_node[branch]], v[to_node[branch]]
+        i_from = of_from[0, branch] * v_from + of_from[1, branch] * v_to
+        i_to = of_to[0, branch] * v_from + of_to[1, branch] * v_to
+        percent[branch] = max(per_from[branch] * abs(i_from), per_to[branch] * abs(i_to))
+
+
+@njit(cache=True, nogil=True)
 def sweep(
     lower_ptr: MatrixIndex,
     lower_row: MatrixIndex,

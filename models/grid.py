@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandapower as pp
@@ -22,9 +22,12 @@ from .grid_distance import electrical_distance_ohm
 from .grid_loading import Loading
 from .grid_solver import Solver
 from .grid_state import GridState, PowerFlowDiverged
+from .grid_tap import TapData, complete_tap, set_tap, tap_data
 from .grid_topology import index_of, isolate_upstream
 
 __all__ = ["Grid", "GridState", "PowerFlowDiverged"]
+
+Switchable = Literal["line", "trafo", "switch"]
 
 
 class Grid:
@@ -203,31 +206,62 @@ class Grid:
         self._vm_reference_pu = None
         self._replace(net)
 
+    def switch(self, table: Switchable, element: str | int, *, closed: bool) -> None:
+        """Open or close a line, a transformer or one of the network's switches.
+
+        Parameters
+        ----------
+        table : {"line", "trafo", "switch"}
+        element : str or int
+            Name or index.
+        closed : bool
+
+        Raises
+        ------
+        KeyError
+            When there is not exactly one of that name.
+        """
+        net = self._copy_net()
+        column = "closed" if table == "switch" else "in_service"
+        net[table].loc[index_of(net, table, element), column] = closed
+        self._replace(net)
+
     def open_line(self, line: str | int) -> None:
         """Take a line out of service, given by name or index."""
-        self._switch("line", line, in_service=False)
+        self.switch("line", line, closed=False)
 
     def close_line(self, line: str | int) -> None:
         """Put a line back into service."""
-        self._switch("line", line, in_service=True)
+        self.switch("line", line, closed=True)
 
     def open_trafo(self, trafo: str | int) -> None:
         """Take a transformer out of service, given by name or index."""
-        self._switch("trafo", trafo, in_service=False)
+        self.switch("trafo", trafo, closed=False)
 
     def close_trafo(self, trafo: str | int) -> None:
         """Put a transformer back into service."""
-        self._switch("trafo", trafo, in_service=True)
+        self.switch("trafo", trafo, closed=True)
 
     def set_switch(self, switch: str | int, *, closed: bool) -> None:
         """Open or close one of the network's switches, given by name or index."""
+        self.switch("switch", switch, closed=closed)
+
+    # -- taps
+
+    def tap(self, trafo: str | int) -> TapData:
+        """Read a transformer's tap changer; a ValueError names what the network lacks."""
+        return tap_data(self._net, trafo)
+
+    def complete_tap(self, trafo: str | int, data: TapData) -> None:
+        """Say what a network does not of a transformer's tap changer."""
         net = self._copy_net()
-        net.switch.loc[index_of(net, "switch", switch), "closed"] = closed
+        complete_tap(net, trafo, data)
         self._replace(net)
 
-    def _switch(self, table: str, element: str | int, *, in_service: bool) -> None:
+    def set_tap(self, trafo: str | int, position: int) -> None:
+        """Move a tap; refused where a power flow would ignore it."""
         net = self._copy_net()
-        net[table].loc[index_of(net, table, element), "in_service"] = in_service
+        set_tap(net, trafo, position)
         self._replace(net)
 
     # -- on demand
@@ -239,13 +273,17 @@ class Grid:
         angle[alive] = np.angle(self._solver.v[self._case.node_of_bus[alive]], deg=True)
         return angle
 
+    def loading_percent(self) -> Floats:
+        """Loading of each row of the line table and then of the transformer table. [%]"""
+        return self._loading.percent(self._solver.v)
+
     def line_loading_percent(self) -> Floats:
         """Loading of each row of the line table, 0 out of service. [%]"""
-        return self._loading.percent(self._solver.v)[: len(self._net.line)]
+        return self.loading_percent()[: len(self._net.line)]
 
     def trafo_loading_percent(self) -> Floats:
         """Loading of each row of the transformer table, 0 out of service. [%]"""
-        return self._loading.percent(self._solver.v)[len(self._net.line) :]
+        return self.loading_percent()[len(self._net.line) :]
 
     def electrical_distance_ohm(self) -> Floats:
         """(n_bus, n_bus) impedance between two buses, see `grid_distance`. [ohm]"""

@@ -149,14 +149,14 @@ def build_case(net: Any) -> Case:
     LoadflowNotConverged
         When pandapower finds no solution for the network as it stands.
     ValueError
-        When nothing feeds the network, or nothing in it conducts.
+        When nothing feeds the network.
     """
     if not reference_buses(net):
         raise ValueError("grid: no bus has a supply; give it an external grid or an island")
     _run(net)
     internal = net._ppc["internal"]
     if "bus" not in internal:  # pandapower solves nothing then
-        raise ValueError("grid: no line or transformer in service joins any two live buses")
+        return _bare_case(net)
     bus, branch = internal["bus"], internal["branch"]
     node_of_bus = _nodes(net, len(bus))
     kind = np.zeros(len(bus), dtype=np.int64)
@@ -181,6 +181,48 @@ def build_case(net: Any) -> Case:
         to_node=branch[:, T_BUS].real.astype(np.int64),
         z_branch=branch[:, BR_R].real + 1j * branch[:, BR_X].real,
         branch_of=_branches(net, internal["branch_is"]),
+    )
+
+
+def _bare_case(net: Any) -> Case:
+    """Nothing conducts: the buses with a supply are live, each for itself, and all others dark."""
+    live = sorted(
+        {
+            (int(net.bus.index.get_loc(bus)), float(vm_pu))
+            for table in (net.ext_grid, net.gen[net.gen["slack"].astype(bool)])
+            for bus, vm_pu, on in zip(
+                table["bus"], table["vm_pu"], table["in_service"], strict=True
+            )
+            if on
+        }
+    )
+    buses = np.array([bus for bus, _ in live], dtype=np.int64)
+    n = buses.size
+    node_of_bus = np.full(len(net.bus), -1, dtype=np.int64)
+    node_of_bus[buses] = np.arange(n)
+    nothing = csc_matrix((1, n), dtype=np.complex128)
+    none = np.full(1, 0, dtype=np.int64)
+    return Case(
+        base_mva=float(net.sn_mva),
+        ybus=csc_matrix((n, n), dtype=np.complex128),
+        v_start=np.array([vm_pu for _, vm_pu in live], dtype=np.complex128),
+        s_static=np.zeros(n, dtype=np.complex128),
+        zip_loads=None,
+        ref=np.arange(n, dtype=np.int32),
+        pv=np.zeros(0, dtype=np.int32),
+        pq=np.zeros(0, dtype=np.int32),
+        kind=np.full(n, REFERENCE, dtype=np.int64),
+        node_of_bus=node_of_bus,
+        lead_of_node=buses,
+        base_kv=net.bus["vn_kv"].to_numpy(dtype=np.float64)[buses],
+        yf=nothing,
+        yt=nothing,
+        from_node=none,
+        to_node=none,
+        z_branch=np.zeros(1, dtype=np.complex128),
+        branch_of={
+            table: np.full(len(net[table]), -1, dtype=np.int64) for table in ("line", "trafo")
+        },
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from ._kernels_grid import largest_loading
+from ._kernels_grid import all_loadings, largest_loading
 from .grid_case import Case, Complexes, Floats, Ints
 
 __all__ = ["Loading", "branch_positions"]
@@ -37,15 +37,13 @@ class Loading:
     def __init__(self, net: Any, case: Case) -> None:
         self.branch = branch_positions(net, case)
         self.per_from, self.per_to = _percent_per_current(net, case, self.branch)
-        self._case = case
         self._ends = _ends(case, self.branch)
 
     def percent(self, v: Complexes) -> Floats:
         """Loading of each row at these voltages. [%]"""
-        at_from = self.per_from * np.abs(self._case.yf @ v)[self.branch]
-        at_to = self.per_to * np.abs(self._case.yt @ v)[self.branch]
-        larger: Floats = np.maximum(at_from, at_to)
-        return larger
+        percent: Floats = np.empty(self.branch.size)
+        all_loadings(*self._ends, self.per_from, self.per_to, v, percent)
+        return percent
 
     def largest_percent(self, v: Complexes) -> float:
         """Loading of the row that is loaded most. [%]"""

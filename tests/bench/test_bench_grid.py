@@ -8,6 +8,9 @@ import pytest
 from lightsim2grid.algorithm import NRSing_KLU
 
 from models.grid import Grid
+from models.grid_protection import Fuse, Protection
+from models.grid_tap import TapControl
+from models.grid_thermal import LineThermal, TrafoThermal
 
 VILLAGE = Path(__file__).parents[2] / "scenarios" / "grids" / "kerber-village.json"
 CHANGES = [1e-4, 1e-2]
@@ -46,6 +49,28 @@ def test_bench_grid_solve(benchmark, our_grid, change):
     state = benchmark(lambda: our_grid.solve(next(power), q_mvar))
 
     assert state.mismatch_pu < 1e-8
+
+
+@pytest.mark.benchmark(group="power flow, 116 buses")
+@pytest.mark.parametrize("change", CHANGES)
+def test_bench_grid_with_operator(benchmark, grid, change):
+    """The power flow, every loading, heat, fuses and the tap changer's decision."""
+    power, q_mvar = ticks(grid, change), np.zeros(grid.n_bus)
+    lines, busbar = len(grid.line_loading_percent()), grid.bus_position("main_busbar")
+    control = TapControl(grid.tap(0), dead_band_pu=0.1, dt_s=0.1)
+    thermal, oil = LineThermal(lines, dt_s=0.1), TrafoThermal(1, dt_s=0.1)
+    protection = Protection([Fuse(250)] * lines, dt_s=0.1)
+
+    def step():
+        state = grid.solve(next(power), q_mvar)
+        percent = grid.loading_percent()
+        thermal.step(0.01 * percent[:lines])
+        oil.step(0.01 * percent[lines:])
+        protection.step(2.75 * percent[:lines])
+        return control.step(state.vm_pu[busbar])
+
+    step()
+    benchmark(step)
 
 
 @pytest.mark.benchmark(group="power flow, 116 buses")

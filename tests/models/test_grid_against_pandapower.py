@@ -10,6 +10,7 @@ import pandapower.networks as networks
 import pytest
 
 from models.grid import Grid
+from models.grid_tap import TapData
 
 VILLAGE = Path(__file__).parents[2] / "scenarios" / "grids" / "kerber-village.json"
 ORIGINAL = pp.from_json(VILLAGE)
@@ -265,3 +266,28 @@ def test_two_references_in_one_island_share_what_it_takes():
 
     np.testing.assert_allclose(state.vm_pu, expected, rtol=0, atol=1e-8)
     assert state.p_boundary_mw == pytest.approx(net.res_ext_grid["p_mw"].sum(), abs=1e-8)
+
+
+@pytest.mark.parametrize("position", [-2, 1])
+@pytest.mark.parametrize("name", [*NETWORKS])
+def test_taps_of_every_network(name, position):
+    net = NETWORKS[name]()
+    trafo = int(net.trafo.index[0])
+    grid = Grid.from_net(net, keep_elements=True)
+    grid.complete_tap(trafo, TapData(side="hv", step_percent=2.5))
+    grid.set_tap(trafo, position)
+    nothing = np.zeros(grid.n_bus)
+    before = oracle(copy.deepcopy(net))
+
+    state = grid.solve(nothing, nothing)
+
+    net.trafo.loc[trafo, ["tap_neutral", "tap_step_percent", "tap_step_degree"]] = 0.0, 2.5, 0.0
+    net.trafo["tap_side"] = net.trafo["tap_side"].astype(object)
+    net.trafo.loc[trafo, "tap_side"] = "hv"
+    net.trafo["tap_changer_type"] = net.trafo["tap_changer_type"].astype(object)
+    net.trafo.loc[trafo, "tap_changer_type"] = "Ratio"
+    net.trafo["tap_pos"] = net.trafo["tap_pos"].astype(float)
+    net.trafo.loc[trafo, "tap_pos"] = float(position)
+    expected = oracle(net)
+    assert np.abs(expected - before).max() > 1e-3  # or the tap was ignored by both
+    np.testing.assert_allclose(state.vm_pu, expected, rtol=0, atol=1e-8)
