@@ -17,7 +17,6 @@ from market.delivery.disputes import Dispute
 from market.delivery.disputes_desk import Complaint
 from market.delivery.disputes_evidence import Signature, reading_message
 from market.delivery.life import TransactionLoop
-from market.delivery.meters import PeriodReading
 from market.delivery.signing import KeyRing
 from scenarios.resolve import ResolvedScenario
 from scenarios.schema import PeerEvent
@@ -109,7 +108,7 @@ class Contesting:
                 self._arrived[period, peer] = int(net[position])
                 message = reading_message(period, peer, at_meter)
                 self._signed[period, peer] = self._ring.sign(f"meter {peer}", message)
-        reading = PeriodReading(np.asarray(net), closing.reading.shed_milliwh)
+        reading = replace(closing.reading, net_milliwh=np.asarray(net))
         return replace(closing, reading=reading)
 
     def hear(self, tick: int, loop: TransactionLoop) -> list[Dispute]:

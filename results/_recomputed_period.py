@@ -75,6 +75,11 @@ class Period:
         self.net = {row["peer"]: int(row["net_milliwh"]) for row in meters}
         self.shed = {row["peer"]: int(row["shed_milliwh"]) for row in meters}
         self.everybody = self.net
+        self.curtailed = {
+            row["peer"]: int(row["curtailed_milliwh"])
+            for row in tables.get("curtailments", ())
+            if row["period"] == period
+        }
         contracts = [
             row
             for row in tables["contracts"]
@@ -93,6 +98,7 @@ class Period:
         self.replaced: dict[int, int] = {}
 
     def settle(self) -> None:
+        metered, stood_in = dict(self.net), self._stand_in()
         for peer in self.net:
             self._deliver(peer)
         for peer in self.net:
@@ -104,10 +110,21 @@ class Period:
             self._settle_deal(deal)
         for peer, net in self.net.items():
             self._settle_rest(peer, net)
-        for peer, net in self.net.items():
+        for peer, net in metered.items():
             if peer != LPD:
                 self._tax(peer, net)
+        self._pay(DSO, self.residual, sum(_money(self.terms["retail_ticks"], e) for e in stood_in))
         self._pay(DSO, self.residual, _money(self.terms["retail_ticks"], self._losses()))
+
+    def _stand_in(self) -> list[int]:
+        """Count what the operator kept sellers from delivering as theirs; the DSO buys it."""
+        stood_in = []
+        for peer, curtailed in self.curtailed.items():
+            lacking = self._sold(peer) - self.net[peer]
+            if self._sold(peer) and min(curtailed, lacking) > 0:
+                stood_in.append(min(curtailed, lacking))
+                self.net[peer] += stood_in[-1]
+        return stood_in
 
     def _pay(self, payer: str, receiver: str, amount_ueur: int) -> None:
         self.accounts[payer] -= amount_ueur

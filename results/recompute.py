@@ -56,7 +56,7 @@ def read_tables(folder: Path) -> dict[str, list[dict[str, Any]]]:
     from .tables import read_table
 
     names = ["settlement", "contracts", "covers", "meters", "bills", "subscriptions", "accounts"]
-    names += ["absent", "disputes", "flexibility"]
+    names += ["absent", "disputes", "flexibility", "curtailments"]
     return {name: read_table(folder, name).to_pylist() for name in names}
 
 

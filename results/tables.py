@@ -85,6 +85,8 @@ SCHEMAS: Mapping[str, Any] = {
         maybe_text="method signature",
     ),
     "absent": _schema("period", text="peer"),
+    "curtailments": _schema("period curtailed_milliwh shed_milliwh credited_milliwh", text="peer"),
+    "operator": _schema("tick light tap capped shed dark", real="theta_max hot_spot_c aged_s"),
     "admission": _schema("period asked_wh admitted_wh", text="seller buyer reason"),
     "flexibility": _schema(
         "period bid_wh price_ticks penalty_ticks reference_milliwh metered_milliwh "

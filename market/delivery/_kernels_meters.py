@@ -11,6 +11,7 @@ Ints = NDArray[np.int64]
 
 # Rows of the register array.
 NET_WH, SHED_WH, TOTAL_WH, DEFICIT_WH, SOLD_WH, BOUGHT_WH, BOUND_WH = range(7)
+CURTAILED_WH = 7
 # Rows of the counter array.
 TRIPPED_TICKS, ALARMED = range(2)
 FOR_DEFICIT, FOR_TRIP = 1, 2
@@ -37,10 +38,10 @@ def meter_tick(
         Mean net injection and mean shed load over the tick. [kW]
     tripped : (n,) bool array
         The peer's device reports a trip.
-    registers : (7, n) float64 array
+    registers : (8, n) float64 array
         Updated in place: net injection and shed energy of the period, net
         injection since the beginning, deficit; read: sold and bought energy,
-        deficit at which the peer is called. [Wh]
+        deficit at which the peer is called, and what was curtailed in the period. [Wh]
     counters : (2, n) int64 array
         Ticks in a row with a trip; why the peer was called in this period, 0 if it was not.
     newly : (n,) int64 array
@@ -71,7 +72,8 @@ def meter_tick(
         if sold_wh == 0.0 and bought_wh == 0.0:
             continue
         if sold_wh > 0.0:
-            deficit_wh = sold_wh * path_share - max(registers[NET_WH, i], 0.0)
+            given_wh = max(registers[NET_WH, i], 0.0) + registers[CURTAILED_WH, i]
+            deficit_wh = sold_wh * path_share - given_wh
         else:
             accepted_wh = max(-registers[NET_WH, i], 0.0) + registers[SHED_WH, i]
             deficit_wh = bought_wh * path_share - accepted_wh

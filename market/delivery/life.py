@@ -351,6 +351,9 @@ class TransactionLoop:
             )
         net = dict(zip(self.peers, map(int, reading.net_milliwh), strict=True))
         shed = dict(zip(self.peers, map(int, reading.shed_milliwh), strict=True))
+        if reading.curtailed_milliwh is not None:
+            curtailed = map(int, reading.curtailed_milliwh)
+            book.curtailed = dict(zip(self.peers, curtailed, strict=True))
         if self._house.rule is not None:
             book.settled.succeed(self._stories.settle(book, net, shed, losses_milliwh))
         self._house.records.meters(period, net, shed)

@@ -189,6 +189,7 @@ class Stories:
             residual="lpd" if self.islanded else "supplier",
             losses_milliwh=losses_milliwh,
             fund_ueur=self._house.ledger.balance(GUARANTEE_FUND),
+            curtailed_milliwh=book.curtailed,
         )
         outcomes = self._house.settle(period)
         self.agreements.collateral.observe(outcomes.values())

@@ -12,6 +12,7 @@ from ._kernels_meters import (
     ALARMED,
     BOUGHT_WH,
     BOUND_WH,
+    CURTAILED_WH,
     DEFICIT_WH,
     NET_WH,
     SHED_WH,
@@ -29,10 +30,15 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class PeriodReading:
-    """What the meters showed over one period, one entry per peer. [mWh]"""
+    """What the meters showed over one period, one entry per peer. [mWh]
+
+    `curtailed_milliwh` is what the grid's operator kept each from feeding in; None where no
+    operator curtails.
+    """
 
     net_milliwh: Ints
     shed_milliwh: Ints
+    curtailed_milliwh: Ints | None = None
 
 
 class Meters:
@@ -76,12 +82,13 @@ class Meters:
         self._wh_per_kw = dt_s / 3.6
         self._bound_wh, self._bound_share, self._trip_ticks = bound_wh, bound_share, trip_ticks
         self._read_ticks = read_ticks
-        self._registers: Floats = np.zeros((7, n_peers))
+        self._registers: Floats = np.zeros((8, n_peers))
         self._counters: Ints = np.zeros((2, n_peers), dtype=np.int64)
         self._newly: Ints = np.zeros(n_peers, dtype=np.int64)
         self._nobody: Ints = np.zeros(0, dtype=np.int64)
         self._remainder_mwh: Floats = np.zeros((2, n_peers))
         self._ticks, self._elapsed = 1, 0
+        self._curtails = False
 
     def expect(self, sold_wh: Floats | Ints, bought_wh: Floats | Ints, ticks: int) -> None:
         """Open a period: what each peer sold and bought in it, and its length in ticks."""
@@ -93,7 +100,13 @@ class Meters:
         self._counters[ALARMED] = 0
         self._ticks, self._elapsed = ticks, 0
 
-    def step(self, p_kw: Floats, shed_kw: Floats, tripped: NDArray[np.bool_]) -> Ints:
+    def step(
+        self,
+        p_kw: Floats,
+        shed_kw: Floats,
+        tripped: NDArray[np.bool_],
+        curtailed_kw: Floats | None = None,
+    ) -> Ints:
         """Integrate one tick and give the positions of the peers newly called.
 
         Parameters
@@ -102,7 +115,12 @@ class Meters:
             Mean net injection and mean shed load of the tick. [kW]
         tripped : (n,) bool array
             The peer's device reports a trip.
+        curtailed_kw : (n,) float64 array, optional
+            What the grid's operator kept each from feeding in; counts as delivered. [kW]
         """
+        if curtailed_kw is not None:
+            self._curtails = True
+            self._registers[CURTAILED_WH] += curtailed_kw * self._wh_per_kw
         self._elapsed += 1
         count = meter_tick(
             p_kw,
@@ -141,4 +159,14 @@ class Meters:
         self._remainder_mwh = exact_mwh - whole_mwh
         self._registers[[NET_WH, SHED_WH]] = 0.0
         net, shed = whole_mwh.astype(np.int64)
-        return PeriodReading(net_milliwh=net, shed_milliwh=shed)
+        return PeriodReading(
+            net_milliwh=net, shed_milliwh=shed, curtailed_milliwh=self._curtailed()
+        )
+
+    def _curtailed(self) -> Ints | None:
+        """Read what was curtailed in whole mWh; a part of one is nobody's. [mWh]"""
+        if not self._curtails:
+            return None
+        curtailed: Ints = np.rint(1000.0 * self._registers[CURTAILED_WH]).astype(np.int64)
+        self._registers[CURTAILED_WH] = 0.0
+        return curtailed

@@ -15,7 +15,7 @@ from .rules import Exchange
 __all__ = ["Fate", "Outcome", "Row", "RowKind", "Settlement", "fate_of"]
 
 Fate = Literal["delivered", "covered", "short", "unabsorbed", "void", "shed", "cancelled"]
-RowKind = Literal["contract", "replacement", "lpd", "supplier", "community"]
+RowKind = Literal["contract", "replacement", "lpd", "supplier", "community", "curtailed"]
 
 
 class Row(NamedTuple):

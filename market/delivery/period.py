@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from .contract import Contract
@@ -24,7 +24,8 @@ class Period:
 
     `net_milliwh` and `shed_milliwh` are the meters, by peer; contracts are in
     order of their number, covers likewise. `fund_ueur` is what the guarantee
-    fund holds before.
+    fund holds before. `curtailed_milliwh` is what the grid's operator kept each
+    peer from feeding in.
     """
 
     period: int
@@ -36,6 +37,7 @@ class Period:
     residual: Residual = "supplier"
     losses_milliwh: int = 0
     fund_ueur: int = 0
+    curtailed_milliwh: Mapping[str, int] = field(default_factory=dict)
 
 
 class Metered(NamedTuple):

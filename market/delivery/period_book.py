@@ -69,6 +69,7 @@ class PeriodBook:
     said: dict[tuple[str, str], Said] = field(default_factory=dict)
     barred: frozenset[str] = frozenset()
     told: bool = False
+    curtailed: dict[str, int] = field(default_factory=dict)
 
     @property
     def contracts(self) -> list[Contract]:

@@ -16,6 +16,7 @@ from typing import Literal
 from .batch import RULES_OF_A_KEPT_CONTRACT, KeptContracts
 from .contract import Contract
 from .cover import Cover
+from .curtailed import credited, settle_credit, with_credit
 from .dues import Till, account_of
 from .outcome import Outcome, Row, RowKind, Settlement, fate_of
 from .period import LPD, Metered, Period, confirm_covers, meter_contracts
@@ -61,7 +62,9 @@ class _Settling:
     """Collects rows, covers and outcomes while the contracts of a period pass by the till."""
 
     def __init__(self, period: Period, terms: Terms, rules: Rules, next_cover_id: int) -> None:
-        self._of, self._terms, self._rules = period, terms, rules
+        self._metered, self._credit = period, credited(period)
+        self._terms, self._rules = terms, rules
+        self._of = period = with_credit(period, self._credit)
         self._till = Till(period, terms, rules)
         self._next_cover_id = next_cover_id
         self._rows: list[Row] = []
@@ -80,7 +83,8 @@ class _Settling:
         else:
             self._settle_in_stretches()
         settle_remainder(self._of, self._terms, self._rows, self._till)
-        settle_taxes(self._of, self._till)
+        settle_taxes(self._metered, self._till)
+        settle_credit(self._metered, self._credit, self._terms, self._rows, self._till)
 
     def _settle_each(self, period: Period) -> None:
         metered = meter_contracts(period, self._terms, self._rules)
