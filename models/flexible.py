@@ -1,0 +1,108 @@
+"""The flexible devices of n peers as one load: what they draw, and by how much that can change."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .draws import Floats
+from .ev import ChargePoints
+from .thermal import Thermostats
+
+__all__ = ["FlexibleLoads", "Offer"]
+
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Changes of consumption that devices offer; up is more injection, so less consumption.
+
+    Attributes
+    ----------
+    of_peer : (k,) int64 array
+        Peer of each offer.
+    up_kw, up_s : (k,) float64 array
+        By how much, and for how long. [kW], [s]
+    down_kw, down_s : (k,) float64 array
+        The same for more consumption. [kW], [s]
+    """
+
+    of_peer: Ints
+    up_kw: Floats
+    up_s: Floats
+    down_kw: Floats
+    down_s: Floats
+
+    def energy_wh(self, n: int) -> tuple[Floats, Floats]:
+        """Give the energy that n peers offer up and down. (n,), (n,) [Wh]"""
+        up, down = (
+            np.bincount(self.of_peer, weights=kw * s / 3.6, minlength=n).astype(np.float64)
+            for kw, s in ((self.up_kw, self.up_s), (self.down_kw, self.down_s))
+        )
+        return up, down
+
+
+class FlexibleLoads:
+    """Thermostats and charge points of n peers.
+
+    Parameters
+    ----------
+    n : int
+        Number of peers.
+    thermostats : Thermostats or None
+    charge_points : ChargePoints or None
+        Of the same step length.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        *,
+        thermostats: Thermostats | None = None,
+        charge_points: ChargePoints | None = None,
+    ) -> None:
+        self.n = n
+        self.thermostats, self.charge_points = thermostats, charge_points
+
+    def step(self, now_s: float, ask_kw: Floats, free: Bools) -> Floats:
+        """Live through a step.
+
+        Parameters
+        ----------
+        now_s : float
+            Begin of the step, in seconds after the start of physics. [s]
+        ask_kw : (n,) float64 array
+            Change of consumption that is asked of every peer, relative to the last step. [kW]
+        free : (n,) bool array
+            Peers that ask for nothing; their devices do as they would alone.
+
+        Returns
+        -------
+        (n,) float64 array
+            Consumption. [kW]
+        """
+        left_kw = np.where(free | ~np.isfinite(ask_kw), 0.0, ask_kw)
+        total_kw = np.zeros(self.n)
+        if self.thermostats is not None:
+            of = self.thermostats
+            total_kw += np.bincount(of.of_peer, weights=of.step(left_kw), minlength=self.n)
+        if self.charge_points is not None:
+            at = self.charge_points
+            drawn_kw = at.step(now_s, left_kw, free)
+            total_kw += np.bincount(at.of_peer, weights=drawn_kw, minlength=self.n)
+        return total_kw
+
+    def offer(self, horizon_s: float) -> Offer:
+        """Say what devices can do within a horizon. [s]"""
+        parts = []
+        if self.thermostats is not None:
+            change_kw, for_s = self.thermostats.offer(horizon_s)
+            up_kw, down_kw = np.maximum(-change_kw, 0.0), np.maximum(change_kw, 0.0)
+            parts.append((self.thermostats.of_peer, up_kw, for_s, down_kw, for_s))
+        if self.charge_points is not None:
+            more_kw, more_s, less_kw, less_s = self.charge_points.offer(horizon_s)
+            parts.append((self.charge_points.of_peer, less_kw, less_s, more_kw, more_s))
+        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        return Offer(*columns) if columns else Offer(np.zeros(0, np.int64), *np.zeros((4, 0)))
