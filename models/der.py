@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from . import _kernels_der as k
 from .battery import BatteryParams
+from .battery_curve import standing
 from .inverter import InverterParams, State
 from .inverter_fleet import InverterFleet
 from .inverter_functions import InverterFunctions
@@ -65,6 +66,8 @@ class DerAudit:
         Taken from and given to the grid.
     conversion_loss_kwh : float64 array
         Lost in conversion.
+    standing_loss_kwh : float64 array
+        What stand-by and self-discharge took.
     clipped_kwh : float64 array
         What a response beyond the headroom asked of full (positive) or empty (negative) stores.
         Rounding apart, it is zero; anything else is a fault of the caller.
@@ -76,6 +79,7 @@ class DerAudit:
     charged_kwh: Floats
     discharged_kwh: Floats
     conversion_loss_kwh: Floats
+    standing_loss_kwh: Floats
     clipped_kwh: Floats
     pv_kwh: Floats
 
@@ -120,6 +124,7 @@ class DerFleet:
         for peer, (inverter, battery) in enumerate(zip(inverters, batteries, strict=True)):
             self._fill_inverter(peer, inverter or InverterParams(p_rated_kw=0.0, s_kva=0.0))
             self._fill_battery(peer, battery or BatteryParams(capacity_kwh=0.0, p_max_kw=0.0))
+        self._curves = self._give_curves(batteries)
         if measured is not None:
             self._params[k.MEASURED] = np.asarray(measured, dtype=np.float64)
         self._give_functions(inverters, functions or [None] * self.n)
@@ -170,7 +175,7 @@ class DerFleet:
             inputs[0, own], inputs[5, own] = self._functional.step(
                 inputs[0, own], inputs[1, own], inputs[3, own], f_hz
             )
-        k.step_der(self._params, self._state, inputs, f_hz, self.dt_s, self._out)
+        k.step_der(self._params, self._state, self._curves, inputs, f_hz, self.dt_s, self._out)
         if self._functional is not None:
             self._state[k.MODE, self._own] = self._functional.modes
         return self._tick
@@ -184,7 +189,9 @@ class DerFleet:
 
     def close(self, response_kw: Floats) -> DerTick:
         """Book the last tick of a run, and stop."""
-        k.integrate_der(self._params, self._state, response_kw, self.dt_s / 3600.0, self._out)
+        k.integrate_der(
+            self._params, self._state, self._curves, response_kw, self.dt_s / 3600.0, self._out
+        )
         self._state[k.PV], self._state[k.BATTERY] = 0.0, 0.0
         self._out[k.O_PV], self._out[k.O_BATTERY], self._out[k.O_Q] = 0.0, 0.0, 0.0
         self._out[k.O_DOWN], self._out[k.O_UP], self._out[k.O_SOC] = 0.0, 0.0, self.soc
@@ -244,7 +251,7 @@ class DerFleet:
 
     def audit(self) -> DerAudit:
         """Give the energy integrated so far, as copies."""
-        rows = (k.STORED, k.CHARGED, k.DISCHARGED, k.LOSS, k.CLIPPED, k.PV_ENERGY)
+        rows = (k.STORED, k.CHARGED, k.DISCHARGED, k.LOSS, k.STANDING, k.CLIPPED, k.PV_ENERGY)
         return DerAudit(*(self._state[row].copy() for row in rows))
 
     def _give_functions(
@@ -294,10 +301,34 @@ class DerFleet:
         """Write one battery's column and fill its store."""
         self._params[k.CAPACITY : k.B_VM_FULL + 1, peer] = (
             battery.capacity_kwh,
-            battery.p_max_kw,
+            battery.p_limit_kw,
             battery.efficiency_charge,
             battery.efficiency_discharge,
             battery.ramp_kw_per_s * self.dt_s,
             battery.vm_full_pu,
         )
+        self._params[k.B_Q_PER_P, peer] = battery.q_per_p
         self._state[k.STORED, peer] = battery.soc_initial * battery.capacity_kwh
+
+    def _give_curves(self, batteries: Sequence[BatteryParams | None]) -> Floats:
+        """Write what detailed batteries lose while they stand; lay out their curves."""
+        detailed = [
+            (peer, battery)
+            for peer, battery in enumerate(batteries)
+            if battery is not None and battery.is_detailed
+        ]
+        self._params[k.CURVE] = k.PLAIN
+        rows = []
+        for unit, (peer, battery) in enumerate(detailed):
+            decay_per_h, weight_h = standing(battery.self_discharge_percent_per_day, self.dt_s)
+            self._params[k.CURVE : k.STANDBY + 1, peer] = (
+                unit,
+                decay_per_h,
+                weight_h,
+                battery.standby_kw,
+            )
+            rows.append([*battery.knots(charging=True), *battery.knots(charging=False)])
+        longest = max((len(row) for unit_rows in rows for row in unit_rows), default=1)
+        # A curve is flat behind its last point, so that repeating this point changes nothing.
+        padded = [[[*r, *(r[-1],) * (longest - len(r))] for r in unit_rows] for unit_rows in rows]
+        return np.array(padded, dtype=np.float64).reshape(len(rows), 4, longest)

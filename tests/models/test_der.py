@@ -11,6 +11,14 @@ ROOF = InverterParams(p_rated_kw=5.0, s_kva=5.0, response_s=0.0)
 STORE = BatteryParams(
     capacity_kwh=10.0, p_max_kw=4.0, efficiency_charge=0.9, efficiency_discharge=0.8
 )
+DETAILED = {
+    "charge_curve": ((0.05, 0.8), (0.3, 0.96), (1.0, 0.93)),
+    "discharge_curve": ((0.1, 0.85), (0.6, 0.95)),
+    "standby_kw": 0.03,
+    "self_discharge_percent_per_day": 4.0,
+    "s_kva": 4.5,
+    "q_per_p": 0.6,
+}
 
 
 def step(fleet, *, available=0.0, limit=np.inf, setpoint=0.0, vm=1.0, response=0.0, f_hz=50.0):
@@ -120,8 +128,11 @@ events = st.lists(
     ramp=st.floats(0.5, 50.0),
     response_s=st.sampled_from([0.0, 0.2, 3.0]),
     dt_s=st.sampled_from([0.1, 1.0, 7.0]),
+    losses=st.sampled_from([{}, DETAILED]),
 )
-def test_the_fleet_and_the_single_devices_agree_to_the_bit(events, q_per_p, ramp, response_s, dt_s):
+def test_the_fleet_and_the_single_devices_agree_to_the_bit(
+    events, q_per_p, ramp, response_s, dt_s, losses
+):
     inverter = InverterParams(
         p_rated_kw=6.0,
         s_kva=5.0,
@@ -130,7 +141,7 @@ def test_the_fleet_and_the_single_devices_agree_to_the_bit(events, q_per_p, ramp
         response_s=response_s,
         reconnect_delay_s=2.0,
     )
-    battery = BatteryParams(capacity_kwh=0.05, p_max_kw=4.0, ramp_kw_per_s=ramp)
+    battery = BatteryParams(capacity_kwh=0.05, p_max_kw=4.0, ramp_kw_per_s=ramp, **losses)
     fleet = DerFleet([None, inverter], [None, battery], dt_s=dt_s)
     alone, store = Inverter(inverter), Battery(battery)
     for available_kw, limit_kw, setpoint_kw, vm_pu, f_hz, what in events:
@@ -146,7 +157,7 @@ def test_the_fleet_and_the_single_devices_agree_to_the_bit(events, q_per_p, ramp
         assert tick.soc[1] == store.soc
         alone.step(dt_s, available_kw, limit_kw, vm_pu, f_hz)
         store.step(dt_s, setpoint_kw, vm_pu)
-        assert (tick.pv_kw[1], tick.q_kvar[1]) == (alone.p_kw, alone.q_kvar)
+        assert (tick.pv_kw[1], tick.q_kvar[1]) == (alone.p_kw, alone.q_kvar + store.q_kvar)
         assert tick.battery_kw[1] == store.p_kw
         assert (fleet.state(1), bool(fleet.tripped[1])) == (alone.state, alone.tripped)
         assert tick.pv_kw[0] == tick.battery_kw[0] == tick.soc[0] == 0.0
@@ -163,14 +174,16 @@ def test_the_fleet_and_the_single_devices_agree_to_the_bit(events, q_per_p, ramp
     ),
     soc=st.floats(0.0, 1.0),
     dt_s=st.sampled_from([0.1, 100.0, 900.0]),
+    losses=st.sampled_from([{}, DETAILED]),
 )
-def test_energy_balances_with_any_response_within_the_headroom(asked, soc, dt_s):
+def test_energy_balances_with_any_response_within_the_headroom(asked, soc, dt_s, losses):
     battery = BatteryParams(
         capacity_kwh=1.0,
         p_max_kw=4.0,
         efficiency_charge=0.9,
         efficiency_discharge=0.8,
         soc_initial=soc,
+        **losses,
     )
     fleet = DerFleet([ROOF], [battery], dt_s=dt_s)
     at_first_kwh = fleet.audit().stored_kwh[0]
@@ -187,5 +200,5 @@ def test_energy_balances_with_any_response_within_the_headroom(asked, soc, dt_s)
     change_kwh = audit.stored_kwh[0] - at_first_kwh
     assert abs(audit.clipped_kwh[0]) < 1e-12
     assert audit.pv_kwh[0] - given_kwh == pytest.approx(
-        change_kwh + audit.conversion_loss_kwh[0], abs=1e-9
+        change_kwh + audit.conversion_loss_kwh[0] + audit.standing_loss_kwh[0], abs=1e-9
     )
