@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from models.der import DerFleet
 from models.energy_manager import EnergyManagers
 from models.frequency import IslandFrequency
 from models.grid import Grid
+from models.grid_unbalanced import UnbalancedGrid
 from models.refine import RefinedProfiles
 from results.recording import TickRecorder
 from scenarios.resolve import ResolvedScenario
@@ -37,6 +38,9 @@ from .grid_sim import GridSim
 from .manager_sim import ManagerSim
 from .market_sim import MarketSim
 from .meters_sim import MetersSim
+from .operating import completed, operates, operator_options, traffic_light
+from .operator_light import TrafficLight
+from .operator_sim import OperatorSim
 from .plan import wires
 from .post import Post, courier_of, post_of
 from .pricing import HeldMechanism, Pricing, fees_come_on_top, pricing
@@ -44,6 +48,7 @@ from .profiles_sim import ProfilesSim
 from .recorder_sim import RecorderSim, Watch
 from .shedding import SheddingOrder
 from .trading import Trading
+from .unbalanced_sim import UnbalancedGridSim
 from .wiring import Wire
 from .world import Boxes
 
@@ -58,6 +63,8 @@ class Plant:
         Devices of this run, and the peer each of them plays.
     peer_bus : tuple of int
         Position of every peer's bus.
+    three_phase : UnbalancedGrid or None
+        The network in three phases, which then is what the tick solves.
     voltage_loop_gain : float
         Of the loop from voltage to power and back, closed one tick late. [1]
     """
@@ -77,6 +84,8 @@ class Plant:
     island: IslandFrequency | None
     trading: Trading
     post: Post | None = None
+    three_phase: UnbalancedGrid | None = None
+    light: TrafficLight | None = None
 
     @property
     def by_orders(self) -> bool:
@@ -124,9 +133,10 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
     model_devices : bool
         Play devices by the fleet's models instead.
     """
-    grid = build.grid(resolved)
+    grid = completed(resolved, build.grid(resolved))
     peer_bus = build.peer_buses(resolved, grid)
-    gain = build.voltage_loop_gain(resolved, grid, peer_bus)
+    three_phase = build.unbalanced_grid(resolved)
+    gain = build.voltage_loop_gain(resolved, grid, peer_bus, three_phase)
     refined = build.profiles(resolved)
     devices = build.played_by_devices(resolved, model_devices=model_devices)
     charged = charges(resolved, grid, peer_bus)
@@ -136,6 +146,7 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
     reckoned_ticks = charged.cap_ticks if fees_come_on_top(resolved) else 0
     settlement = resolved.scenario.settlement
     clock, courier = build.clock(resolved), courier_of(resolved)
+    light = traffic_light(resolved)
     forward = forward_of(resolved, charged, log)
     return Plant(
         resolved=resolved,
@@ -167,10 +178,12 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
             log,
             shortest_paths(grid, [p.name for p in resolved.peers], peer_bus),
             courier,
-            _flexing(resolved, managers),
+            _flexing(resolved, managers, light),
             forward,
         ),
         post=post_of(resolved, courier, clock),
+        three_phase=three_phase,
+        light=light,
     )
 
 
@@ -187,6 +200,8 @@ def boxes(
     happening = _events(made)
     trading, shedding = made.trading, _shedding(made)
     tick: dict[str, Any] = {}
+    if operates(made.resolved):
+        tick["operator"] = _operator(made, log)
     if made.devices:
         tick["devices"] = _devices(made, drivers, happening, log)
     tick["der"] = (
@@ -202,13 +217,14 @@ def boxes(
         },
     )
     tick["frequency"] = _frequency(made, happening, shedding, log)
-    tick["grid"] = (GridSim(), {"grid": made.grid, "clock": clock, "peer_bus": made.peer_bus})
+    tick["grid"] = _grid(made)
     tick["meters"] = (MetersSim(), {"meters": made.meters, "peers": names, "clock": clock})
     recording = {
         "recorder": recorder,
         "clock": clock,
         "buses": made.live_buses(),
         "islanded": made.island is not None,
+        "unbalanced": made.three_phase is not None,
         "watch": watch,
     }
     tick["recorder"] = (RecorderSim(), recording)
@@ -271,12 +287,29 @@ def _admitting(
     return Admitting(keeper, managers.expected_wh, period_h)
 
 
-def _flexing(resolved: ResolvedScenario, managers: EnergyManagers) -> Flexing | None:
+def _flexing(
+    resolved: ResolvedScenario, managers: EnergyManagers, light: TrafficLight | None
+) -> Flexing | None:
     """Who answers system operators, where any calls."""
     spec = resolved.scenario.flexibility
     if spec is None:
         return None
-    return Flexing(resolved, spec, managers.prospects, managers.expected_wh)
+    return Flexing(resolved, spec, managers.prospects, managers.expected_wh, light)
+
+
+def _operator(made: Plant, log: Log) -> Any:
+    preroll = made.clock.preroll
+    options = operator_options(made.resolved, made.grid, preroll=preroll, light=made.light)
+    same = {"grid": made.grid, "clock": made.clock, "peer_bus": made.peer_bus, "log": log}
+    return OperatorSim(), options | same
+
+
+def _grid(made: Plant) -> Any:
+    options = {"clock": made.clock, "peer_bus": made.peer_bus}
+    if made.three_phase is None:
+        return GridSim(), {"grid": made.grid, **options}
+    phases = [peer.phase or "abc" for peer in made.resolved.peers]
+    return UnbalancedGridSim(), {"grid": made.three_phase, "phases": phases, **options}
 
 
 def _devices(
@@ -360,6 +393,8 @@ def laid(made: Plant) -> list[Wire]:
         len(made.names),
         devices=bool(made.devices),
         islanded=island is not None,
+        unbalanced=made.three_phase is not None,
+        operated=operates(made.resolved),
         by_orders=made.by_orders,
         f_hz=island.nominal_hz if island is not None else spec.nominal_hz,
     )
@@ -387,6 +422,9 @@ def energy_books(made: Plant, in_boxes: Boxes) -> EnergyBooks:
         produced_kwh=float(der.pv_kwh.sum()),
         consumed_kwh=profiles.consumed_kwh,
     )
+    operator = in_boxes["operator"][0] if "operator" in in_boxes else None
+    if isinstance(operator, OperatorSim):
+        books = replace(books, consumed_kwh=books.consumed_kwh - operator.unserved_kwh)
     if island is None or not isinstance(frequency, IslandSim):
         return books
     return EnergyBooks(

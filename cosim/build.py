@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,7 +27,10 @@ from models.frequency import (
 from models.grid import Grid
 from models.grid_gain import loop_gain
 from models.grid_sources import made_net
+from models.grid_unbalanced import UnbalancedGrid, ZeroSequence
 from models.inverter import InverterParams
+from models.inverter_functions import InverterFunctions
+from models.inverter_gain import voltage_answer
 from models.refine import QUARTER_S, RefinedProfiles
 from scenarios.frequency_traces import frequency_trace
 from scenarios.peers import Peer
@@ -85,6 +89,17 @@ def grid(resolved: ResolvedScenario) -> Grid:
     if island is not None:
         built.open_island(former_bus(resolved), vm_pu=island.former.vm_pu)
     return built
+
+
+def unbalanced_grid(resolved: ResolvedScenario) -> UnbalancedGrid | None:
+    """Read or make the network in three phases; None where the scenario is content with one."""
+    spec, file = resolved.scenario.grid.unbalanced, resolved.network_file
+    if not spec:
+        return None
+    filling = None if spec is True else ZeroSequence(**spec.model_dump())
+    if file is not None:
+        return UnbalancedGrid.from_json(file, filling=filling)
+    return UnbalancedGrid(made_net(resolved.scenario.grid.network), filling=filling)
 
 
 def former_bus(resolved: ResolvedScenario) -> str:
@@ -154,7 +169,23 @@ def fleet(resolved: ResolvedScenario, devices: dict[str, int]) -> DerFleet:
         [battery(peer) for peer in resolved.peers],
         dt_s=resolved.dt_s,
         measured=measured,
+        functions=[functions(resolved, peer) for peer in resolved.peers],
     )
+
+
+def functions(resolved: ResolvedScenario, peer: Peer) -> InverterFunctions | None:
+    """Functions of a peer's PV inverter, at the scenario's nominal frequency; None without.
+
+    An island's answer to frequency is found inside the frequency model's inner steps, so that it
+    takes the place of the inverters' own droop.
+    """
+    if peer.inverter is None:
+        return None
+    island = resolved.scenario.island
+    if island is None:
+        return peer.inverter.at_nominal(resolved.scenario.frequency.nominal_hz)
+    quiet = replace(peer.inverter.frequency_droop, enabled=False)
+    return replace(peer.inverter, frequency_droop=quiet).at_nominal(island.nominal_hz)
 
 
 def frequency(resolved: ResolvedScenario) -> FrequencySource:
@@ -281,11 +312,17 @@ LARGEST_LOOP_GAIN = 0.5
 """Half the stability bound of the voltage loop, closed one tick late."""
 
 
-def voltage_loop_gain(resolved: ResolvedScenario, network: Grid, buses: tuple[int, ...]) -> float:
+def voltage_loop_gain(
+    resolved: ResolvedScenario,
+    network: Grid,
+    buses: tuple[int, ...],
+    three_phase: UnbalancedGrid | None = None,
+) -> float:
     """Estimate the gain of the loop from voltage to power and back, one tick late.
 
     What follows the voltage in this fleet is the current limit of inverters and batteries: below
-    `vm_full_pu` their power falls in proportion. All are taken to be there at once.
+    `vm_full_pu` their power falls in proportion. All are taken to be there at once; those on a
+    single phase count by what they move it, and all as if it were the same one.
 
     Raises
     ------
@@ -299,13 +336,43 @@ def voltage_loop_gain(resolved: ResolvedScenario, network: Grid, buses: tuple[in
             (peer.battery_kw, battery(peer)),
         ):
             slope_kw[position] += rating_kw / params.vm_full_pu if params else 0.0
+        if three_phase is not None and peer.phase != "abc":
+            slope_kw[position] *= three_phase.single_phase_factor
     gain = loop_gain(network, np.array(buses), slope_kw, np.zeros_like(slope_kw))
+    gain = max(gain, _functions_gain(resolved, network, buses))
     if gain > LARGEST_LOOP_GAIN:
         largest = resolved.peers[int(slope_kw.argmax())]
         raise VoltageLoopError(
             f"the voltage loop has a gain of {gain:.2f}, expected at most {LARGEST_LOOP_GAIN:g}: "
             f"inverters and batteries at their current limit would hunt from tick to tick; "
             f"make the largest smaller ({largest.name} at {largest.bus}), or its feeder stronger"
+        )
+    return gain
+
+
+def _functions_gain(resolved: ResolvedScenario, network: Grid, buses: tuple[int, ...]) -> float:
+    """Gain of volt-watt and volt-var, as a part of what their response times leave stable.
+
+    A sufficient condition: answers that bring the shares A of their slopes S a tick settle on a
+    feeder X while the largest eigenvalue of A S X stays below 2 − max A.
+    """
+    slopes, largest_share = np.zeros((2, len(resolved.peers))), 0.0
+    for position, peer in enumerate(resolved.peers):
+        own, kind = inverter(peer), functions(resolved, peer)
+        if own is None or kind is None:
+            continue
+        answer = voltage_answer(own, kind, resolved.dt_s)
+        slopes[:, position] = answer.p_kw * answer.p_share, answer.q_kvar * answer.q_share
+        largest_share = max(largest_share, answer.p_share, answer.q_share)
+    if not slopes.any():
+        return 0.0
+    gain = loop_gain(network, np.array(buses), *slopes) / (2.0 - largest_share)
+    if gain > LARGEST_LOOP_GAIN:
+        steepest = resolved.peers[int(np.abs(slopes).sum(axis=0).argmax())]
+        raise VoltageLoopError(
+            f"volt-watt and volt-var reach {gain:.2f} of the gain at which they hunt from tick to "
+            f"tick, expected at most {LARGEST_LOOP_GAIN:g}: give them a longer response_s or a "
+            f"flatter curve (steepest: {steepest.name} at {steepest.bus}), or a stronger feeder"
         )
     return gain
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from .recorder_sim import ISLAND_LISTS, ISLAND_SCALARS, LISTS, SCALARS
+from .recorder_sim import ISLAND_LISTS, ISLAND_SCALARS, LISTS, PHASE_ATTRS, SCALARS
 from .wiring import Wire
 
 CLOCKED_BOXES = (
     "profiles",
     "manager",
+    "operator",
     "devices",
     "der",
     "frequency",
@@ -28,7 +29,14 @@ mosaik carries no values on a tick in which nothing happened.
 
 
 def wires(
-    peers: int, *, devices: bool, islanded: bool, f_hz: float, by_orders: bool = True
+    peers: int,
+    *,
+    devices: bool,
+    islanded: bool,
+    f_hz: float,
+    by_orders: bool = True,
+    unbalanced: bool = False,
+    operated: bool = False,
 ) -> list[Wire]:
     """Lay out a run's wires.
 
@@ -44,6 +52,10 @@ def wires(
         Nominal frequency, which holds before the first tick. [Hz]
     by_orders : bool
         Whether there is a market that clears orders.
+    unbalanced : bool
+        Whether the grid is solved in three phases.
+    operated : bool
+        Whether an operator acts on the grid.
     """
     before = {
         "zeros": np.zeros(peers),
@@ -51,13 +63,20 @@ def wires(
         "no": np.zeros(peers, dtype=np.bool_),
         "f_hz": f_hz,
     }
-    laid = _slow(before) + _tick(before) + _settled() + _recorded(islanded=islanded)
+    laid = (
+        _slow(before)
+        + _tick(before)
+        + _settled()
+        + _recorded(islanded=islanded, unbalanced=unbalanced)
+    )
     if by_orders:
         laid += _trade()
     if devices:
         laid += _devices(before)
     if islanded:
         laid += _island(before)
+    if operated:
+        laid += _operator(before)
     return laid
 
 
@@ -155,6 +174,20 @@ def _devices(before: Mapping[str, Any]) -> list[Wire]:
     ]
 
 
+def _operator(before: Mapping[str, Any]) -> list[Wire]:
+    """The operator switches before the tick's physics, and takes back what cannot flow."""
+    return [
+        _wire("profiles", "operator", "load[kW]", "available[kW]", **{"Q[MVar]": "load Q[MVar]"}),
+        _wire("manager", "operator", "limit[kW]"),
+        _later("der", "operator", {"pv[kW]": before["zeros"]}),
+        _wire("operator", "der", "cap[kW]", "off"),
+        _wire("operator", "grid", "P[MW]", "Q[MVar]"),
+        _wire("operator", "meters", "P[MW]", "Q[MVar]", "shed[kW]"),
+        _wire("der", "meters", "curtailed[kW]"),
+        *_closed_clock("operator"),
+    ]
+
+
 def _island(before: Mapping[str, Any]) -> list[Wire]:
     """An island's answers to frequency are part of the tick's power flow."""
     zeros = before["zeros"]
@@ -173,7 +206,7 @@ def _island(before: Mapping[str, Any]) -> list[Wire]:
     ]
 
 
-def _recorded(*, islanded: bool) -> list[Wire]:
+def _recorded(*, islanded: bool, unbalanced: bool) -> list[Wire]:
     """Everything that is recorded or audited, from the box that says it."""
     of = {
         "profiles": ["load[kW]"],
@@ -194,6 +227,8 @@ def _recorded(*, islanded: bool) -> list[Wire]:
     if islanded:
         answers = [*ISLAND_SCALARS.values(), *ISLAND_LISTS.values()]
         of["frequency"] += [attr for attr, _ in answers]
+    if unbalanced:
+        of["grid"] += PHASE_ATTRS.values()
     recorded = {attr for attr, _ in [*SCALARS.values(), *LISTS.values()]}
     assert recorded <= {attr for attrs in of.values() for attr in attrs}
     return [_wire(box, "recorder", *attrs) for box, attrs in of.items()]

@@ -47,6 +47,9 @@ ISLAND_LISTS: Mapping[str, tuple[str, float]] = {
     "response_kw": ("response[kW]", 1.0),
 }
 
+PHASE_ATTRS: Mapping[str, str] = {"vm_pu": "phase Vm[pu]", "vuf_percent": "vuf[%]"}
+"""On a feeder in three phases: voltage of every phase of every bus, unbalance of every bus."""
+
 Watch = Callable[[int, Mapping[str, Mapping[str, Any]]], None]
 
 
@@ -61,6 +64,7 @@ class RecorderSim(Box):
                     for columns in (SCALARS, ISLAND_SCALARS, LISTS, ISLAND_LISTS)
                     for attr, _ in columns.values()
                 }
+                | set(PHASE_ATTRS.values())
                 | {"tick", "bus P[MW]", "bus Q[MVar]", "Q_net[MVar]", "metered[Wh]"}
             )
         )
@@ -75,17 +79,26 @@ class RecorderSim(Box):
         clock: Clock,
         buses: Sequence[int],
         islanded: bool = False,
+        unbalanced: bool = False,
         watch: Watch = lambda *_: None,
     ) -> dict[str, Any]:
         """Take the recorder, the buses to record, and who else is shown (tick, inputs)."""
-        self._buses = np.asarray(buses)
+        places = np.asarray(buses)
+        self._per_bus = [("vm_pu", LISTS["vm_pu"][0], places)]
+        if unbalanced:
+            each = (3 * places[:, None] + np.arange(3)).ravel()
+            self._per_bus = [
+                (name, attr, each if name == "vm_pu" else places)
+                for name, attr in PHASE_ATTRS.items()
+            ]
         self._recorder, self._clock, self._watch = recorder, clock, watch
         scalars = {**SCALARS, **(ISLAND_SCALARS if islanded else {})}
         lists = {**LISTS, **(ISLAND_LISTS if islanded else {})}
         self._scalars = [
             (place, *scalars[name]) for place, name in enumerate(recorder.scalar_names)
         ]
-        self._lists = [(name, *lists[name]) for name in recorder.list_names if name != "vm_pu"]
+        of_buses = {name for name, *_ in self._per_bus}
+        self._lists = [(name, *lists[name]) for name in recorder.list_names if name not in of_buses]
         meta: dict[str, Any] = self.meta
         return meta
 
@@ -100,8 +113,9 @@ class RecorderSim(Box):
                 row.scalars[place] = factor * value
         for name, attr, factor in self._lists:
             _copy(given[attr], row.lists[name], factor)
-        for vm_pu in given["bus Vm[pu]"].values():
-            vm_pu.take(self._buses, out=row.lists["vm_pu"])
+        for name, attr, places in self._per_bus:
+            for values in given[attr].values():
+                values.take(places, out=row.lists[name])
         self._recorder.commit()
         self._watch(clock.tick(time), given)
         self.values["recorder"]["tick"] = clock.tick(time)

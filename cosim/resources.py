@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hil.bench import EmulatedBench
+from models.grid_unbalanced import PHASES
 from results.recording import TickRecorder
 
 from . import build
@@ -58,12 +59,18 @@ def recorder(made: Plant, folder: Path) -> TickRecorder:
     islanded = made.island is not None
     n_peers, live = len(made.names), made.live_buses()
     lists = {**LISTS, **(ISLAND_LISTS if islanded else {})}
+    widths = {name: len(live) if name == "vm_pu" else n_peers for name in lists}
+    buses = [made.grid.bus_names[bus] for bus in live]
+    names = {"buses": buses}
+    if made.three_phase is not None:
+        widths |= {"vm_pu": 3 * len(live), "vuf_percent": len(live)}
+        names |= {"phases": [f"{bus}.{phase}" for bus in buses for phase in PHASES]}
     return TickRecorder(
         folder,
         scalars=[*SCALARS, *(ISLAND_SCALARS if islanded else ())],
-        lists={name: len(live) if name == "vm_pu" else n_peers for name in lists},
+        lists=widths,
         metadata={
-            "buses": json.dumps([made.grid.bus_names[bus] for bus in live]),
+            **{key: json.dumps(given) for key, given in names.items()},
             "peers": json.dumps(made.names),
             "dt_s": json.dumps(made.resolved.dt_s),
             "start": made.resolved.scenario.time.start.isoformat(),

@@ -7,7 +7,6 @@ The model object is made once per network; a tick changes its injections only.
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -25,8 +24,8 @@ from .grid_unbalanced_case import MVA, NotThreePhase, ZeroSequence, complete, co
 __all__ = ["PHASES", "NotThreePhase", "UnbalancedGrid", "UnbalancedState", "ZeroSequence"]
 
 PHASES = ("a", "b", "c")
-ERROR_TOLERANCE_PU = 1e-10
-SOURCE_TOLERANCE_PU = 1e-7
+ERROR_TOLERANCE_PU = 1e-9
+SOURCE_TOLERANCE_PU = 1e-6
 MAX_SOURCE_ROUNDS = 10
 LOWEST_CREDIBLE_PU = 0.5
 """Below it a solution is the low-voltage one, which no feeder can be run at."""
@@ -133,7 +132,7 @@ class UnbalancedGrid:
         keep_elements: bool = False,
     ) -> Self:
         """Read a network from pandapower JSON."""
-        return cls(copy.deepcopy(load_net(path)), filling=filling, keep_elements=keep_elements)
+        return cls(load_net(path), filling=filling, keep_elements=keep_elements)
 
     def bus_position(self, name: str) -> int:
         """Position of a bus in all arrays.
@@ -147,12 +146,32 @@ class UnbalancedGrid:
             raise KeyError(f"no bus {name!r} in this grid of {self.n_bus} buses")
         return self._positions[name]
 
+    @property
+    def single_phase_factor(self) -> float:
+        """By how much more an injection into one phase moves it than one spread over three.
+
+        At most: 2 + Z0/Z1, of the line or transformer with the largest ratio. [1]
+        """
+        lines, trafos = (
+            self._case.data.get(kind) for kind in (ComponentType.line, ComponentType.transformer)
+        )
+        largest = 1.0
+        if lines is not None:
+            size = np.hypot(lines["r1"], lines["x1"])
+            zero = np.hypot(lines["r0"], lines["x0"])
+            largest = float((zero[size > 0] / size[size > 0]).max(initial=largest))
+        if trafos is not None:
+            ohm = trafos["uk"] * trafos["u2"] ** 2 / trafos["sn"]
+            more = 3 * np.hypot(trafos["r_grounding_to"], trafos["x_grounding_to"])
+            largest = max(largest, float((1 + more / ohm).max()))
+        return 2.0 + largest
+
     def set_reference_voltage(self, vm_pu: float) -> None:
         """Set the positive sequence at the upstream grid's bus. [p.u.]"""
         if not 0 < vm_pu < 2:
             raise ValueError(f"grid: reference voltage {vm_pu} p.u. is outside 0 to 2 p.u.")
         self._reference = vm_pu * np.exp(1j * self._angle_rad)
-        self._behind = self._reference
+        self._behind, self._drawn_pu = self._reference, 0j
 
     def solve(self, p_mw: Floats, q_mvar: Floats) -> UnbalancedState:
         """Find the voltages for these injections.
@@ -197,8 +216,16 @@ class UnbalancedGrid:
             )
 
     def _hold_source(self) -> Any:
-        """Solve with the voltage behind the upstream impedance that holds its bus."""
+        """Solve with the voltage behind the upstream impedance that holds its bus.
+
+        It starts from the last one and the drop that the change of load will make, so that one
+        round is the rule.
+        """
         node = self._case.source_node
+        drawn_pu = (self._loads["p_specified"].sum() + 1j * self._loads["q_specified"].sum()) / MVA
+        change = np.conj((drawn_pu - self._drawn_pu) / self._reference)
+        self._behind = self._behind + self._case.source_impedance_pu * change
+        self._drawn_pu = drawn_pu
         for _ in range(MAX_SOURCE_ROUNDS):
             found = self._calculate()
             nodes = found[ComponentType.node]
@@ -207,7 +234,7 @@ class UnbalancedGrid:
             if abs(off) <= SOURCE_TOLERANCE_PU:
                 return found
             self._behind = self._behind + off
-        self._behind = self._reference
+        self.set_reference_voltage(abs(self._reference))
         raise self._diverged(found, "the upstream grid cannot hold its bus")
 
     def _calculate(self) -> Any:

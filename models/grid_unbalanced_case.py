@@ -8,6 +8,7 @@ refuses a network that still lacks something, all of it at once.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -71,11 +72,13 @@ class ThreePhaseCase:
     ----------
     data : dict
         Input arrays by component.
-    has_loads : bool
-        Whether the network's own elements inject anything.
     p_static_mw, q_static_mvar : (n_bus, 3) float64 array
-        What they inject.
+        What the network's own elements inject. [MW], [Mvar]
     source_node : int
+    vm_source_pu : float
+        Positive sequence that the upstream grid holds there. [p.u.]
+    source_impedance_pu : complex
+        Of the upstream grid, on 1 MVA. [p.u.]
     rated_a : (m, 2) float64 array
         Rated currents of both ends of every line, then every transformer; infinite where there
         is no rating. [A]
@@ -86,6 +89,7 @@ class ThreePhaseCase:
     q_static_mvar: Floats
     source_node: int
     vm_source_pu: float
+    source_impedance_pu: complex
     rated_a: Floats
 
 
@@ -155,6 +159,7 @@ def convert(net: Any) -> ThreePhaseCase:
         _static(net, "q", "mvar"),
         node,
         float(source["vm_pu"].iloc[0]),
+        _impedance_pu(source.iloc[0]),
         _rated(net, data[ComponentType.transformer]),
     )
 
@@ -331,6 +336,11 @@ def _source(source: Any, node: int, number: int) -> Any:
     zero = x0 * np.hypot(1.0, given.get("r0x0_max", given["rx_max"]))
     rows["z01_ratio"] = zero / np.hypot(1.0, given["rx_max"])
     return rows
+
+
+def _impedance_pu(source: Any) -> complex:
+    rx = float(source["rx_max"])
+    return complex(rx, 1) / math.hypot(rx, 1) * VOLTAGE_FACTOR / float(source["s_sc_max_mva"])
 
 
 def _rated(net: Any, trafos: Any) -> Floats:

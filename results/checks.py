@@ -28,7 +28,7 @@ from .checks_physics import (
     rocof,
     voltage_band,
 )
-from .checks_quality import en50160
+from .checks_quality import en50160, voltage_unbalance
 from .checks_time import real_time_lateness, time_to_fallback
 from .reading import Record
 from .verdict import Verdict
@@ -77,6 +77,7 @@ CHECKS: Mapping[str, Check] = {
     "time_to_fallback": time_to_fallback,
     "tokens_balance": tokens_balance,
     "voltage_band": voltage_band,
+    "voltage_unbalance": voltage_unbalance,
 }
 """Names that a scenario may use."""
 

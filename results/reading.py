@@ -82,10 +82,13 @@ class Record:
         return flat.reshape(len(chunked), chunked.type.list_size)
 
     def names(self, column: str) -> tuple[str, ...]:
-        """Whose values a list column holds: `buses` or `peers`."""
+        """Whose values a list column holds: `buses`, their phases, or `peers`."""
         width = self.ticks[column].type.list_size
-        given = self.buses if column.startswith("vm_") else self.peers
-        return given if len(given) == width else tuple(f"{column} {i}" for i in range(width))
+        kinds = (self.phases, self.buses) if column.startswith(("vm_", "vuf_")) else (self.peers,)
+        for given in kinds:
+            if len(given) == width:
+                return given
+        return tuple(f"{column} {i}" for i in range(width))
 
     def frame(self, column: str) -> "pd.DataFrame":
         """A list column with ticks as index and the names of buses or peers as columns."""
@@ -108,6 +111,11 @@ class Record:
     def buses(self) -> tuple[str, ...]:
         """Names of the buses, in the order of the list columns."""
         return tuple(json.loads(self._metadata("buses", "[]")))
+
+    @cached_property
+    def phases(self) -> tuple[str, ...]:
+        """Names of the phases of all buses, `bus.a`; none where the feeder is balanced."""
+        return tuple(json.loads(self._metadata("phases", "[]")))
 
     @cached_property
     def peers(self) -> tuple[str, ...]:

@@ -183,8 +183,11 @@ def _fit(places: Mapping[str, Place]) -> tuple[dict[str, Place], float, float]:
 
 def _voltages(record: Record) -> dict[str, tuple[float, float]]:
     values = record.values("vm_pu")
+    if record.phases:
+        values = values.reshape(len(values), -1, 3).swapaxes(1, 2).reshape(-1, len(record.buses))
     low, high = values.min(axis=0).tolist(), values.max(axis=0).tolist()
-    return dict(zip(record.names("vm_pu"), zip(low, high, strict=True), strict=True))
+    names = record.buses or record.names("vm_pu")
+    return dict(zip(names, zip(low, high, strict=True), strict=True))
 
 
 def _living(record: Record) -> dict[str, list[str]]:

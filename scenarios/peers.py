@@ -7,11 +7,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from models.inverter_functions import InverterFunctions
+
 from .network import NetworkOutline
 from .profiles import Kind, Profile, ProfileSource, split
 from .schema import Scenario
 from .schema_bids import BidSpec
 from .schema_peers import LPD_NAME, BatterySpec, PeerGroup, PvSpec, SinglePeer
+from .schema_unbalanced import LARGEST_SINGLE_PHASE_KVA, Phase
 from .seeds import generator
 from .spec import Range
 
@@ -39,6 +42,8 @@ class Peer:
         What that profile is multiplied by to give kW.
     pv_kwp, inverter_kva : float
         Peak power of its modules and apparent power of their inverter; 0 without. [kWp], [kVA]
+    inverter : InverterFunctions or None
+        What that inverter does for the grid by its standard; None for none.
     investment_eur : float
         What was invested in its PV. [€]
     battery_kwh, battery_kw : float
@@ -59,6 +64,8 @@ class Peer:
         Whether its orders tell that what it buys, or sells, flows for the trade alone.
     device : str or None
         Device that plays its PV inverter.
+    phase : {"a", "b", "c", "abc"} or None
+        Phases that it hangs on; None where the grid is balanced.
     critical : bool
         Load shedding spares it.
     shed_stage : int
@@ -75,6 +82,7 @@ class Peer:
     pv_scale: float = 0.0
     pv_kwp: float = 0.0
     inverter_kva: float = 0.0
+    inverter: InverterFunctions | None = None
     investment_eur: float = 0.0
     battery_kwh: float = 0.0
     battery_kw: float = 0.0
@@ -88,6 +96,7 @@ class Peer:
     flexible: bool = False
     curtailed: bool = False
     device: str | None = None
+    phase: Phase | None = None
     critical: bool = False
     shed_stage: int = -1
 
@@ -113,6 +122,8 @@ def draw_peers(
 ) -> tuple[Peer, ...]:
     """Draw all peers, in the order of the scenario, the LPD last."""
     peers = (*_peers(scenario, network, sources, seed), _lpd(scenario, network))
+    if scenario.grid.unbalanced:
+        peers = tuple(_phased(peer, seed) for peer in peers)
     return peers if scenario.island is None else _staged(peers, scenario, sources, seed)
 
 
@@ -167,6 +178,7 @@ class _Drawer:
             flexible=spec.flexible,
             curtailed=spec.curtailed,
             device=device,
+            phase=spec.phase,
             critical=critical,
             **pv,
             **self._battery(spec.battery),
@@ -191,6 +203,7 @@ class _Drawer:
             "pv_scale": p_kwp if profile.unit == "pu" else 1.0,
             "pv_kwp": p_kwp,
             "inverter_kva": p_kwp * spec.s_kva_per_kwp,
+            "inverter": None if spec.inverter is None else spec.inverter.functions(),
             "investment_eur": p_kwp * spec.eur_per_kwp,
         }
 
@@ -230,8 +243,19 @@ def _lpd(scenario: Scenario, network: NetworkOutline) -> Peer:
         soc_initial=spec.soc_initial,
         battery_efficiency=spec.efficiency,
         ramp_kw_per_s=spec.ramp_kw_per_s,
+        phase="abc" if scenario.grid.unbalanced else None,
         critical=True,
     )
+
+
+def _phased(peer: Peer, seed: int) -> Peer:
+    """Give a peer that names no phase one at random, or all three where it is too large."""
+    if peer.phase is not None:
+        return peer
+    if max(peer.inverter_kva, peer.battery_kw) > LARGEST_SINGLE_PHASE_KVA:
+        return replace(peer, phase="abc")
+    phases: tuple[Phase, ...] = ("a", "b", "c")
+    return replace(peer, phase=phases[generator(seed, "peer", peer.name, "phase").integers(3)])
 
 
 def _staged(

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .rules_flexibility import flexibility_problems
+from .rules_operator import operator_problems
 from .rules_products import products_problems
+from .rules_unbalanced import phase_problems
 from .schema_communication import HUBS
 from .schema_peers import LPD_NAME, PeerGroup, SinglePeer
 from .spec import Problem
@@ -36,7 +38,9 @@ def hang_together(scenario: "Scenario") -> list[Problem]:
         *_device_problems(scenario),
         *_island_problems(scenario),
         *_event_problems(scenario),
+        *operator_problems(scenario),
         *_switch_problems(scenario),
+        *phase_problems(scenario),
         *_dispute_problems(scenario),
         *_communication_problems(scenario),
         *products_problems(scenario),

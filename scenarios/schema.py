@@ -22,7 +22,9 @@ from .schema_flexibility import FlexibilitySpec
 from .schema_frequency import FrequencySpec
 from .schema_island import IslandSpec
 from .schema_market import MarketSpec, SettlementSpec
+from .schema_operator import LineEvent, OperatorSpec, SwitchEvent, TrafoEvent
 from .schema_peers import LpdSpec, Name, PeerSpec
+from .schema_unbalanced import UnbalancedSpec
 from .spec import Problem, Spec, refuse
 from .times import NS_PER_UNIT, Duration, Moment
 
@@ -56,6 +58,11 @@ class GridSpec(Spec):
 
     network: str = Field(
         description="pandapower JSON beside this file, pandapower:<function>, or simbench:<code>."
+    )
+    unbalanced: bool | UnbalancedSpec = Field(
+        default=False,
+        description="Solve three phases, with peers on one or all of them: true where the network "
+        "has zero-sequence data, or what to take for it.",
     )
 
 
@@ -146,7 +153,7 @@ class LpdEvent(Spec):
 
 
 def _kind_of_event(value: Any) -> str:
-    for kind in ("peer", "generator", "lpd"):
+    for kind in ("peer", "generator", "lpd", "line", "trafo", "switch"):
         if (isinstance(value, dict) and kind in value) or hasattr(value, kind):
             return f"<{kind}>"
     return "<device>"
@@ -156,7 +163,10 @@ EventSpec = Annotated[
     Annotated[DeviceEvent, Tag("<device>")]
     | Annotated[PeerEvent, Tag("<peer>")]
     | Annotated[GeneratorEvent, Tag("<generator>")]
-    | Annotated[LpdEvent, Tag("<lpd>")],
+    | Annotated[LpdEvent, Tag("<lpd>")]
+    | Annotated[LineEvent, Tag("<line>")]
+    | Annotated[TrafoEvent, Tag("<trafo>")]
+    | Annotated[SwitchEvent, Tag("<switch>")],
     Discriminator(_kind_of_event),
 ]
 
@@ -207,6 +217,9 @@ class Scenario(Spec):
         default=None, description="How messages travel; left out, all arrive at once."
     )
     bills: BillsSpec = Field(default=BillsSpec(), description="What paperwork is taken to cost.")
+    operator: OperatorSpec | None = Field(
+        default=None, description="What the grid operator does: taps, protection, traffic light."
+    )
     flexibility: FlexibilitySpec | None = Field(
         default=None, description="System operators offer money for moving energy."
     )

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, NonNegativeFloat, PositiveFloat, Tag, model_validator
 
 from .schema_bids import AgentSpec
+from .schema_inverter import InverterSpec
+from .schema_unbalanced import Phase
 from .spec import POSITIVE, Problem, Range, Spec, refuse
 
 LPD_NAME = "lpd"
@@ -49,6 +51,11 @@ class PvSpec(Spec):
     profile: str = Field(
         default="simbench:PV*",
         description="Profile of the feed-in per peak power: source:name, '*' matches. [kW/kWp]",
+    )
+    inverter: InverterSpec | None = Field(
+        default=None,
+        description="What its inverter does for the grid, by a standard; left out, it feeds what "
+        "is available at power factor one and trips by a German profile.",
     )
 
 
@@ -111,6 +118,11 @@ class _Equipment(Spec):
     )
     zone: Name | None = Field(
         default=None, description="Zone that it is in; its orders tell it to the market."
+    )
+    phase: Phase | None = Field(
+        default=None,
+        description="Phases that it hangs on where the grid is unbalanced; left out, one is drawn, "
+        "or all three where its PV inverter or battery is above 4.6 kVA.",
     )
     pv: PvSpec | None = Field(default=None, description="Photovoltaic generator; none if left out.")
     battery: BatterySpec | None = Field(default=None, description="Battery; none if left out.")
@@ -178,6 +190,9 @@ class SinglePeer(_Equipment):
                 problems.append(Problem((name,), "scales a load, but the peer has no profile"))
         if self.device is not None and self.pv is None:
             problems.append(Problem(("device",), "plays a PV inverter, but the peer has no pv"))
+        if self.device is not None and self.pv is not None and self.pv.inverter is not None:
+            message = "a device brings functions of its own; set them there, and leave this out"
+            problems.append(Problem(("pv", "inverter"), message))
         refuse(problems)
         return self
 

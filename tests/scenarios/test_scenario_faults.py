@@ -189,7 +189,7 @@ def test_a_good_scenario_has_no_fault(folder):
             "all_contracts_settled, compliant_party_whole, delivered_share, en50160, "
             "energy_balance, frequency_band, ledger_verifies, line_loading, meters_match_ticks, "
             "metric, money_bounds, real_time_lateness, rocof, time_to_fallback, tokens_balance, "
-            "voltage_band; or give a file.py:function",
+            "voltage_band, voltage_unbalance; or give a file.py:function",
         ),
         (
             "low_pu",
