@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.der import DerFleet
 
@@ -40,6 +41,9 @@ class DerSim(Box):
                 "down[kW]",
                 "up[kW]",
                 "tripped",
+                "cap[kW]",
+                "off",
+                "curtailed[kW]",
             ]
         )
     }
@@ -72,6 +76,8 @@ class DerSim(Box):
         self._off = np.zeros(fleet.n)
         self._nominal_pu = np.ones(fleet.n)
         self._unlimited_kw = np.full(fleet.n, np.inf)
+        self._nobody: NDArray[np.bool_] = np.zeros(fleet.n, dtype=np.bool_)
+        self._held_off = self._nobody
         meta: dict[str, Any] = self.meta
         return meta
 
@@ -93,14 +99,22 @@ class DerSim(Box):
         available_kw = _first(given, "available[kW]", self._off)
         if "measured[kW]" in given:
             available_kw = np.where(self._measured, only(given["measured[kW]"]), available_kw)
-        limit_kw = _first(given, "limit[kW]", self._unlimited_kw)
+        limit_kw = free_kw = _first(given, "limit[kW]", self._unlimited_kw)
+        setpoint_kw = _first(given, "setpoint[kW]", self._off)
+        vm_pu = _first(given, "Vm[pu]", self._nominal_pu)
+        sky_kw, dark = available_kw, self._nobody
+        if "off" in given:
+            dark = only(given["off"])
+            limit_kw = np.minimum(free_kw, only(given["cap[kW]"]))
+            available_kw = np.where(dark, 0.0, available_kw)
+            vm_pu = np.where(dark, 0.0, vm_pu)
         if time == clock.preroll:
             fleet.settle(available_kw, limit_kw)
         tick = fleet.step(
             available_kw,
             limit_kw,
-            _first(given, "setpoint[kW]", self._off),
-            _first(given, "Vm[pu]", self._nominal_pu),
+            setpoint_kw,
+            vm_pu,
             response_kw,
             f_hz=only(given["f[Hz]"]) if "f[Hz]" in given else 50.0,
             measured_q_kvar=_first(given, "measured[kvar]", self._off),
@@ -108,7 +122,7 @@ class DerSim(Box):
         self.values["der"].update(
             {
                 "P[MW]": (tick.pv_kw + tick.battery_kw) * 1e-3,
-                "Q[MVar]": tick.q_kvar * 1e-3,
+                "Q[MVar]": np.where(dark, 0.0, tick.q_kvar) * 1e-3,
                 "pv[kW]": tick.pv_kw,
                 "battery[kW]": tick.battery_kw,
                 "soc[1]": tick.soc,
@@ -117,7 +131,29 @@ class DerSim(Box):
                 "tripped": fleet.tripped,
             }
         )
+        if "off" in given:
+            self._count_curtailed(tick, dark, np.minimum(sky_kw, free_kw), limit_kw, setpoint_kw)
         return time + 1
+
+    def _count_curtailed(
+        self,
+        tick: Any,
+        dark: NDArray[np.bool_],
+        wanted_kw: FloatArray,
+        limit_kw: FloatArray,
+        setpoint_kw: FloatArray,
+    ) -> None:
+        """Say what the operator keeps from flowing, and whose trip is the operator's doing.
+
+        Who was without voltage stays held off until its inverter is back.
+        """
+        tripped = self._fleet.tripped
+        self._held_off = dark | (self._held_off & tripped)
+        lost_kw = wanted_kw + np.maximum(setpoint_kw, 0.0) - tick.pv_kw - tick.battery_kw
+        capped_kw = np.where((limit_kw < wanted_kw) & ~tripped, wanted_kw - tick.pv_kw, 0.0)
+        curtailed_kw = np.maximum(np.where(self._held_off, lost_kw, capped_kw), 0.0)
+        self.values["der"]["curtailed[kW]"] = curtailed_kw
+        self.values["der"]["tripped"] = tripped & ~self._held_off
 
 
 def _first(given: Mapping[str, Mapping[str, Any]], attr: str, otherwise: FloatArray) -> FloatArray:

@@ -19,6 +19,7 @@ from scenarios.schema_flexibility import FlexibilityCallSpec, FlexibilitySpec
 from scenarios.schema_market import to_ticks
 
 from .box import FloatArray
+from .operator_light import TrafficLight
 
 __all__ = ["Flexing", "Payment"]
 
@@ -53,6 +54,8 @@ class Flexing:
         What peers can give and take in a period.
     expected_wh : callable
         Net injection of every peer in a period, as it is forecast. (n_peers,) [Wh]
+    light : TrafficLight, optional
+        Where calls wait for yellow.
     """
 
     def __init__(
@@ -61,7 +64,9 @@ class Flexing:
         spec: FlexibilitySpec,
         prospects: Callable[[int], Prospects],
         expected_wh: Callable[[int], FloatArray],
+        light: TrafficLight | None = None,
     ) -> None:
+        self._light = light
         self._spec, self._prospects, self._expected_wh = spec, prospects, expected_wh
         self._names = tuple(peer.name for peer in resolved.peers[:-1])
         self._clock = Clock(resolved.ticks_per_period, resolved.dt_s)
@@ -98,7 +103,12 @@ class Flexing:
         barred : collection of str
             Peers for whose injection the grid has no room left.
         """
-        calls = [c for c, w in zip(self._spec.calls, self._windows, strict=True) if period in w]
+        green = self._light is None or self._light.light == 0
+        calls = [
+            call
+            for call, window in zip(self._spec.calls, self._windows, strict=True)
+            if period in window and not (call.when == "yellow" and green)
+        ]
         if not calls:
             return {}
         incentives = [self._incentive(call) for call in calls if call.operator in self._operators]

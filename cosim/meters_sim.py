@@ -48,6 +48,7 @@ class MetersSim(Box):
                 "P[MW]",
                 "Q[MVar]",
                 "shed[kW]",
+                "curtailed[kW]",
                 "tripped",
                 "soc[1]",
                 "losses[MW]",
@@ -121,7 +122,8 @@ class MetersSim(Box):
             tripped = tripped | flags
         if "losses[MW]" in given:
             self._losses_mwh += only(given["losses[MW]"]) * self._tick_h
-        called = self._meters.step(self._p_mw * 1e3, shed_kw, tripped)
+        curtailed_kw = only(given["curtailed[kW]"]) if "curtailed[kW]" in given else None
+        called = self._meters.step(self._p_mw * 1e3, shed_kw, tripped, curtailed_kw)
         values = self.values["meters"]
         values["P_net[MW]"], values["Q_net[MVar]"] = self._p_mw, self._q_mvar
         values["metered[Wh]"] = self._meters.total_wh

@@ -272,6 +272,8 @@ class _Run:
 
     def _write_tables(self) -> None:
         self._tables = self._made.trading.tables()
+        if "operator" in self._boxes:
+            self._tables["operator"] = getattr(self._boxes["operator"][0], "rows", [])
         for name, rows in self._tables.items():
             if name in SCHEMAS:
                 write_table(self._folder, name, rows)

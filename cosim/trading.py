@@ -31,6 +31,7 @@ from .forward import Forward
 from .members import away_from, membership
 from .meters_sim import Alarm, Closing
 from .negotiating import negotiation_rows, negotiation_told
+from .operating import curtailment_rows, operates
 from .pricing import Pricing, failed, rules, terms
 
 
@@ -99,6 +100,7 @@ class Trading:
         self._resolved, self._members = resolved, membership(resolved)
         self.periods: list[dict[str, Any]] = []
         self.admission: list[dict[str, Any]] = []
+        self.curtailments: list[dict[str, Any]] | None = [] if operates(resolved) else None
         self.orders: list[dict[str, Any]] = []
         self.levels: list[dict[str, Any]] = []
         self.negotiation: list[dict[str, Any]] = []
@@ -180,12 +182,19 @@ class Trading:
             if not self._by_rule:
                 raise
             raise failed(self._mechanism, f"{type(fault).__name__}: {fault}") from fault
+        if self.curtailments is not None:
+            self.curtailments += self._curtailed(closing)
         if self._flexing is not None:
             paid = self._flexing.settle(closing.period, closing.reading.net_milliwh)
             self.loop.pay(tick, closing.period, paid)
 
         for dispute in self._contesting.hear(tick, self.loop):
             self._log(tick + self._gate_ticks, "dispute_decided", **_said(dispute))
+
+    def _curtailed(self, closing: Closing) -> list[dict[str, Any]]:
+        """Note what the operator kept from flowing in a period."""
+        sold = self.loop.sold_milliwh(closing.period)
+        return curtailment_rows(closing.period, closing.reading, self._names, sold)
 
     def stores(self, tick: int, alarm: Alarm) -> None:
         """Tell the loop what the LPD's storage can give and take; nothing once it has failed."""
@@ -250,6 +259,8 @@ class Trading:
         messages = {} if self._courier is None else {"messages": self._courier.rows}
         asked = {} if self._flexing is None else {"flexibility": self._flexing.rows}
         ahead = {} if self._forward is None else {"forward": self._forward.rows}
+        if self.curtailments is not None:
+            gates["curtailments"] = self.curtailments
         return gates | self.loop.tables() | messages | asked | ahead
 
 

@@ -126,6 +126,29 @@ class Grid:
 
     # -- every tick
 
+    @property
+    def vm_pu(self) -> Floats:
+        """Voltage at each bus as it was last solved, 0 where de-energised. [p.u.]"""
+        return self._state.vm_pu
+
+    @property
+    def line_ratings_a(self) -> Floats:
+        """Rated current of each row of the line table. [A]"""
+        rows = self._net.line
+        rated: Floats = (1e3 * rows["max_i_ka"] * rows["df"] * rows["parallel"]).to_numpy(
+            dtype=np.float64
+        )
+        return rated
+
+    def element_position(self, table: Switchable, element: str | int) -> int:
+        """Position of an element in its table, given by name or index."""
+        return int(self._net[table].index.get_loc(index_of(self._net, table, element)))
+
+    def low_voltage_bus(self, trafo: str | int) -> int:
+        """Position of the bus at the low-voltage side of a transformer."""
+        row = index_of(self._net, "trafo", trafo)
+        return int(self._net.bus.index.get_loc(self._net.trafo["lv_bus"].loc[row]))
+
     def solve(self, p_mw: Floats, q_mvar: Floats) -> GridState:
         """Find the voltages for these injections.
 

@@ -29,6 +29,7 @@ from .plugins_rules import rule_faults
 from .profiles import Kind, Profile, ProfileError, ProfileSource, open_source, split
 from .resolve import ResolvedScenario, profile_span, resolve_scenario
 from .rules import hang_together, nearest
+from .rules_operator import network_problems
 from .schema import Scenario
 from .schema_peers import PeerGroup, SinglePeer
 from .spec import Problem
@@ -137,6 +138,7 @@ class _Checking:
                 shown = scenario.grid.network
                 text = f"no bus {bus!r} in {shown!r}; {nearest(bus, network.bus_names)}"
                 self.note(path, text)
+        self.problems(network_problems(scenario, network))
         for index, buses in placed_loads(scenario, network).items():
             if not buses:
                 text = "no load of the network is left for this group; expected one at least"

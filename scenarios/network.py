@@ -5,7 +5,8 @@ import and is asked only for networks that it makes.
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,17 @@ class NetworkOutline:
         The bus of every load, in the order of the load table.
     busbar : str
         Low-voltage side of the first transformer; without one, the bus of the upstream grid.
+    elements : mapping of str to mapping of int to str
+        Names of lines, transformers and switches, by table and index.
+    lacking_taps : mapping of int or str to tuple of str
+        What is not said of a transformer's tap changer, by its index and by its name.
     """
 
     bus_names: tuple[str, ...]
     load_buses: tuple[str, ...]
     busbar: str
+    elements: Mapping[str, Mapping[int, Any]] = field(default_factory=dict)
+    lacking_taps: Mapping[int | str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def is_made(network: str) -> bool:
@@ -69,13 +76,18 @@ def _tables_of_json(file: Path, shown: str) -> dict[str, dict[str, dict[int, Any
     except ValueError:
         raise NetworkError(f"{shown!r} is not JSON; expected pandapower JSON") from None
     try:
-        return {name: _table(content["_object"][name]) for name in _WANTED}
+        stored = content["_object"]
+        return {name: _table(stored[name]) for name in _WANTED} | {
+            name: _table(stored[name]) for name in _OPTIONAL if name in stored
+        }
     except (KeyError, TypeError, ValueError):
         message = f"{shown!r} is JSON, but not a network of pandapower 3; expected one"
         raise NetworkError(message) from None
 
 
 _WANTED = ("bus", "load", "trafo", "ext_grid")
+_OPTIONAL = ("line", "switch")
+_TAP_COLUMNS = ("tap_side", "tap_neutral", "tap_min", "tap_max", "tap_step_percent", "tap_pos")
 
 
 def _made_tables(network: str) -> dict[str, dict[str, dict[int, Any]]]:
@@ -85,7 +97,7 @@ def _made_tables(network: str) -> dict[str, dict[str, dict[int, Any]]]:
         net = made_net(network)
     except NoSuchNetwork as error:
         raise NetworkError(f"{error}; expected pandapower:<function> or simbench:<code>") from None
-    return {name: net[name].to_dict() for name in _WANTED}
+    return {name: net[name].to_dict() for name in _WANTED + _OPTIONAL}
 
 
 def _table(stored: dict[str, Any]) -> dict[str, dict[int, Any]]:
@@ -104,7 +116,22 @@ def _from_tables(tables: dict[str, dict[str, dict[int, Any]]]) -> NetworkOutline
     upstream = [*tables["ext_grid"].get("bus", {}).values()]
     if not low_voltage + upstream:
         raise NetworkError("the network has neither a transformer nor an upstream grid")
-    return NetworkOutline(tuple(names.values()), tuple(serving), names[(low_voltage + upstream)[0]])
+    return NetworkOutline(
+        tuple(names.values()),
+        tuple(serving),
+        names[(low_voltage + upstream)[0]],
+        {name: tables.get(name, {}).get("name", {}) for name in ("line", "trafo", "switch")},
+        _lacking_taps(tables["trafo"]),
+    )
+
+
+def _lacking_taps(trafo: dict[str, dict[int, Any]]) -> dict[int | str, tuple[str, ...]]:
+    lacking: dict[int | str, tuple[str, ...]] = {}
+    for index, name in trafo.get("name", {}).items():
+        values = {column: trafo.get(column, {}).get(index) for column in _TAP_COLUMNS}
+        columns = tuple(c for c, value in values.items() if value is None or value != value)
+        lacking[index] = lacking[name] = columns
+    return lacking
 
 
 def _unique(stored: dict[int, Any]) -> dict[int, str]:

@@ -13,6 +13,7 @@ from .network import NetworkOutline, is_made
 from .peers import Peer, draw_peers
 from .profiles import Profile, ProfileSource
 from .schema import Scenario
+from .schema_operator import switched
 from .schema_peers import LPD_NAME
 
 
@@ -183,6 +184,8 @@ def _events(scenario: Scenario) -> Iterator[ResolvedEvent]:
         if hasattr(event, "lpd"):
             yield ResolvedEvent(tick, "lpd_failure", LPD_NAME)
             continue
+        if switched(event) is not None:
+            continue  # the operator's box takes it as it stands in the scenario
         what = next(key for key in kinds if hasattr(event, key))
         if not getattr(event, "is_physical", True):
             continue  # what is traded or shown is no affair of the models

@@ -31,6 +31,11 @@ class FlexibilityCallSpec(Spec):
     name: Name = Field(description="What it goes by in the tables.")
     operator: Name = Field(default="dso", description="Who offers and pays it.")
     at: Moment = Field(description="When its window begins; a delivery period begins then.")
+    when: Literal["always", "yellow"] = Field(
+        default="always",
+        description="Whether it is made at every gate of its window, or only while the operator's "
+        "traffic light is not green.",
+    )
     duration: Duration = Field(description="Length of its window: whole delivery periods.")
     direction: Literal["up", "down"] = Field(
         default="up", description="More injection and less consumption, or the opposite."

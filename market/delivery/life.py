@@ -53,6 +53,8 @@ class Reading(Protocol):
     def net_milliwh(self) -> Ints: ...
     @property
     def shed_milliwh(self) -> Ints: ...
+    @property
+    def curtailed_milliwh(self) -> Ints | None: ...
 
 
 class TransactionLoop:
@@ -359,6 +361,13 @@ class TransactionLoop:
         self._house.records.meters(period, net, shed)
         book.reading.succeed((net, shed, losses_milliwh))
         self.advance(now)
+
+    def sold_milliwh(self, period: int) -> dict[str, int]:
+        """Give what each peer has sold in a period. [mWh]"""
+        sold: dict[str, int] = {}
+        for contract in self._stories.book(period).contracts:
+            sold[contract.seller] = sold.get(contract.seller, 0) + contract.energy_milliwh
+        return sold
 
     def finish(self, now: int) -> None:
         """End the run: contracts whose meters were never read are cancelled."""

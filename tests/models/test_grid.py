@@ -215,12 +215,13 @@ def test_the_network_given_stays_as_it_is():
     assert net.line["in_service"].all()
 
 
-def test_opening_the_last_line_is_refused_and_changes_nothing():
+def test_opening_the_last_line_leaves_the_source_alone():
     grid = Grid.from_net(two_bus_net())
 
-    with pytest.raises(ValueError, match="no line or transformer in service"):
-        grid.open_line("wire")
+    grid.open_line("wire")
 
+    assert grid.solve(np.array([0, -0.01]), np.zeros(2)).vm_pu.tolist() == [1.0, 0.0]
+    grid.close_line("wire")
     assert grid.solve(np.array([0, -0.01]), np.zeros(2)).vm_pu[1] > 0.9
 
 
