@@ -96,6 +96,12 @@ class EnergyManagers:
     export_limit_kw : (n,) array or float
         Largest injection of a connection; PV is curtailed only for this. [kW]
     options : ManagerOptions
+
+    Attributes
+    ----------
+    ask_kw : (n,) float64 array
+        Change of consumption that flexible devices are asked for: what batteries lack or have
+        no room for. [kW]
     """
 
     def __init__(
@@ -127,6 +133,7 @@ class EnergyManagers:
         self._tripped = np.zeros(self.n, dtype=np.bool_)
         self._tick: int | None = None
         self._begin_wh = np.zeros(self.n)
+        self.ask_kw = np.zeros(self.n)
 
     def adopt(self, peer: int, schedule: ScheduleLike) -> bool:
         """Take a peer's schedule, unless it is stale, doubled or for a period that is over.
@@ -180,13 +187,20 @@ class EnergyManagers:
         target_kw = np.where(path_kw < 0.0, np.minimum(target_kw, 0.0), target_kw)
         wanted_kw = target_kw + load_kw - pv_kw
         second_h = self._promises.ticks_per_second * self._dt_s / 3600.0
-        spare_kwh = np.maximum(soc - self._options.soc_reserve, 0.0) * self._deliverable_kwh
-        most_kw = np.where(path_kw > 0.0, self._p_max_kw, spare_kwh / second_h)
+        kept, most_kw = self._keep(tick, load_kw, pv_kw, metered_wh)
+        spare_kwh = np.maximum(soc - kept, 0.0) * self._deliverable_kwh
+        most_kw = np.where(path_kw > 0.0, np.inf, np.minimum(most_kw, spare_kwh / second_h))
         setpoint_kw = np.minimum(wanted_kw, np.minimum(most_kw, self._p_max_kw))
         setpoint_kw = np.maximum(setpoint_kw, -self._p_max_kw)
         export_kw = self._caps_kw.get(tick // self._ticks_per_period, self._export_kw)
         limit_kw = np.maximum(export_kw + load_kw - setpoint_kw, 0.0)
+        self.ask_kw = np.where(self._promises.bound, setpoint_kw - wanted_kw, 0.0)
         return setpoint_kw, limit_kw
+
+    @property
+    def free(self) -> Bools:
+        """Peers without a contract now, whose flexible devices do as they like. (n,)"""
+        return ~self._promises.bound
 
     def cap(self, period: int, export_kw: Floats) -> None:
         """Hold peers to less injection in one period than their connections allow. (n,) [kW]
@@ -228,6 +242,18 @@ class EnergyManagers:
             efficiency=self._efficiency,
             ahead_wh=self._ahead_wh(period, periods_ahead),
         )
+
+    def _keep(
+        self, tick: int, load_kw: Floats, pv_kw: Floats, metered_wh: Floats
+    ) -> tuple[Floats, Floats]:
+        """Say what batteries keep for later, and the most that they give now, unless they sell.
+
+        Returns
+        -------
+        kept, most_kw : (n,) float64 array
+            State of charge [1], injection [kW].
+        """
+        return np.full(self.n, self._options.soc_reserve), np.full(self.n, np.inf)
 
     @property
     def _period_h(self) -> float:

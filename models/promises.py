@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from .draws import Floats
+
+Bools = npt.NDArray[np.bool_]
 
 
 class SegmentLike(Protocol):
@@ -93,6 +96,15 @@ class Promises:
         cover_wh = self._cover_work(tick - within, tick) * self._dt_s / 3.6
         due_wh: Floats = self._net_wh * (within / self._ticks_per_period) + cover_wh
         return due_wh
+
+    def asked_wh(self, period: int) -> tuple[Floats, Bools]:
+        """Give the energy that is due in a period, as far as is known, and who is bound. (n,)"""
+        asked_wh, bound = np.zeros(self._n), np.zeros(self._n, dtype=np.bool_)
+        for peer, schedule in self._schedules.get(period, {}).items():
+            work = sum(s.p_kw * (s.end_tick - s.start_tick) for s in schedule.cover)
+            asked_wh[peer] = schedule.net_wh + work * self._dt_s / 3.6
+            bound[peer] = bool(schedule.net_wh or schedule.cover)
+        return asked_wh, bound
 
     def _arrange(self) -> None:
         """Lay the present period's schedules out as arrays."""
