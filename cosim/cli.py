@@ -16,6 +16,7 @@ from .baseline_command import baseline_app
 from .bills_command import bills
 from .compare_command import compare
 from .flexibility_command import flexibility
+from .hosting_command import hosting
 from .ieee14_command import ieee14
 from .ledger_command import ledger_app
 from .market_command import clear_market
@@ -182,6 +183,7 @@ app.add_typer(ledger_app, name="ledger")
 app.command("sweep")(sweep)
 app.command("flexibility")(flexibility)
 app.command()(ieee14)
+app.command()(hosting)
 app.command()(bills)
 
 

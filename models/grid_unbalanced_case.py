@@ -256,6 +256,8 @@ def _lines(net: Any, first: int) -> Any:
 def _trafos(net: Any, first: int) -> Any:
     trafo = net.trafo
     rows = _branch(net, "trafo", "transformer", first, ("hv_bus", "lv_bus"))
+    if not len(trafo):
+        return rows
     sn_mva = (trafo["sn_mva"] * trafo["parallel"]).to_numpy()
     rows["u1"], rows["u2"] = 1e3 * trafo["vn_hv_kv"], 1e3 * trafo["vn_lv_kv"]
     rows["sn"] = MVA * sn_mva

@@ -117,6 +117,7 @@ def _record_ticks(folder: Path, columns: dict[str, np.ndarray], dt_s: float) -> 
     import json
 
     lists = {name: columns[name] for name in ("vm_pu", "p_kw", "load_kw", "pv_kw", "battery_kw")}
+    lists["vuf_percent"] = 0.1 * np.abs(columns["vm_pu"] - 1)
     scalars = {
         "f_hz": columns["f_hz"],
         "f_min_hz": columns["f_hz"] - 0.002,
