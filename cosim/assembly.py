@@ -418,7 +418,7 @@ def energy_books(made: Plant, in_boxes: Boxes) -> EnergyBooks:
     assert isinstance(profiles, ProfilesSim)
     books = EnergyBooks(
         stored_kwh=float(der.stored_kwh.sum()),
-        conversion_loss_kwh=float(der.conversion_loss_kwh.sum()),
+        conversion_loss_kwh=float((der.conversion_loss_kwh + der.standing_loss_kwh).sum()),
         produced_kwh=float(der.pv_kwh.sum()),
         consumed_kwh=profiles.consumed_kwh,
     )

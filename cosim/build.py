@@ -133,6 +133,7 @@ def battery(peer: Peer) -> BatteryParams | None:
         efficiency_discharge=one_way,
         soc_initial=peer.soc_initial,
         ramp_kw_per_s=peer.ramp_kw_per_s,
+        **peer.battery_losses,
     )
 
 

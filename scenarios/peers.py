@@ -1,6 +1,7 @@
 """Peers as they are drawn: what one of them has depends on the seed and on its name alone."""
 
 import fnmatch
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -52,6 +53,9 @@ class Peer:
         State of charge at the start. [1]
     battery_efficiency : float
         Round trip, grid side to grid side. [1]
+    battery_losses : dict
+        What else its battery's ratings say, in the words of `models.battery.BatteryParams`;
+        empty for one that loses by its efficiency alone.
     ramp_kw_per_s : float
         Fastest change of the battery's power. [kW/s]
     margin : float
@@ -88,6 +92,7 @@ class Peer:
     battery_kw: float = 0.0
     soc_initial: float = 0.0
     battery_efficiency: float = 1.0
+    battery_losses: dict[str, Any] = field(default_factory=dict)
     ramp_kw_per_s: float = float("inf")
     margin: float = 0.0
     agent: str = ""
@@ -215,6 +220,8 @@ class _Drawer:
             "battery_kw": self._between("battery power", spec.p_max_kw),
             "soc_initial": self._between("battery charge", spec.soc_initial),
             "battery_efficiency": spec.efficiency,
+            "battery_losses": _losses(spec),
+            "ramp_kw_per_s": spec.ramp_kw_per_s or float("inf"),
         }
 
     def _profile(self, reference: str, kind: Kind) -> Profile:
@@ -230,6 +237,20 @@ class _Drawer:
 
     def _between(self, what: str, ends: Range) -> float:
         return float(self._draws(what).uniform(*ends)) if ends.low < ends.high else ends.low
+
+
+def _losses(spec: BatterySpec) -> dict[str, Any]:
+    """Give what a battery's ratings say beyond power, energy and one efficiency."""
+    factor = spec.power_factor
+    said = {
+        "charge_curve": spec.efficiency_curve,
+        "discharge_curve": spec.discharge_efficiency_curve or spec.efficiency_curve,
+        "standby_kw": spec.standby_w * 1e-3,
+        "self_discharge_percent_per_day": spec.self_discharge_percent_per_day,
+        "s_kva": spec.s_kva,
+        "q_per_p": math.copysign(math.tan(math.acos(abs(factor))), factor),
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 def _lpd(scenario: Scenario, network: NetworkOutline) -> Peer:

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, NonNegativeFloat, PositiveFloat, Tag, model_validator
 
+from models.battery_curve import faults_of
+
 from .schema_bids import AgentSpec
 from .schema_inverter import InverterSpec
 from .schema_unbalanced import Phase
@@ -77,15 +79,61 @@ class BatterySpec(Spec):
         default=0.92,
         description="Round trip, grid side to grid side; shared by both directions. [1]",
     )
+    efficiency_curve: tuple[tuple[float, float], ...] = Field(
+        default=(),
+        description="Instead: points of power per p_max_kw and efficiency of one way there; "
+        "straight between them, flat outside. The energy manager plans with efficiency. [1], [1]",
+    )
+    discharge_efficiency_curve: tuple[tuple[float, float], ...] = Field(
+        default=(),
+        description="Out of the store, where that differs from efficiency_curve. [1], [1]",
+    )
+    standby_w: NonNegativeFloat = Field(
+        default=0.0, description="What its electronics draw from the store all the time. [W]"
+    )
+    self_discharge_percent_per_day: float = Field(
+        default=0.0, ge=0, lt=100, description="Part of what is stored that fades in a day. [%/d]"
+    )
+    ramp_kw_per_s: PositiveFloat | None = Field(
+        default=None, description="Fastest change of its power; any, if left out. [kW/s]"
+    )
+    s_kva: PositiveFloat | None = Field(
+        default=None, description="Apparent power of its inverter; as p_max_kw, if left out. [kVA]"
+    )
+    power_factor: float = Field(
+        default=1.0,
+        ge=-1,
+        le=1,
+        description="Of its inverter; below 0, reactive power goes against active power. [1]",
+    )
 
     @model_validator(mode="after")
     def _is_plausible(self) -> Self:
         problems = emptying_problems(self.capacity_kwh.low, self.p_max_kw.high)
+        problems += self._loss_problems()
         if self.soc_initial.high > 1:
             message = f"{self.soc_initial.high:g} is above 1; a state of charge is from 0 to 1"
             problems.append(Problem(("soc_initial",), message))
         refuse(problems)
         return self
+
+    def _loss_problems(self) -> list[Problem]:
+        """Find curves that no converter has, and stand-by that no battery could feed."""
+        out = "discharge_efficiency_curve" if self.discharge_efficiency_curve else ""
+        curves = (("efficiency_curve", True), (out or "efficiency_curve", False))
+        problems = [
+            Problem((name,), fault)
+            for name, charging in curves
+            if getattr(self, name)
+            for fault in faults_of(getattr(self, name), charging=charging)
+        ]
+        if self.standby_w > 1e3 * self.p_max_kw.low:
+            message = f"{self.standby_w:g} W is above p_max_kw, {self.p_max_kw.low:g} kW"
+            problems.append(Problem(("standby_w",), message))
+        if self.power_factor == 0.0:
+            message = "is 0, which leaves no active power; expected -1 to 1 without 0"
+            problems.append(Problem(("power_factor",), message))
+        return list(dict.fromkeys(problems))
 
 
 class _Equipment(Spec):

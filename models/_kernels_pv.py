@@ -1,0 +1,66 @@
+"""Kernel of PV plants: from irradiance on the plane to power at the grid, all plants at once.
+
+It computes; `models.pv_watts` validates and names things.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Floats = npt.NDArray[np.float64]
+
+# Rows of the plants' table.
+DC_KW, GAMMA, HEAT_U0, HEAT_U1, KEPT, INVERTER_DC_KW, AC_KW, ETA = range(8)
+N_PARAMS = 8
+
+REFERENCE_C = 25.0
+ETA_REFERENCE = 0.9637  # of the PVWatts inverter
+
+
+@njit(cache=True, nogil=True)
+def plant_power(
+    params: Floats, plane_w_per_m2: Floats, air_c: Floats, wind_m_per_s: Floats, out: Floats
+) -> None:
+    """Compute what every plant offers.
+
+    Parameters
+    ----------
+    params : (8, n) float64 array
+        Modules [kW], temperature coefficient [1/K], Faiman's u0 [W/(m² K)] and u1 [W s/(m³ K)],
+        what losses leave [1], the inverter's largest input and output [kW], its nominal
+        efficiency [1].
+    plane_w_per_m2 : (n,) float64 array
+        Irradiance on the plane of the modules; anything but more than 0 gives nothing. [W/m²]
+    air_c, wind_m_per_s : (n,) float64 array
+        Air beside the modules. [°C], [m/s]
+    out : (3, n) float64 array
+        Receives the power of the modules behind their losses [kW], the power at the grid [kW] and
+        the temperature of the cells [°C].
+
+    Notes
+    -----
+    Cells by Faiman [1]_, T = air + G / (u0 + u1 v); modules and inverter by PVWatts 5 [2]_,
+    eqs. 8 and 10 to 12 (numbers unverified).
+
+    References
+    ----------
+    .. [1] D. Faiman, "Assessing the outdoor operating temperature of photovoltaic modules,"
+       Prog. Photovolt., vol. 16, no. 4, 2008.
+    .. [2] A. P. Dobos, "PVWatts version 5 manual," NREL/TP-6A20-62641, 2014.
+    """
+    for plant in range(plane_w_per_m2.size):
+        light = plane_w_per_m2[plant]
+        out[0, plant] = out[1, plant] = 0.0
+        out[2, plant] = air_c[plant]
+        if not light > 0.0:
+            continue
+        heat = params[HEAT_U0, plant] + params[HEAT_U1, plant] * max(0.0, wind_m_per_s[plant])
+        cell_c = air_c[plant] + light / heat
+        warmth = 1.0 + params[GAMMA, plant] * (cell_c - REFERENCE_C)
+        dc_kw = max(0.0, light * 1e-3 * params[DC_KW, plant] * warmth) * params[KEPT, plant]
+        out[0, plant], out[2, plant] = dc_kw, cell_c
+        # η ζ in one piece, since η alone has a pole where nothing comes in.
+        load = dc_kw / params[INVERTER_DC_KW, plant]
+        curve = -0.0162 * load * load + 0.9858 * load - 0.0059
+        ac_kw = params[ETA, plant] / ETA_REFERENCE * curve * params[INVERTER_DC_KW, plant]
+        out[1, plant] = min(max(ac_kw, 0.0), params[AC_KW, plant])
