@@ -16,7 +16,7 @@ from models.inverter_standards import profiles
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    opender = pytest.importorskip("opender")
+    import opender
 
 NORMAL = {"a": "CAT_A", "b": "CAT_B"}
 ABNORMAL = {"i": "CAT_I", "ii": "CAT_II", "iii": "CAT_III"}
@@ -60,9 +60,7 @@ def ours(normal, abnormal, *, dt_s, s_kva=S_KVA, **overrides):
 
 
 def step(fleet, available_kw, vm_pu, f_hz):
-    p_kw, q_kvar = fleet.step(
-        np.array([available_kw]), np.array([np.inf]), np.array([vm_pu]), f_hz
-    )
+    p_kw, q_kvar = fleet.step(np.array([available_kw]), np.array([np.inf]), np.array([vm_pu]), f_hz)
     return float(p_kw[0]), float(q_kvar[0])
 
 
