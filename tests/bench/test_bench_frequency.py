@@ -1,9 +1,14 @@
 """Cost of one tick of an island: at rest, and with every inverter reducing by P(f)."""
 
+from pathlib import Path
+from runpy import run_path
+
 import numpy as np
 import pytest
 
 from models.frequency import Generator, GridFormer, IslandFrequency, IslandParams
+from models.frequency_area_parameters import Area
+from models.frequency_areas import AreaFrequency
 
 
 @pytest.mark.parametrize("surplus_kw", [0.0, 30.0], ids=["at rest", "reducing"])
@@ -23,3 +28,38 @@ def test_bench_island_tick(benchmark, n_peers, surplus_kw):
 
     assert not tick.black
     assert bool(tick.response_kw.any()) == (surplus_kw > 0)
+
+
+def test_bench_areas_tick(benchmark):
+    """Ten units in ten inner steps, one tick of 100 ms."""
+    units = tuple(
+        Generator(
+            name=f"unit{at}",
+            s_kva=100,
+            inertia_s=4,
+            p_max_kw=100,
+            p_set_kw=50,
+            turbine_lead_s=2.1,
+            turbine_lag_s=7,
+        )
+        for at in range(10)
+    )
+    model = AreaFrequency([Area(name="all", units=units)], dt_s=0.1, load_kw={"all": 500})
+    load_kw = np.array([510.0])
+    model.step(load_kw)
+
+    tick = benchmark(model.step, load_kw)
+
+    assert tick.f_hz[0] < 50
+
+
+@pytest.mark.soak
+def test_bench_andes(benchmark):
+    """ANDES's time for 200 ticks of two machines, power flow and network included."""
+    pytest.importorskip("andes")
+    tool = Path(__file__).parents[2] / "tools" / "andes_frequency.py"
+    computed = run_path(str(tool))["computed"]
+
+    curve = benchmark.pedantic(computed, args=(0.001,), rounds=1)
+
+    assert min(curve["deviation_hz"][0]) < 0
