@@ -99,10 +99,11 @@ class OperatorSim(Box):
             return NEVER
         given = inputs["operator"]
         load_kw = only(given["load[kW]"])
+        self._changed = False  # what was just changed has not been solved, so nothing is known
         if time > clock.preroll:
             self._observe(time)
         self._switch(time)
-        if self._light is not None and self._light.due(clock.tick(time)):
+        if self._light is not None and self._light.due(clock.tick(time)) and not self._changed:
             self._decide(time, given, load_kw)
         self._record(clock.tick(time))
         unserved = np.where(self._off, 1.0, self._shed)
@@ -132,10 +133,11 @@ class OperatorSim(Box):
             for which in self._protection.step(current_a):
                 self._log(time, "protection_operated", line=self._protected_names[which])
                 self._grid.switch("line", self._protected_names[which], closed=False)
-                self._off = self._dead()
+                self._off, self._changed = self._dead(), True
         for trafo, bus, control in self._taps:
             if control.step(float(self._grid.vm_pu[bus])):
                 self._grid.set_tap(trafo, control.position)
+                self._changed = True
                 self._log(time, "tap_moved", trafo=trafo, position=control.position)
 
     def _switch(self, time: int) -> None:
@@ -144,7 +146,7 @@ class OperatorSim(Box):
             self._grid.switch(table, element, closed=closed)
             self._log(time, "switched", **{table: element}, state="closed" if closed else "open")
         if events:
-            self._off = self._dead()
+            self._off, self._changed = self._dead(), True
 
     def _dead(self) -> Any:
         """Peers whose buses have no supply."""

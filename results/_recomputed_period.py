@@ -243,7 +243,8 @@ class Period:
             self._pay(buyer, ESCROW, pool)
         else:
             self._pay(buyer, seller, worth_served)
-            self._pay(LPD, seller, worth_delivered - worth_served - worth_over)
+            operator = LPD if self.islanded else DSO
+            self._pay(operator, seller, worth_delivered - worth_served - worth_over)
             pool = 0
         receipt = deal.row.get("receipt_ticks")
         if receipt is not None:

@@ -84,7 +84,8 @@ class Till:
         else:
             by_operator = price.receipt - price.served - price.unabsorbed
             self.pay("price", buyer, seller, price.served, number)
-            self.pay("shed but delivered", LPD, seller, by_operator, number)
+            operator = LPD if self._of.residual == LPD else DSO
+            self.pay("shed but delivered", operator, seller, by_operator, number)
         if contract.receipt_ticks is not None:
             margin_ticks = contract.receipt_ticks - contract.price_ticks
             self.pay("mechanism", OPERATOR, seller, money(margin_ticks, metered.delivered), number)
