@@ -23,6 +23,7 @@ from scenarios.overrides import Override
 from scenarios.resolve import ResolvedScenario
 
 from . import provenance, resources
+from .ageing import ageing_rows
 from .assembly import Plant, boxes, energy_books, laid, plant
 from .book_keeping import first_anchor, open_ledger
 from .judging import checks_of, judge
@@ -274,6 +275,8 @@ class _Run:
         self._tables = self._made.trading.tables()
         if "operator" in self._boxes:
             self._tables["operator"] = getattr(self._boxes["operator"][0], "rows", [])
+        if ageing := ageing_rows(self._resolved, self._folder):
+            self._tables["ageing"] = ageing
         for name, rows in self._tables.items():
             if name in SCHEMAS:
                 write_table(self._folder, name, rows)

@@ -49,7 +49,7 @@ def key_figures(record: Record) -> list[Metric]:
     figures = [*_energy(record), *_cover(record)]
     if record.ticks.num_rows:
         figures += [*_voltage(record), *_frequency(record), *_boundary(record)]
-    told = [*_market(record), *_own_energy(record), *_messages(record)]
+    told = [*_market(record), *_own_energy(record), *_ageing(record), *_messages(record)]
     return [*figures, *told, *_money(record)]
 
 
@@ -227,6 +227,29 @@ def _own_energy(record: Record) -> list[Metric]:
         share = 1 - float(np.maximum(outside, 0).sum()) / float(whole) if whole > 0 else None
         figures.append(Metric(key, label, None if share is None else 100 * max(0.0, share), "%"))
     return figures
+
+
+def _ageing(record: Record) -> list[Metric]:
+    """What the run cost its batteries; none where no scenario asks."""
+    rows = record.rows("ageing")
+    if not rows:
+        return []
+    worst = max(rows, key=lambda row: float(row["life_used"]))
+    cycles = float(np.mean([row["full_cycles"] for row in rows]))
+    note = f"{worst['peer']}, deepest cycle {100 * worst['deepest_cycle']:.2g} %"
+    of = f"of {len(rows)} batteries"
+    return [
+        Metric(
+            "battery_full_cycles_milli", "Thousandths of a full cycle, mean", 1e3 * cycles, "", of
+        ),
+        Metric(
+            "battery_life_used_ppm",
+            "Most of a battery's cycle life",
+            1e6 * worst["life_used"],
+            "ppm",
+            note,
+        ),
+    ]
 
 
 def _messages(record: Record) -> list[Metric]:

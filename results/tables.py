@@ -108,6 +108,7 @@ SCHEMAS: Mapping[str, Any] = {
         text="kind sender receiver why",
         maybe="arrived_tick",
     ),
+    "ageing": _schema("", text="peer", real="full_cycles deepest_cycle life_used"),
     "tokens": _schema(
         "period", text="peer", maybe="minted_milliwh burned_milliwh expired_milliwh live_milliwh"
     ),

@@ -56,6 +56,8 @@ class Peer:
     battery_losses : dict
         What else its battery's ratings say, in the words of `models.battery.BatteryParams`;
         empty for one that loses by its efficiency alone.
+    battery_ageing : bool
+        Whether its cycles are counted when the run is over.
     ramp_kw_per_s : float
         Fastest change of the battery's power. [kW/s]
     margin : float
@@ -93,6 +95,7 @@ class Peer:
     soc_initial: float = 0.0
     battery_efficiency: float = 1.0
     battery_losses: dict[str, Any] = field(default_factory=dict)
+    battery_ageing: bool = False
     ramp_kw_per_s: float = float("inf")
     margin: float = 0.0
     agent: str = ""
@@ -221,6 +224,7 @@ class _Drawer:
             "soc_initial": self._between("battery charge", spec.soc_initial),
             "battery_efficiency": spec.efficiency,
             "battery_losses": _losses(spec),
+            "battery_ageing": spec.ageing,
             "ramp_kw_per_s": spec.ramp_kw_per_s or float("inf"),
         }
 

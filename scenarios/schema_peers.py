@@ -106,6 +106,10 @@ class BatterySpec(Spec):
         le=1,
         description="Of its inverter; below 0, reactive power goes against active power. [1]",
     )
+    ageing: bool = Field(
+        default=False,
+        description="Count its cycles by rainflow, and tell what of its cycle life they used.",
+    )
 
     @model_validator(mode="after")
     def _is_plausible(self) -> Self:
