@@ -31,6 +31,8 @@ class NetworkOutline:
         Names of lines, transformers and switches, by table and index.
     lacking_taps : mapping of int or str to tuple of str
         What is not said of a transformer's tap changer, by its index and by its name.
+    tap_step_percent : mapping of int or str to float
+        Where it is said, likewise. [%]
     """
 
     bus_names: tuple[str, ...]
@@ -38,6 +40,7 @@ class NetworkOutline:
     busbar: str
     elements: Mapping[str, Mapping[int, Any]] = field(default_factory=dict)
     lacking_taps: Mapping[int | str, tuple[str, ...]] = field(default_factory=dict)
+    tap_step_percent: Mapping[int | str, float] = field(default_factory=dict)
 
 
 def is_made(network: str) -> bool:
@@ -122,7 +125,14 @@ def _from_tables(tables: dict[str, dict[str, dict[int, Any]]]) -> NetworkOutline
         names[(low_voltage + upstream)[0]],
         {name: tables.get(name, {}).get("name", {}) for name in ("line", "trafo", "switch")},
         _lacking_taps(tables["trafo"]),
+        _tap_steps(tables["trafo"]),
     )
+
+
+def _tap_steps(trafo: dict[str, dict[int, Any]]) -> dict[int | str, float]:
+    steps = trafo.get("tap_step_percent", {})
+    known = {i: abs(float(step)) for i, step in steps.items() if step is not None and step == step}
+    return known | {trafo["name"][i]: step for i, step in known.items()}
 
 
 def _lacking_taps(trafo: dict[str, dict[int, Any]]) -> dict[int | str, tuple[str, ...]]:

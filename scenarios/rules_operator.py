@@ -52,6 +52,13 @@ def network_problems(scenario: "Scenario", network: "NetworkOutline") -> Iterato
             yield Problem(path, f"{message}; expected one of its {len(names)}, by name or index")
     for i, tap in enumerate(scenario.operator.taps if scenario.operator is not None else ()):
         lacking = network.lacking_taps.get(tap.trafo, ())
+        step = network.tap_step_percent.get(tap.trafo, 0.0)
+        if not tap.completes and 200 * tap.dead_band_pu <= step:
+            yield Problem(
+                ("operator", "taps", i, "dead_band_pu"),
+                f"±{tap.dead_band_pu:g} p.u. is no wider than the network's step of {step:g} %: it "
+                f"would hunt; expected more than ±{step / 200:g} p.u.",
+            )
         if lacking and not tap.completes:
             message = f"the network gives no {', '.join(lacking)} of transformer {tap.trafo!r}"
             yield Problem(
