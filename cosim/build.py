@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import numpy as np
 from models.battery import BatteryParams
 from models.der import DerFleet
 from models.energy_manager import EnergyManagers, ManagerOptions
+from models.energy_manager_rolling import RollingManagers, RollingOptions
 from models.forecast import Forecaster
 from models.frequency import (
     Generator,
@@ -32,8 +35,10 @@ from models.inverter import InverterParams
 from models.inverter_functions import InverterFunctions
 from models.inverter_gain import voltage_answer
 from models.refine import QUARTER_S, RefinedProfiles
+from models.storage_plan import PlanPrices
 from scenarios.frequency_traces import frequency_trace
 from scenarios.peers import Peer
+from scenarios.plugins_manager import manager_class
 from scenarios.profiles import ProfileError
 from scenarios.resolve import ResolvedScenario
 from scenarios.schema_island import IslandSpec
@@ -258,6 +263,7 @@ def _generator(spec: Any) -> Generator:
         droop_pu=spec.droop_percent / 100,
         governor_lag_s=spec.governor_lag_s,
         turbine_lag_s=spec.turbine_lag_s,
+        turbine_lead_s=spec.turbine_lead_s,
     )
 
 
@@ -388,7 +394,7 @@ def managers(
     def per_peer(what: str) -> list[np.random.Generator]:
         return [generator(resolved.seed, "peer", name, what) for name in names]
 
-    return EnergyManagers(
+    return _manager_class(resolved)(
         forecaster=Forecaster(
             load_kw=load_kw,
             pv_kw=pv_kw,
@@ -404,6 +410,24 @@ def managers(
         ticks_per_period=resolved.ticks_per_period,
         options=ManagerOptions(share=bids.share),
     )
+
+
+def _manager_class(resolved: ResolvedScenario) -> Callable[..., EnergyManagers]:
+    """Who is made: the rule, the one that plans with the market's tariffs, or the user's own."""
+    spec, tariffs = resolved.scenario.energy_manager, resolved.scenario.market.tariffs
+    if spec.kind == "rule":
+        return EnergyManagers
+    if spec.kind != "rolling":
+        return manager_class(spec.kind, resolved.file.parent)
+    retail, feed_in = tariffs.retail_eur_per_kwh, tariffs.feed_in_eur_per_kwh
+    prices = PlanPrices(
+        retail_eur_per_kwh=retail,
+        feed_in_eur_per_kwh=feed_in,
+        missed_eur_per_kwh=spec.missed_eur_per_kwh,
+        kept_eur_per_kwh=0.5 * (retail + feed_in),
+    )
+    rolling = RollingOptions(periods=spec.periods, every_s=spec.every_s, prices=prices)
+    return partial(RollingManagers, rolling=rolling)
 
 
 def _forecast_kw(

@@ -25,6 +25,7 @@ from .plugins import (
     known_mechanisms,
     mechanism_class,
 )
+from .plugins_manager import check_manager
 from .plugins_rules import rule_faults
 from .profiles import Kind, Profile, ProfileError, ProfileSource, open_source, split
 from .resolve import ResolvedScenario, profile_span, resolve_scenario
@@ -88,6 +89,7 @@ def load_scenario(
     checking.mechanism(scenario)
     checking.bidders(scenario)
     checking.settlement_rules(scenario)
+    checking.energy_manager(scenario)
     checking.frequency(scenario)
     checking.checks(scenario)
     if checking.faults or network is None:
@@ -189,6 +191,13 @@ class _Checking:
         """Find the rules of settlement that the scenario replaces."""
         for name, text in rule_faults(scenario.settlement.rules, self._file.parent):
             self.note(("settlement", "rules", name), text)
+
+    def energy_manager(self, scenario: Scenario) -> None:
+        """Find the energy manager, if it is the scenario's own."""
+        try:
+            check_manager(scenario.energy_manager.kind, self._file.parent)
+        except PluginError as error:
+            self.note(("energy_manager", "kind"), str(error))
 
     def frequency(self, scenario: Scenario) -> None:
         """Read the record that the frequency follows."""

@@ -21,6 +21,7 @@ from .schema_communication import CommunicationSpec
 from .schema_flexibility import FlexibilitySpec
 from .schema_frequency import FrequencySpec
 from .schema_island import IslandSpec
+from .schema_manager import EnergyManagerSpec
 from .schema_market import MarketSpec, SettlementSpec
 from .schema_operator import LineEvent, OperatorSpec, SwitchEvent, TrafoEvent
 from .schema_peers import LpdSpec, Name, PeerSpec
@@ -209,6 +210,9 @@ class Scenario(Spec):
     )
     peers: tuple[PeerSpec, ...] = Field(min_length=1, description="Who takes part.")
     lpd: LpdSpec = Field(default=LpdSpec(), description="The local power distributor.")
+    energy_manager: EnergyManagerSpec = Field(
+        default=EnergyManagerSpec(), description="Who decides for peers how contracts are kept."
+    )
     market: MarketSpec = Field(default=MarketSpec(), description="How energy is traded.")
     settlement: SettlementSpec = Field(
         default=SettlementSpec(), description="When a failure is called, and what it costs."
