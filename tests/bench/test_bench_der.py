@@ -3,13 +3,16 @@
 from datetime import UTC, datetime
 
 import numpy as np
+import pvlib
 import pytest
 
+from models.ageing import rainflow
 from models.battery import BatteryParams
 from models.der import DerFleet
 from models.energy_manager import EnergyManagers
 from models.forecast import Forecaster
 from models.inverter import InverterParams
+from models.pv_watts import PvPlantParams, PvPlants
 from models.refine import QUARTER_S, RefinedProfiles
 
 PEERS = (57, 10_000)
@@ -99,3 +102,58 @@ def test_bench_refine_quarter(benchmark, peers):
     quarter = benchmark.pedantic(lambda refined: refined.quarter(3), setup=fresh, rounds=3)
 
     assert quarter.pv_kw.shape == (peers, QUARTER_S)
+
+
+CURVED = BatteryParams(
+    capacity_kwh=8.0,
+    p_max_kw=5.0,
+    charge_curve=((0.02, 0.75), (0.05, 0.86), (0.2, 0.95), (0.5, 0.96), (1.0, 0.945)),
+    discharge_curve=((0.02, 0.75), (0.05, 0.86), (0.2, 0.95), (0.5, 0.96), (1.0, 0.945)),
+    standby_kw=0.012,
+    self_discharge_percent_per_day=0.1,
+)
+
+
+@pytest.mark.parametrize("peers", PEERS)
+def test_bench_fleet_step_with_curves(benchmark, peers):
+    roof = InverterParams(p_rated_kw=5.0, s_kva=5.0)
+    fleet = DerFleet([roof] * peers, [CURVED] * peers, dt_s=0.1)
+    values = (np.full(peers, value) for value in (4.0, np.inf, -1.0, 1.0, 0.0))
+    arguments = tuple(values)
+    fleet.step(*arguments)
+
+    tick = benchmark(fleet.step, *arguments)
+
+    assert tick.battery_kw.sum() < 0.0
+
+
+@pytest.mark.parametrize("peers", PEERS)
+def test_bench_pv_plants(benchmark, peers):
+    plants = PvPlants([PvPlantParams(p_kwp=8.0, ac_kw=6.0)] * peers)
+    given = tuple(np.full(peers, value) for value in (600.0, 20.0, 2.0))
+    plants.power(*given)
+
+    assert benchmark(plants.power, *given).sum() > 0.0
+
+
+@pytest.mark.parametrize("peers", PEERS)
+def test_bench_pv_plants_by_pvlib(benchmark, peers):
+    """The same work by pvlib's functions."""
+    plane, air_c, wind = (np.full(peers, value) for value in (600.0, 20.0, 2.0))
+
+    def chain():
+        cell_c = pvlib.temperature.faiman(plane, air_c, wind)
+        dc_kw = pvlib.pvsystem.pvwatts_dc(plane, cell_c, 8.0, -0.0047) * 0.86
+        return pvlib.inverter.pvwatts(dc_kw, 6.0 / 0.96)
+
+    assert benchmark(chain).sum() > 0.0
+
+
+@pytest.mark.parametrize("turns", [1_000, 100_000])
+def test_bench_rainflow(benchmark, turns):
+    soc = np.random.default_rng(3).random(turns)
+    rainflow(soc)
+
+    ranges, _ = benchmark(rainflow, soc)
+
+    assert ranges.size > turns // 4

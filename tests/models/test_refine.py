@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.draws import keys, normal, uniform
+from models.refine import _DEEPEST_CLOUD as DEEPEST_CLOUD
 from models.refine import QUARTER_S, RefinedProfiles
 from models.weather import cloud_shadow, haurwitz_w_per_m2, solar_elevation_deg
 
@@ -223,3 +224,14 @@ def test_keyed_draws_are_uniform_and_normal():
     bells = np.concatenate([normal(key, counter) for counter in range(40)])
     assert bells.mean() == pytest.approx(0.0, abs=0.03)
     assert bells.std() == pytest.approx(1.0, abs=0.02)
+
+
+def test_clouds_never_change_faster_than_was_measured():
+    # M. Lave, J. Kleissl and E. Arias-Castro, "High-frequency irradiance fluctuations and
+    # geographic smoothing," Solar Energy, vol. 86, 2012: at one site the largest ramps of a year
+    # were 60 % per second. Ours stay far below, and still move the light by several per cent.
+    seconds = np.arange(1_466_000_000, 1_466_000_000 + 10 * 86_400, dtype=np.int64)
+    for seed in range(3):
+        shadow = cloud_shadow(seconds, np.array([seed], dtype=np.uint64))
+        largest = np.abs(np.diff(shadow)).max() * DEEPEST_CLOUD
+        assert 0.03 < largest < 0.60

@@ -84,6 +84,12 @@ def test_a_good_scenario_has_no_fault(folder):
             "at 5 kW, expected at least 10 min; are capacity_kwh and p_max_kw swapped?",
         ),
         (
+            "p_max_kw: 5}",
+            "p_max_kw: 5, efficiency_curve: [[0.1, 0.9], [0.2, 0.3]]}",
+            "s.yaml:9:72: peers[1].battery.efficiency_curve: falls so fast up to 0.2 that more "
+            "power would store less",
+        ),
+        (
             "each: load",
             "each: load\n    prefix: mill",
             "s.yaml:8:13: peers[1].prefix: second peer called 'mill'; expected names that differ",
