@@ -46,7 +46,8 @@ def folder(tmp_path_factory):
 def test_its_commands_work_as_typed(folder):
     (folder / "scenarios").symlink_to(ROOT / "scenarios")
     commands = re.findall(r"^\.venv/bin/peerwatt (.*)$", README, flags=re.MULTILINE)
-    kinds = ["validate", "run", "run", "market", "baseline", "compare", "sweep"]
+    kinds = ["validate", "run", "run", "market", "run", "bills", "ledger"]
+    kinds += ["baseline", "compare", "sweep"]
     assert [command.split()[0] for command in commands] == kinds
     for command in commands[:4]:
         done = peerwatt(*shlex.split(command), cwd=folder)
@@ -55,6 +56,17 @@ def test_its_commands_work_as_typed(folder):
     assert (run / "report.html").stat().st_size > 100_000
     for name in re.findall(r"`(\w+\.(?:json|xml|html|parquet|sqlite|jsonl))`", README):
         assert (run / name).exists(), f"the README promises {name}"
+
+
+@pytest.mark.parametrize("command", ["bills", "ledger"])
+def test_a_run_is_billed_and_its_ledger_verified(folder, command):
+    (typed,) = re.findall(rf"^\.venv/bin/peerwatt ({command} .*)$", README, re.MULTILINE)
+    (run,) = (folder / "results/runs").glob("street-*")
+    done = peerwatt(
+        *shlex.split(typed.replace("RUN", str(run)).replace("mill", "farm"), comments=True),
+        cwd=folder,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
 
 
 def test_two_runs_are_compared(folder):
