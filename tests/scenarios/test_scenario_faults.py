@@ -86,7 +86,7 @@ def test_a_good_scenario_has_no_fault(folder):
         (
             "p_max_kw: 5}",
             "p_max_kw: 5, efficiency_curve: [[0.1, 0.9], [0.2, 0.3]]}",
-            "s.yaml:9:72: peers[1].battery.efficiency_curve: falls so fast up to 0.2 that more "
+            "s.yaml:9:81: peers[1].battery.efficiency_curve: falls so fast up to 0.2 that more "
             "power would store less",
         ),
         (
