@@ -8,6 +8,7 @@ from .schema_frequency import Hertz
 from .schema_peers import Efficiency, Name, Share, emptying_problems
 from .spec import Problem, Spec, refuse
 
+
 class FormerSpec(Spec):
     """Grid-forming battery: the reference of the island."""
 
@@ -72,6 +73,11 @@ class GeneratorSpec(Spec):
     turbine_lag_s: PositiveFloat = Field(
         default=0.4, description="Time constant of the turbine. [s]"
     )
+    turbine_lead_s: NonNegativeFloat = Field(
+        default=0.0,
+        description="Part of turbine_lag_s that acts at once; of a reheat turbine, whose lag is "
+        "the reheater's, its high-pressure share times that. [s]",
+    )
 
     @model_validator(mode="after")
     def _is_plausible(self) -> Self:
@@ -83,6 +89,11 @@ class GeneratorSpec(Spec):
             limits = f"{self.p_min_kw:g} to {self.p_max_kw:g} kW"
             message = f"{self.p_set_kw:g} kW is outside p_min_kw to p_max_kw, {limits}"
             problems.append(Problem(("p_set_kw",), message))
+        if self.turbine_lead_s > self.turbine_lag_s:
+            message = (
+                f"{self.turbine_lead_s:g} s is more than turbine_lag_s, {self.turbine_lag_s:g} s"
+            )
+            problems.append(Problem(("turbine_lead_s",), message))
         refuse(problems)
         return self
 

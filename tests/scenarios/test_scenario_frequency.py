@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from scenarios.frequency_traces import frequency_trace, trace_fault
 from scenarios.schema_frequency import FrequencySpec
+from scenarios.schema_island import GeneratorSpec
 
 
 def test_a_process_has_no_trace(tmp_path):
@@ -37,3 +38,10 @@ def test_two_sources_of_frequency_are_refused(given, expected):
     with pytest.raises(ValidationError) as refused:
         FrequencySpec.model_validate(given)
     assert expected in str(refused.value.errors()[0]["ctx"])
+
+
+def test_a_reheat_turbine_leads_by_no_more_than_it_lags():
+    given = {"name": "steam", "s_kva": 30, "p_max_kw": 27, "p_set_kw": 5, "turbine_lag_s": 7}
+    assert GeneratorSpec(**given, turbine_lead_s=2.1).turbine_lead_s == 2.1
+    with pytest.raises(ValidationError, match="turbine_lead_s"):
+        GeneratorSpec(**given, turbine_lead_s=8)
