@@ -38,10 +38,10 @@ def _values(key: str, found: dict[str, Profile]) -> str:
 
 def _shortest(names: list[str], found: dict[str, Profile]) -> str:
     """Name the category that just these profiles share, else all of them."""
-    categories = [set(name.split("-")) for name in names]
-    others = [set(name.split("-")) for name in found if name not in names]
-    shared = set.intersection(*categories)
-    own = sorted(shared - set.union(*others)) if others else []
+    categories: list[set[str]] = [set(name.split("-")) for name in names]
+    others: list[set[str]] = [set(name.split("-")) for name in found if name not in names]
+    shared = categories[0].intersection(*categories)
+    own = sorted(shared.difference(*others)) if others else []
     return own[0] if own else ", ".join(names)
 
 
