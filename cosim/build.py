@@ -199,7 +199,8 @@ def frequency(resolved: ResolvedScenario) -> FrequencySource:
     spec = resolved.scenario.frequency
     trace = frequency_trace(spec, resolved.file.parent)
     if trace is not None:
-        return TracedFrequency(trace, resolved.dt_s, starts_s=spec.starts_after.seconds)
+        later = spec.starts_after
+        return TracedFrequency(trace, resolved.dt_s, starts_s=later.seconds if later else 0.0)
     if spec.mode == "nominal":
         return NominalFrequency(spec.nominal_hz)
     return OrnsteinUhlenbeckFrequency(

@@ -37,9 +37,10 @@ class FrequencySpec(Spec):
         description="In place of a mode: a disturbance rebuilt from public reports, such as "
         "gb-2019-08-09, ce-2021-01-08-north-west or ce-2021-01-08-south-east.",
     )
-    starts_after: Duration = Field(
-        default=Duration.parse("0 s"),
-        description="Time into the run at which trace or event begins; until then its first value.",
+    starts_after: Duration | None = Field(
+        default=None,
+        description="Time into the run at which trace or event begins, until then its first "
+        "value; left out, at once.",
     )
 
     @model_validator(mode="after")
@@ -52,7 +53,7 @@ class FrequencySpec(Spec):
         for name in sorted(given & {"mode", *_OF_THE_WALK}) if named else ():
             message = f"stands beside {named[0]}, which says it all; leave it out"
             problems.append(Problem((name,), message))
-        if "starts_after" in given and not named:
+        if self.starts_after is not None and not named:
             problems.append(Problem(("starts_after",), "needs a trace or an event to start"))
         refuse(problems)
         return self
