@@ -163,7 +163,7 @@ def read_table(folder: Path, name: str) -> Any:
     path = folder / f"{name}.parquet"
     if path.exists() or name not in SCHEMAS:
         return pq.ParquetFile(path).read()  # pq.read_table imports pandas
-    return SCHEMAS[name].empty_table()
+    return pa.Table.from_batches([], schema=SCHEMAS[name])  # empty_table imports pandas
 
 
 def _columns(rows: Iterable[Mapping[str, Any]], schema: Any) -> dict[str, list[Any]]:

@@ -92,6 +92,7 @@ def test_bench_admm_warm(benchmark, n):
     assert outcome.welfare_ueur == pytest.approx(by_piqp(today, edges), rel=1e-4)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("n", SIZES)
 def test_bench_consensus_innovation(benchmark, n):
     agents, edges = street(n)

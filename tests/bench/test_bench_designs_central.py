@@ -97,7 +97,7 @@ def test_bench_bare_solver(benchmark, solver, size):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("solver", ["piqp", "highs"])
+@pytest.mark.parametrize("solver", ["piqp", pytest.param("highs", marks=pytest.mark.soak)])
 def test_bench_full_p2p_cold(benchmark, solver, size):
     pytest.importorskip({"piqp": "piqp", "highs": "highspy"}[solver])
     benchmark.group = f"full P2P {size}"

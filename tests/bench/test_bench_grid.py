@@ -95,6 +95,7 @@ def test_bench_bare_solver(benchmark, grid, change):
     assert benchmark(solve)
 
 
+@pytest.mark.soak
 @pytest.mark.benchmark(group="power flow, 116 buses")
 @pytest.mark.parametrize("recycle", [None, {"bus_pq": True, "trafo": False, "gen": False}])
 def test_bench_runpp(benchmark, grid, recycle):

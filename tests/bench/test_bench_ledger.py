@@ -52,7 +52,7 @@ def test_bench_ledger_write(benchmark, tmp_path_factory, per_commit):
     benchmark.extra_info["entries"] = len(booked)
 
 
-@pytest.mark.parametrize("entries", [1_000, 200_000])
+@pytest.mark.parametrize("entries", [1_000, pytest.param(200_000, marks=pytest.mark.soak)])
 def test_bench_ledger_verify(benchmark, tmp_path, entries):
     anchor = book(tmp_path / "ledger.sqlite", postings(entries), PER_COMMIT)
 
@@ -78,6 +78,7 @@ def test_bench_plain_sqlite_write(benchmark, tmp_path_factory):
     benchmark.extra_info["entries"] = len(booked)
 
 
+@pytest.mark.soak
 def test_bench_plain_sqlite_read(benchmark, tmp_path):
     book(tmp_path / "ledger.sqlite", postings(200_000), PER_COMMIT)
 

@@ -35,6 +35,7 @@ def test_bench_unbalanced_solve(benchmark, name):
     assert state.mismatch_pu < 1e-8
 
 
+@pytest.mark.soak
 @pytest.mark.benchmark(group="three-phase power flow")
 def test_bench_runpp_3ph(benchmark):
     net = networks.ieee_european_lv_asymmetric()

@@ -277,6 +277,8 @@ class BareKernels:
             "battery_kw": der.battery_kw,
             "soc": der.soc,
         }
-        of_grid = (grid.p_boundary_mw, grid.q_boundary_mvar, grid.losses_mw, grid.mismatch_pu)
-        self._recorder.write(tick, (*scalars, *of_grid), lists)
+        of_grid = (grid.p_boundary_mw, grid.q_boundary_mvar, grid.losses_mw)
+        self._recorder.write(
+            tick, (*scalars, *of_grid, grid.mismatch_pu, grid.loading_max_percent), lists
+        )
         self._lap("recorder")

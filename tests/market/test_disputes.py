@@ -28,6 +28,7 @@ from market.delivery.disputes_evidence import (
     substitute,
 )
 from market.delivery.life import TransactionLoop
+from market.delivery.meters import PeriodReading
 from market.delivery.rules import Terms
 from results.recompute import differences
 
@@ -35,10 +36,9 @@ PEERS = ("anna", "ben", "carl", "lpd")
 CLOCK = Clock(ticks_per_period=60, dt_s=15.0)
 
 
-class Reading:
-    def __init__(self, *net_wh):
-        self.net_milliwh = 1000 * np.array(net_wh)
-        self.shed_milliwh = np.zeros(len(net_wh), dtype=np.int64)
+def reading(*net_wh):
+    net_milliwh = 1000 * np.array(net_wh)
+    return PeriodReading(net_milliwh, np.zeros_like(net_milliwh))
 
 
 # Rules ---------------------------------------------------------------------------------------
@@ -143,11 +143,11 @@ def played(read_ben_wh, correct=None, *, periods=1, terms=None):
     loop = TransactionLoop(PEERS, CLOCK, now=-20, terms=terms)
     loop.offers(-20, 0, [Order(1, "anna", "sell", 200, 1000)])
     loop.conclude(-20, 0, [Trade("anna", "ben", 1000, 200, 10, sell_order_id=1, buy_order_id=2)])
-    loop.close_period(60, 0, Reading(1000, read_ben_wh, 300, 0), losses_milliwh=20_000)
+    loop.close_period(60, 0, reading(1000, read_ben_wh, 300, 0), losses_milliwh=20_000)
     if correct is not None:
         loop.dispute(61, correct)
     for period in range(1, periods):
-        loop.close_period(60 * period + 60, period, Reading(0, -10, 10, 0))
+        loop.close_period(60 * period + 60, period, reading(0, -10, 10, 0))
     loop.finish(60 * periods + 5)
     return loop.tables()
 
@@ -204,7 +204,7 @@ def test_the_recomputation_finds_a_correction_that_was_not_decided_so():
 
 def test_a_second_dispute_starts_from_the_corrected_reading():
     loop = TransactionLoop(PEERS, CLOCK, now=-20)
-    loop.close_period(60, 0, Reading(1000, -1500, 500, 0))
+    loop.close_period(60, 0, reading(1000, -1500, 500, 0))
     first = loop.dispute(61, Complaint(0, "ben", 61, 0, missing=True, profile_milliwh=-900_000))
     again = Complaint(0, "ben", 62, -905_000, signature="valid", busbar_milliwh=0)
     second = loop.dispute(62, again)
@@ -221,7 +221,7 @@ def test_a_second_dispute_starts_from_the_corrected_reading():
 )
 def test_what_cannot_be_contested_is_refused(period, peer, said):
     loop = TransactionLoop(PEERS, CLOCK, now=-20)
-    loop.close_period(60, 0, Reading(1000, -1500, 500, 0))
+    loop.close_period(60, 0, reading(1000, -1500, 500, 0))
     with pytest.raises(DisputeError, match=said):
         loop.dispute(61, Complaint(period, peer, 61, 0))
 

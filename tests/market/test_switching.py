@@ -10,6 +10,7 @@ from market.billing.rule import BillingError
 from market.book import Order, Trade
 from market.delivery.contract import Clock
 from market.delivery.life import TransactionLoop
+from market.delivery.meters import PeriodReading
 from market.delivery.rules import Terms
 from market.delivery.switching import Membership, Switch, SwitchError
 from market.known import MECHANISMS
@@ -19,10 +20,9 @@ PEERS = ("anna", "ben", "carl", "lpd")
 CLOCK = Clock(ticks_per_period=60, dt_s=15.0)
 
 
-class Reading:
-    def __init__(self, *net_wh):
-        self.net_milliwh = 1000 * np.array(net_wh)
-        self.shed_milliwh = np.zeros(len(net_wh), dtype=np.int64)
+def reading(*net_wh):
+    net_milliwh = 1000 * np.array(net_wh)
+    return PeriodReading(net_milliwh, np.zeros_like(net_milliwh))
 
 
 def sell(loop, now, period, *, energy_wh, price_ticks):
@@ -60,8 +60,8 @@ def test_a_contract_in_force_is_settled_and_its_collateral_returns_to_who_left()
     # By hand: 1000 Wh at half of 350 ticks.
     assert held["peer:anna"] == held["peer:ben"] == -175_000
     loop.sit_out(1, {"anna"})
-    loop.close_period(60, 0, Reading(1000, -1000, 0, 0))
-    loop.close_period(120, 1, Reading(500, -300, 0, 0))
+    loop.close_period(60, 0, reading(1000, -1000, 0, 0))
+    loop.close_period(120, 1, reading(500, -300, 0, 0))
     loop.finish(125)
     # 1000 Wh at 200, then 500 Wh at feed-in of 80; ben 300 Wh at retail of 350.
     assert balances(loop)["peer:anna"] == 200_000 + 40_000
@@ -74,10 +74,10 @@ def test_a_claim_against_who_left_stands_under_its_name_when_it_is_back():
     loop = TransactionLoop(PEERS, CLOCK, terms=Terms(collateral_percent=10), now=-20)
     sell(loop, -20, 0, energy_wh=1000, price_ticks=100)
     loop.sit_out(1, {"anna"})
-    loop.close_period(60, 0, Reading(0, -1000, 0, 0))
-    loop.close_period(120, 1, Reading(0, 0, 0, 0))
+    loop.close_period(60, 0, reading(0, -1000, 0, 0))
+    loop.close_period(120, 1, reading(0, 0, 0, 0))
     sell(loop, 125, 3, energy_wh=100, price_ticks=100)
-    loop.close_period(240, 3, Reading(100, -100, 0, 0))
+    loop.close_period(240, 3, reading(100, -100, 0, 0))
     loop.finish(245)
     # 1000 Wh at retail of 350 less the buyer's 100: 250 000 µ€ owed, 35 000 of collateral.
     claims = [(row["debtor"], row["bearer"], row["amount_ueur"]) for row in loop.tables()["claims"]]
@@ -96,7 +96,7 @@ def mid_market_rate():
 def test_a_rule_bills_those_who_stayed_and_the_supplier_who_left(terms):
     loop = TransactionLoop(PEERS, CLOCK, now=-20, rule=mid_market_rate(), terms=Terms(**terms))
     loop.sit_out(0, {"anna"})
-    loop.close_period(60, 0, Reading(1000, -1000, 1000, 0))
+    loop.close_period(60, 0, reading(1000, -1000, 1000, 0))
     told = loop.tables()
     if not terms:
         # By hand: carl sells ben 1000 Wh at the mean of 350 and 80; anna feeds in at 80.
@@ -120,4 +120,4 @@ def test_a_rule_that_bills_who_left_is_refused():
     loop = TransactionLoop(PEERS, CLOCK, now=-20, rule=GivesTheFirst())
     loop.sit_out(0, {"anna"})
     with pytest.raises(BillingError, match="'anna': 1 µ€, though it has left; expected 0"):
-        loop.close_period(60, 0, Reading(500, -1000, 1000, 0))
+        loop.close_period(60, 0, reading(500, -1000, 1000, 0))

@@ -20,8 +20,16 @@ with warnings.catch_warnings():
 
 NORMAL = {"a": "CAT_A", "b": "CAT_B"}
 ABNORMAL = {"i": "CAT_I", "ii": "CAT_II", "iii": "CAT_III"}
-CATEGORIES = list(itertools.product(NORMAL, ABNORMAL))
-EACH_ONCE = [("a", "i"), ("b", "ii"), ("b", "iii")]  # the two groups do not act on one another
+
+
+def rest_in_soak(*categories):
+    """One takes long enough: the first is played with every commit, the others in soak."""
+    first, *others = categories
+    return [first, *(pytest.param(other, marks=pytest.mark.soak) for other in others)]
+
+
+CATEGORIES = rest_in_soak(*reversed(list(itertools.product(NORMAL, ABNORMAL))))
+EACH_ONCE = rest_in_soak(("b", "iii"), ("a", "i"), ("b", "ii"))  # the groups do not act on another
 S_KVA = 100.0
 OFF = {"constant_pf": {"enabled": False}, "frequency_droop": {"enabled": False}}
 

@@ -16,6 +16,7 @@ from cosim.cli import app
 from market.book import Order, Trade
 from market.delivery.contract import Clock
 from market.delivery.life import TransactionLoop
+from market.delivery.meters import PeriodReading
 from results.bill_lines import KINDS, lines
 from results.bills import COLUMNS, Costs, bills, by_peer, reconciled, write_bills
 from results.folder import Manifest
@@ -31,10 +32,9 @@ PEERS = ("anna", "ben", "carl", "lpd")
 CLOCK = Clock(ticks_per_period=60, dt_s=15.0)
 
 
-class Reading:
-    def __init__(self, *net_wh):
-        self.net_milliwh = 1000 * np.array(net_wh)
-        self.shed_milliwh = np.zeros(len(net_wh), dtype=np.int64)
+def reading(*net_wh):
+    net_milliwh = 1000 * np.array(net_wh)
+    return PeriodReading(net_milliwh, np.zeros_like(net_milliwh))
 
 
 def recorded(folder, tables, **manifest):
@@ -51,7 +51,7 @@ def of_failure():
     loop = TransactionLoop(PEERS, CLOCK, now=-20)
     loop.offers(-20, 0, [Order(1, "anna", "sell", 200, 1000)])
     loop.conclude(-20, 0, [Trade("anna", "ben", 1000, 200, 10, sell_order_id=1, buy_order_id=2)])
-    loop.close_period(60, 0, Reading(400, -1200, 300, 0))
+    loop.close_period(60, 0, reading(400, -1200, 300, 0))
     loop.finish(65)
     return loop.tables()
 

@@ -1,7 +1,5 @@
 """Two independent writings of the rules agree on whatever can happen to contracts."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,18 +7,13 @@ from hypothesis import strategies as st
 from market.book import Order, Trade
 from market.delivery.contract import Clock
 from market.delivery.life import TransactionLoop
+from market.delivery.meters import PeriodReading
 from market.delivery.rules import Terms
 from results.recompute import differences
 
 PEERS = ("ada", "ben", "cleo", "dora", "emil", "fritz", "lpd")
 SELLERS, BUYERS = PEERS[:3], PEERS[3:6]
 CLOCK = Clock(ticks_per_period=60, dt_s=15.0, origin=0)
-
-
-@dataclass
-class Reading:
-    net_milliwh: np.ndarray
-    shed_milliwh: np.ndarray
 
 
 def played(seed, *, islanded, fund_ueur, collateral_percent):
@@ -91,7 +84,7 @@ def random_reading(rng, trades, loop):
     net = np.array(list(promised.values())) * kept + stray
     net[-1] = rng.integers(-400_000, 400_000)
     shed = rng.integers(0, 300_000, len(PEERS)) * (rng.random(len(PEERS)) < 0.3)
-    return Reading(np.rint(net).astype(np.int64), shed.astype(np.int64))
+    return PeriodReading(np.rint(net).astype(np.int64), shed.astype(np.int64))
 
 
 @settings(max_examples=80, deadline=None)
