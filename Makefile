@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests start dozens of processes; without this each would compile our modules again.
+export PYTHONDONTWRITEBYTECODE :=
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
@@ -31,9 +33,9 @@ check: $(VENV)/.test  ## Lint, types and import layers.
 	@$(BIN)/mypy
 
 # Property tests draw the same examples every time here, so a red commit is red for its own change;
-# `make soak` draws new ones.
+# `make soak` draws new ones, and plays the benchmarks too.
 test: check  ## Everything that must hold, in under eight minutes.
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not soak and not hardware" --hypothesis-profile=ci
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not soak and not hardware" --ignore=tests/bench --hypothesis-profile=ci
 
 soak: $(VENV)/.test  ## What takes longer, and property tests with new examples.
 	@$(BIN)/python -m pytest -q -m "not hardware"

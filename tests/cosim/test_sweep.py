@@ -131,6 +131,7 @@ def copied(folder, tmp_path, *, without):
     return out
 
 
+@pytest.mark.soak
 def test_a_second_sweep_is_refused_while_the_first_lives_and_not_after_it(
     sweep, unbroken, tmp_path, run_peerwatt
 ):
