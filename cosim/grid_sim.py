@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from models.grid import Grid
 
 from .box import Box, FloatArray, Inputs, model, only, total
 from .clock import NEVER, Clock
+
+if TYPE_CHECKING:
+    from models.grid_unbalanced import UnbalancedGrid
 
 DARK = ("P_boundary[MW]", "Q_boundary[MVar]", "losses[MW]", "mismatch[pu]", "loading_max[%]")
 """What is zero where nothing flows."""
@@ -43,14 +47,17 @@ class GridSim(Box):
         "Bus": model(["P[MW]", "Q[MVar]", "Vm[pu]"], public=False),
     }
 
+    conductors = 1
+    """Over how many a child's injection at a bus is spread evenly."""
+
     def init(
         self,
         sid: str,
         time_resolution: float = 1.0,
         *,
-        grid: Grid,
+        grid: Grid | UnbalancedGrid,
         clock: Clock,
-        peer_bus: tuple[int, ...] = (),
+        peer_bus: Sequence[int] = (),
     ) -> dict[str, Any]:
         """Take the grid and, per peer, the position of its bus."""
         self._grid, self._clock = grid, clock
@@ -99,21 +106,23 @@ class GridSim(Box):
         for eid, attrs in inputs.items():
             if eid != "grid":
                 bus = self._grid.bus_position(eid.removeprefix("bus:"))
-                p_mw[bus] += sum(map(float, attrs.get("P[MW]", {}).values()))
-                q_mvar[bus] += sum(map(float, attrs.get("Q[MVar]", {}).values()))
+                p_mw[bus] += sum(map(float, attrs.get("P[MW]", {}).values())) / self.conductors
+                q_mvar[bus] += sum(map(float, attrs.get("Q[MVar]", {}).values())) / self.conductors
 
     def _publish(self, state: Any) -> None:
         values = self.values["grid"]
-        values["bus Vm[pu]"] = state.vm_pu
-        values["Vm[pu]"] = state.vm_pu[self._peer_bus]
-        values["bus P[MW]"] = state.p_bus_mw
-        values["bus Q[MVar]"] = state.q_bus_mvar
+        self._publish_buses(state, values)
         values["P_boundary[MW]"] = state.p_boundary_mw
         values["Q_boundary[MVar]"] = state.q_boundary_mvar
         values["losses[MW]"] = state.losses_mw
         values["mismatch[pu]"] = state.mismatch_pu
         values["loading_max[%]"] = state.loading_max_percent
-        self._vm_pu = state.vm_pu
+
+    def _publish_buses(self, state: Any, values: dict[str, Any]) -> None:
+        values["bus Vm[pu]"] = self._vm_pu = state.vm_pu
+        values["Vm[pu]"] = state.vm_pu[self._peer_bus]
+        values["bus P[MW]"] = state.p_bus_mw
+        values["bus Q[MVar]"] = state.q_bus_mvar
 
     def get_data(self, outputs: Any) -> dict[str, dict[str, Any]]:
         data = super().get_data({eid: attrs for eid, attrs in outputs.items() if eid == "grid"})

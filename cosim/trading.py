@@ -94,6 +94,8 @@ class Trading:
             rule=pricing if isinstance(pricing, Rule) else None,
             procedure=procedure_of(resolved, self.terms, courier or Ideal(), paths),
         )
+        failures = [e.tick for e in resolved.events if e.kind == "lpd_failure"]
+        self._lpd_fails_at = min(failures, default=None)
         self._courier = courier
         self._by_rule = isinstance(pricing, Rule)
         self._contesting = Contesting(resolved, by_contracts=not self._by_rule)
@@ -200,8 +202,7 @@ class Trading:
         """Tell the loop what the LPD's storage can give and take; nothing once it has failed."""
         soc = float(alarm.soc[-1])
         capacity_kwh = self._lpd.battery_kwh
-        failed_at = [e.tick for e in self._resolved.events if e.kind == "lpd_failure"]
-        works = tick < min(failed_at, default=tick + 1)
+        works = self._lpd_fails_at is None or tick < self._lpd_fails_at
         self.loop.lpd_state(
             soc * capacity_kwh * self._efficiency,
             self._lpd.battery_kw if works else 0.0,

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from pandapower.auxiliary import LoadflowNotConverged
 
 from ._kernels_grid import gather_injection, read_network
-from .grid_case import Case, Complexes, Floats, build_case, bus_names, load_net, own_net
+from .grid_buses import NamedBuses
+from .grid_case import Case, Complexes, Floats, build_case, load_net, own_net
 from .grid_distance import electrical_distance_ohm
 from .grid_loading import Loading
 from .grid_solver import Solver
@@ -30,7 +31,7 @@ __all__ = ["Grid", "GridState", "PowerFlowDiverged"]
 Switchable = Literal["line", "trafo", "switch"]
 
 
-class Grid:
+class Grid(NamedBuses):
     """One network whose peers say what they inject and learn what voltage they get.
 
     Parameters
@@ -64,12 +65,10 @@ class Grid:
         quick: bool = True,
         tolerance_pu: float = 1e-10,
     ) -> None:
-        self.bus_names = bus_names(net)
-        self.n_bus = len(self.bus_names)
+        super().__init__(net)
         self.load_buses = tuple(int(net.bus.index.get_loc(bus)) for bus in net.load["bus"])
         self.quick = quick
         self.tolerance_pu = tolerance_pu
-        self._positions = {name: position for position, name in enumerate(self.bus_names)}
         self._net = own_net(net, keep_elements=keep_elements)
         self._vm_reference_pu: float | None = None
         self._p_mw = np.zeros(self.n_bus)
@@ -91,18 +90,6 @@ class Grid:
         return cls(net, keep_elements=keep_elements, quick=quick)
 
     # -- what is where
-
-    def bus_position(self, name: str) -> int:
-        """Position of a bus in all arrays.
-
-        Raises
-        ------
-        KeyError
-            When the grid has no bus of this name.
-        """
-        if name not in self._positions:
-            raise KeyError(f"no bus {name!r} in this grid of {self.n_bus} buses")
-        return self._positions[name]
 
     @property
     def edges(self) -> NDArray[np.int64]:

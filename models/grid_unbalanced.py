@@ -17,7 +17,8 @@ from power_grid_model import CalculationMethod, ComponentType, PowerGridModel, i
 from power_grid_model.errors import PowerGridError  # type: ignore[attr-defined]
 
 from ._kernels_unbalanced import sequence_voltages, unbalance_percent
-from .grid_case import Floats, bus_names, load_net, own_net
+from .grid_buses import NamedBuses
+from .grid_case import Floats, load_net, own_net
 from .grid_state import PowerFlowDiverged
 from .grid_unbalanced_case import MVA, NotThreePhase, ZeroSequence, complete, convert
 
@@ -62,12 +63,12 @@ class UnbalancedState:
     losses_mw: float = 0.0
     """Active losses in lines and transformers. [MW]"""
     mismatch_pu: float = 0.0
-    """Largest |taken − injected| of a phase away from the source. [MVA]"""
+    """Largest |taken − injected| of a phase away from the source, on a base of 1 MVA. [p.u.]"""
     loading_max_percent: float = 0.0
     """Of the line or transformer that is loaded most, by its largest phase current. [%]"""
 
 
-class UnbalancedGrid:
+class UnbalancedGrid(NamedBuses):
     """One network whose peers inject at single phases and learn their phase's voltage.
 
     Parameters
@@ -104,9 +105,7 @@ class UnbalancedGrid:
         own = own_net(net, keep_elements=keep_elements)
         if filling is not None:
             complete(own, filling)
-        self.bus_names = bus_names(own)
-        self.n_bus = len(self.bus_names)
-        self._positions = {name: position for position, name in enumerate(self.bus_names)}
+        super().__init__(own)
         self._case = convert(own)
         self._model = PowerGridModel(self._case.data, system_frequency=float(own.f_hz))
         self._wanted: Any = {
@@ -133,18 +132,6 @@ class UnbalancedGrid:
     ) -> Self:
         """Read a network from pandapower JSON."""
         return cls(load_net(path), filling=filling, keep_elements=keep_elements)
-
-    def bus_position(self, name: str) -> int:
-        """Position of a bus in all arrays.
-
-        Raises
-        ------
-        KeyError
-            When the grid has no bus of this name.
-        """
-        if name not in self._positions:
-            raise KeyError(f"no bus {name!r} in this grid of {self.n_bus} buses")
-        return self._positions[name]
 
     @property
     def single_phase_factor(self) -> float:

@@ -153,7 +153,6 @@ class Records:
                 for account, balance in ledger.balances().items()
             ],
             "tokens": [dict(row) for row in tokens.rows()],
-            "ledger": [{"entries": ledger.entries, "head": ledger.head}],
         }
 
 

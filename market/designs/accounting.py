@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .account import Account, Step, missed_part
-from .admm import Negotiated
+from .settling import Negotiated
 from .talk import Talk
 
 __all__ = ["of_rounds", "of_talk"]

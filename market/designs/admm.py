@@ -9,19 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ._kernels_admm import negotiate
 from ._slots import make_slots
 from .messages import Manner
 from .opening import Standing, agreed_stiffness, limits, opening_offers, slot_fees
-from .problem import Agents, Edges, Outcome
+from .problem import Agents, Edges
 from .repair import fit_trades
-from .settling import conclude, settle
+from .settling import Negotiated, negotiated
 
-__all__ = ["Admm", "Negotiated", "Progress", "solve_admm"]
-
-Floats = NDArray[np.float64]
+__all__ = ["Admm", "Negotiated", "solve_admm"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -42,44 +39,6 @@ class Admm:
     tolerance: float = 1e-4
     most_rounds: int = 5000
     manner: Manner = field(default_factory=Manner)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Progress:
-    """How offers came to agree, round by round.
-
-    Attributes
-    ----------
-    primal : (k,) float array
-        Energies that disagree, relative to what was allowed; 1 is enough. [1]
-    dual : (k,) float array
-        Prices that disagree, likewise. [1]
-    cost_ueur : (k,) float array
-        Of the offers, before repair. [µ€]
-    """
-
-    primal: Floats
-    dual: Floats
-    cost_ueur: Floats
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Negotiated:
-    """What came of a negotiation.
-
-    Attributes
-    ----------
-    outcome : Outcome
-        Repaired, so feasible whether or not the offers agreed; `Outcome.converged` says if they
-        did. ``residuals``: most that two ends of a link disagree in energy and in price before the
-        repair, and the cost less the lower bound that the last offers prove.
-    standing : Standing
-    progress : Progress
-    """
-
-    outcome: Outcome
-    standing: Standing
-    progress: Progress
 
 
 def solve_admm(
@@ -125,14 +84,4 @@ def solve_admm(
         limits(slots, asked.tolerance),
         seen,
     )
-    converged = rounds < asked.most_rounds
-    seen = seen[1 : rounds + converged].copy()
-    standing = settle(edges, slots, offers[0], stiff[0])
-    outcome = conclude(
-        agents, edges, slots, offers[0], standing, converged=converged, rounds=rounds
-    )
-    return Negotiated(
-        outcome=outcome,
-        standing=standing,
-        progress=Progress(primal=seen[:, 0], dual=seen[:, 1], cost_ueur=seen[:, 2]),
-    )
+    return negotiated(agents, edges, slots, offers[0], stiff[0], rounds, seen)

@@ -28,11 +28,10 @@ from numpy.typing import NDArray
 
 from ._kernels_rci import innovate
 from ._slots import make_slots
-from .admm import Negotiated, Progress
 from .opening import Standing, agreed_stiffness, limits, opening_offers, slot_fees
 from .problem import Agents, Edges
 from .repair import fit_trades
-from .settling import conclude, settle
+from .settling import Negotiated, negotiated
 
 __all__ = ["Consensus", "solve_consensus"]
 
@@ -111,20 +110,4 @@ def solve_consensus(
         limits(slots, _CARE * asked.tolerance),
         seen,
     )
-    converged = rounds < asked.most_rounds
-    seen = seen[1 : rounds + converged].copy()
-    standing = settle(edges, slots, offers[0], stiff)
-    return Negotiated(
-        outcome=conclude(
-            agents,
-            edges,
-            slots,
-            offers[0],
-            standing,
-            converged=converged,
-            rounds=rounds,
-            exact=False,
-        ),
-        standing=standing,
-        progress=Progress(primal=seen[:, 0], dual=seen[:, 1], cost_ueur=seen[:, 2]),
-    )
+    return negotiated(agents, edges, slots, offers[0], stiff, rounds, seen, exact=False)

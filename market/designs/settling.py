@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,9 +12,87 @@ from .opening import Standing
 from .problem import Agents, Edges, Outcome, Residuals, injections_wh, welfare_ueur
 from .repair import fit_trades
 
-__all__ = ["conclude", "settle"]
+__all__ = ["Negotiated", "Progress", "conclude", "negotiated", "settle"]
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Progress:
+    """How offers came to agree, round by round.
+
+    Attributes
+    ----------
+    primal : (k,) float array
+        Energies that disagree, relative to what was allowed; 1 is enough. [1]
+    dual : (k,) float array
+        Prices that disagree, likewise. [1]
+    cost_ueur : (k,) float array
+        Of the offers, before repair. [µ€]
+    """
+
+    primal: Floats
+    dual: Floats
+    cost_ueur: Floats
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Negotiated:
+    """What came of a negotiation.
+
+    Attributes
+    ----------
+    outcome : Outcome
+        Repaired, so feasible whether or not the offers agreed; `Outcome.converged` says if they
+        did. ``residuals``: most that two ends of a link disagree in energy and in price before the
+        repair, and the cost less the lower bound that the last offers prove.
+    standing : Standing
+    progress : Progress
+    """
+
+    outcome: Outcome
+    standing: Standing
+    progress: Progress
+
+
+def negotiated(
+    agents: Agents,
+    edges: Edges,
+    slots: Slots,
+    offers: Floats,
+    stiffness: Floats,
+    rounds: int,
+    seen: Floats,
+    *,
+    exact: bool = True,
+) -> Negotiated:
+    """Settle what synchronous rounds came to.
+
+    Parameters
+    ----------
+    agents, edges, slots
+        The market.
+    offers : (2, s) float array
+        The last ones. [Wh], [µ€/Wh]
+    stiffness : (s,) float array
+        [µ€/Wh²]
+    rounds : int
+        That were played; offers agreed unless these are as many as `seen` has rows.
+    seen : (most rounds, 3) float array
+        As `Progress` has it, by round; the opening is the first.
+    exact : bool
+        As `conclude` has it.
+    """
+    converged = rounds < len(seen)
+    seen = seen[1 : rounds + converged].copy()
+    standing = settle(edges, slots, offers, stiffness)
+    return Negotiated(
+        outcome=conclude(
+            agents, edges, slots, offers, standing, converged=converged, rounds=rounds, exact=exact
+        ),
+        standing=standing,
+        progress=Progress(primal=seen[:, 0], dual=seen[:, 1], cost_ueur=seen[:, 2]),
+    )
 
 
 def settle(edges: Edges, slots: Slots, offers: Floats, stiffness: Floats) -> Standing:
