@@ -32,7 +32,7 @@ def _start_again() -> None:
         "NPY_DISABLE_CPU_FEATURES": " ".join(found),
         "OPENBLAS_CORETYPE": "Prescott",  # without AVX; other architectures do not read it
     }
-    os.execve(sys.executable, sys.orig_argv, {**os.environ, **settings})  # noqa: S606
+    os.execve(sys.executable, sys.orig_argv, {**os.environ, **settings})  # noqa: S606 – itself, anew
 
 
 Portable = Annotated[

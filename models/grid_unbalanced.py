@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from power_grid_model import CalculationMethod, ComponentType, PowerGridModel, initialize_array
-from power_grid_model.errors import PowerGridError  # type: ignore[attr-defined]
+from power_grid_model.errors import PowerGridError  # type: ignore[attr-defined]  # left out of __all__
 
 from ._kernels_unbalanced import sequence_voltages, unbalance_percent
 from .grid_buses import NamedBuses

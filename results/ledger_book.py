@@ -197,5 +197,5 @@ def _rows(file: Path, table: str, order: str) -> Iterator[dict[str, Any]]:
     where = f"{file.resolve().as_uri()}?mode=ro"
     with closing(sqlite3.connect(where, uri=True)) as db:
         db.row_factory = sqlite3.Row
-        for row in db.execute(f"SELECT * FROM {table} ORDER BY {order}"):  # noqa: S608
+        for row in db.execute(f"SELECT * FROM {table} ORDER BY {order}"):  # noqa: S608 – our own names
             yield dict(row)

@@ -156,11 +156,11 @@ class SqliteStore:
 
     def entries(self) -> Iterator[Row]:
         """Give every entry by its number."""
-        return self._read(f"SELECT {COLUMNS} FROM entries ORDER BY entry")  # noqa: S608
+        return self._read(f"SELECT {COLUMNS} FROM entries ORDER BY entry")  # noqa: S608 – our own names
 
     def blocks(self) -> Iterator[Block]:
         """Give every block by its number."""
-        found = self._read(f"SELECT {BLOCK_COLUMNS} FROM blocks ORDER BY number")  # noqa: S608
+        found = self._read(f"SELECT {BLOCK_COLUMNS} FROM blocks ORDER BY number")  # noqa: S608 – likewise
         return (Block(*row) for row in found)
 
     def _read(self, query: str) -> Iterator[Any]:
@@ -182,4 +182,4 @@ class SqliteStore:
 
 
 def _insert(table: str, columns: int) -> str:
-    return f"INSERT INTO {table} VALUES ({', '.join('?' * columns)})"  # noqa: S608
+    return f"INSERT INTO {table} VALUES ({', '.join('?' * columns)})"  # noqa: S608 – a table of ours

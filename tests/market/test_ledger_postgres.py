@@ -16,7 +16,7 @@ from market.delivery.ledger_verify import verify_store
 
 psycopg = pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
 
-from market.delivery.ledger_postgres import PostgresStore  # noqa: E402
+from market.delivery.ledger_postgres import PostgresStore  # noqa: E402 – after importorskip
 
 SIGNER = Signer(bytes(range(32)))
 NUMBERS = count(1)
