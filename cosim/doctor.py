@@ -110,8 +110,8 @@ def _numba_cache() -> Finding:
 
 def _visa() -> Finding:
     """Talk to an emulated inverter through pyvisa, as a run does."""
-    from hil.bench import EmulatedBench
-    from hil.device import BenchError
+    from hil.emulated_bench import EmulatedBench
+    from hil.errors import BenchError
     from models.inverter import InverterParams
 
     params = InverterParams(p_rated_kw=5.0, s_kva=5.0)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hil.bench import EmulatedBench
+from hil.emulated_bench import EmulatedBench
 from models.grid_unbalanced import PHASES
 from results.recording import TickRecorder
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hil.device import BenchError
+from hil.errors import BenchError
 from models.grid import PowerFlowDiverged
 from results.bills import write_bills
 from results.folder import EventLog, Manifest, Status, write_json

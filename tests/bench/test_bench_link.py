@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 import pyvisa
 
-from hil.bench import EmulatedBench
-from hil.emulator import EmulatedInverter
+from hil.emulated_bench import EmulatedBench
+from hil.emulators.inverter import EmulatedInverter
 from models.inverter import InverterParams
 
 ROOF = InverterParams(p_rated_kw=30.0, s_kva=30.0)

@@ -10,8 +10,9 @@ import sys
 
 import pytest
 
-from hil.bench import EmulatedBench, EmulatorProcess
-from hil.device import DeviceError, InverterReading, LinkError
+from hil.emulated_bench import EmulatedBench, EmulatorProcess
+from hil.errors import DeviceError, LinkError
+from hil.roles import InverterReading
 from models.inverter import Inverter, InverterParams
 
 ROOF = InverterParams(p_rated_kw=5.0, s_kva=5.0)
@@ -137,7 +138,7 @@ PARENT = """
 import signal, sys
 # A shell that starts the tests in the background has them ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from hil.bench import EmulatedBench
+from hil.emulated_bench import EmulatedBench
 from models.inverter import InverterParams
 with EmulatedBench({"roof": InverterParams(p_rated_kw=5.0, s_kva=5.0)}) as bench:
     bench.inverters["roof"].limit_power(5.0)

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from hil.emulator import EmulatedInverter, build_parser, identity_of, options_of
-from hil.instrument_server import MAX_LINE, REPLY_FAULTS, InstrumentServer
+from hil.emulators.inverter import EmulatedInverter, build_parser, identity_of, options_of
+from hil.emulators.server import MAX_LINE, REPLY_FAULTS, InstrumentServer
 from models.inverter import Inverter, InverterParams
 
 ROOF = InverterParams(p_rated_kw=5.0, s_kva=5.5, q_per_p=0.1, ramp_kw_per_s=20.0)
@@ -367,8 +367,11 @@ def test_every_fault_of_answers_can_be_ordered(roof):
     ("module", "heavy"),
     [
         ("hil", {"pyvisa", "numpy", "asyncio"}),
-        ("hil.emulator", {"pyvisa", "numpy", "numba", "scipy", "pandas", "pydantic", "hil.link"}),
-        ("hil.bench", {"pyvisa", "numpy", "numba", "scipy", "pandas"}),
+        (
+            "hil.emulators.inverter",
+            {"pyvisa", "numpy", "numba", "pandas", "pydantic", "hil.link"},
+        ),
+        ("hil.emulated_bench", {"pyvisa", "numpy", "numba", "scipy", "pandas"}),
     ],
 )
 def test_imports_stay_light(module, heavy):

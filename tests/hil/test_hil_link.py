@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from hil.device import BenchError, DeviceError, IdentityError, LinkError
-from hil.link import MAX_LINE, VisaLink, open_link
+from hil.errors import BenchError, DeviceError, IdentityError, LinkError
+from hil.link.visa import MAX_LINE, VisaLink, open_link
 
 IDENTITY = "Maker,Model,1,1"
 LONG_S = 30.0  # no test waits that long: whoever needs a timeout to notice would be seen

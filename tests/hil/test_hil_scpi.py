@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hil.scpi import QUEUE_LENGTH, Instrument, ScpiError, arguments, decimal, number, spellings
+from hil.emulators.scpi import QUEUE_LENGTH, Instrument, ScpiError, arguments, number, spellings
+from hil.numbers import decimal
 
 
 class Lamp(Instrument):

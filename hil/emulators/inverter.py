@@ -1,8 +1,8 @@
 """An inverter that is not there: SCPI on a loopback socket over the physics of `models`.
 
-``python -m hil.emulator --p-rated-kw 5 --s-kva 5`` prints its port and serves. It takes the
-bench's clock tick by tick, misbehaves on demand, and carries only the standard library and
-`models.inverter`, so that its process starts fast.
+``python -m hil.emulators.inverter --p-rated-kw 5 --s-kva 5`` prints its port and serves. It
+takes the bench's clock tick by tick, misbehaves on demand, and carries only the standard
+library and `models.inverter`, so that its process starts fast.
 """
 
 import argparse
@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
+from hil.numbers import NOT_A_NUMBER
 from models.inverter import Inverter, InverterParams
 
-from .instrument_server import REPLY_FAULTS, InstrumentServer, ReplyFault
 from .scpi import Instrument, ScpiError, arguments, number
+from .server import REPLY_FAULTS, InstrumentServer, ReplyFault
 
-NOT_A_NUMBER = "9.91E37"  # SCPI-99 vol. 1, 7.2.1.5
 _STATES = {"running": "RUN", "tripped": "TRIP", "waiting": "WAIT"}
 _LONGEST_S = 86_400.0
 _NOT_SERIAL = re.compile("[^A-Za-z0-9_. -]")
@@ -168,7 +168,7 @@ class EmulatedInverter(Instrument):
 
 def build_parser() -> argparse.ArgumentParser:
     """Offer every setting of the physics as an option of its own."""
-    parser = argparse.ArgumentParser(prog="python -m hil.emulator", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m hil.emulators.inverter", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 takes any free one")
     parser.add_argument("--serial", default="0", help="serial number in its identity")
     parser.add_argument(

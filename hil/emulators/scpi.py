@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from itertools import product
 
+from hil.numbers import decimal
+
 Handler = Callable[[list[str]], str | None]
 
 ERRORS = {
@@ -33,7 +35,6 @@ _OPERATION_COMPLETE, _QUERY, _DEVICE, _EXECUTION, _COMMAND, _POWER_ON = 1, 4, 8,
 _ERROR_QUEUE, _MESSAGE, _EVENT, _MASTER = 4, 16, 32, 64  # status byte, SCPI-99 vol. 1, 9
 
 _NODE = re.compile(r"(\[)?:?([*A-Z]+)([a-z]*)(?(1)\])")
-_NUMBER = re.compile(r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?: ?[eE] ?[+-]?[0-9]+)? *")
 
 
 class ScpiError(Exception):
@@ -55,11 +56,6 @@ def spellings(pattern: str) -> set[str]:
         for optional, short, rest in _NODE.findall(pattern)
     ]
     return {":".join(filter(None, chosen)) + query for chosen in product(*nodes)}
-
-
-def decimal(text: str) -> float | None:
-    """Read a decimal number of IEEE 488.2: NR1, NR2 or NR3; None for anything else."""
-    return float(text.replace(" ", "")) if _NUMBER.fullmatch(text) else None
 
 
 def number(text: str, low: float, high: float, default: float | None = None) -> float:

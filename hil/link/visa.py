@@ -13,7 +13,7 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any, Self
 
-from .device import DeviceError, IdentityError, LinkError
+from hil.errors import DeviceError, IdentityError, LinkError
 
 if TYPE_CHECKING:
     from types import TracebackType

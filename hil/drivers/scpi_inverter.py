@@ -8,19 +8,11 @@ import math
 from types import TracebackType
 from typing import Self
 
-from .device import (
-    BenchError,
-    DeviceError,
-    InverterReading,
-    Link,
-    LinkError,
-    LockstepError,
-    SetpointError,
-)
-from .scpi import decimal
+from hil.errors import BenchError, DeviceError, LinkError, LockstepError, SetpointError
+from hil.numbers import BIGGEST, decimal
+from hil.roles import InverterReading, Link
 
 _STATES = {"RUN": "running", "TRIP": "tripped", "WAIT": "waiting"}
-_BIGGEST = 9.9e37  # SCPI-99 vol. 1, 7.2.1: 9.91E37 is "not a number", 9.9E37 infinity
 
 
 class ScpiInverter:
@@ -224,7 +216,7 @@ class ScpiInverter:
         value = decimal(text)
         if value is None:
             raise self._nonsense("a number", reply)
-        if abs(value) >= _BIGGEST:
+        if abs(value) >= BIGGEST:
             raise self._nonsense("a finite number", reply)
         return value
 

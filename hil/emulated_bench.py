@@ -11,13 +11,13 @@ from typing import IO, Self
 
 from models.inverter import InverterParams
 
-from .device import DeviceError
-from .emulator import identity_of, options_of
-from .inverter import ScpiInverter
-from .link import open_link
+from .drivers.scpi_inverter import ScpiInverter
+from .emulators.inverter import identity_of, options_of
+from .errors import DeviceError
+from .link.visa import open_link
 
 # -P: a folder called hil or models where the user stands must not be taken for ours.
-_EMULATOR = (sys.executable, "-P", "-m", "hil.emulator", "--stop-at-eof")
+_EMULATOR = (sys.executable, "-P", "-m", "hil.emulators.inverter", "--stop-at-eof")
 
 
 class EmulatorProcess:

@@ -1,0 +1,1 @@
+"""Drivers: a role in our units to us, the language of one device to it."""

@@ -1,0 +1,1 @@
+"""Instruments that are not there: SCPI and SunSpec over the physics of `models`."""

@@ -1,0 +1,65 @@
+"""The one thing that a tick asks of all its devices, in lockstep and in real time."""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+
+class Asked(NamedTuple):
+    """What the tick tells its nodes, in their order.
+
+    Attributes
+    ----------
+    available_kw, limit_kw : ndarray of float, shape (n,)
+        What the source could give, and the limit. [kW]
+    vm_pu : ndarray of float, shape (n,)
+        Voltage at the node in the last tick. [p.u.]
+    f_hz : float
+        Frequency in the last tick. [Hz]
+    """
+
+    available_kw: FloatArray
+    limit_kw: FloatArray
+    vm_pu: FloatArray
+    f_hz: float
+
+
+class Answered(NamedTuple):
+    """What the nodes do during this tick.
+
+    Attributes
+    ----------
+    p_kw, q_kvar : ndarray of float, shape (n,)
+        Injection; where the reading is stale, what the node's declared fallback says.
+    tripped : ndarray of bool, shape (n,)
+        Off the grid, or counted as such because it is lost.
+    age_s : ndarray of float, shape (n,)
+        How old the reading is; 0 in lockstep. [s]
+    stale : ndarray of bool, shape (n,)
+        Too old to be believed: the energy of this tick is flagged.
+    """
+
+    p_kw: FloatArray
+    q_kvar: FloatArray
+    tripped: BoolArray
+    age_s: FloatArray
+    stale: BoolArray
+
+
+class Exchange(Protocol):
+    """Devices by node, whichever clock they follow."""
+
+    names: tuple[str, ...]
+
+    def exchange(self, asked: Asked) -> Answered:
+        """Let every node live one tick, or tell what it last said."""
+
+    def inject(self, name: str, fault: str, *values: float) -> None:
+        """Make an emulated device misbehave."""
+
+    def clear_faults(self, name: str) -> None:
+        """Make it behave again."""

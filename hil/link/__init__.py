@@ -1,0 +1,1 @@
+"""The one door to pyvisa: connections that never hand over one answer for another."""

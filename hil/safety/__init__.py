@@ -1,0 +1,1 @@
+"""What keeps people and devices safe: limits, arming, revert timers, the guardian."""

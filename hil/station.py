@@ -1,0 +1,158 @@
+"""What stands on the bench: every device, what it may do, and which part it plays."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from .roles import Role
+
+Phase = Literal["a", "b", "c", "abc"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a device is never asked to exceed. [kW], [kvar], [V], [A], [Hz]"""
+
+    p_min_kw: float = 0.0
+    p_max_kw: float = 0.0
+    q_max_kvar: float = 0.0
+    v_max_v: float | None = None
+    v_min_v: float = 0.0
+    i_max_a: float | None = None
+    f_min_hz: float = 45.0
+    f_max_hz: float = 65.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnLoss:
+    """What a node does while its device does not answer.
+
+    Attributes
+    ----------
+    action : {"zero", "hold", "abort"}
+        Count as tripped with no power; go on with the last reading; stop the run.
+    after_s : float
+        How old a reading may be before it counts as lost. [s]
+    """
+
+    action: Literal["zero", "hold", "abort"] = "zero"
+    after_s: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class StationDevice:
+    """One device of the bench.
+
+    Attributes
+    ----------
+    name : str
+    role : Role
+    driver : str
+        ``scpi-inverter``, ``scpi`` (by a command table), ``sunspec``, or ``<file>.py:<class>``.
+    address : str or None
+        VISA address, or ``sunspec://<host>:<port>/<unit>``; None for one that is emulated.
+    emulated : mapping or None
+        Settings of the emulator that plays it; None for a real one.
+    expected_identity, serial_number : str or None
+        What ``*IDN?`` must answer, in full; what its third field must be.
+    firmware : str or None
+        What it had when it was calibrated, for the record.
+    calibrated, calibration_due : date or None
+    plays : str or None
+        Peer, or bus, whose inverter, store or grid it is; devices that play the same one are
+        wired to one another and make one node.
+    phase : Phase
+    current_ratio, voltage_ratio : float
+        Of the instrument transformers: primary over secondary.
+    signs : mapping of str to {1, -1}
+        By channel: −1 where positive on the display is out of the grid.
+    p_rated_kw, s_rated_kva : float
+    scale : float
+        Power of what it plays over its own: 10 when a 3 kW device plays a 30 kW inverter.
+    limits : Limits
+    ramp_kw_per_s : float or None
+    safe_state : mapping of str to float
+        What `make_safe` sets beside the driver's own: ``vm_v``, ``p_kw``, ``output``.
+    timeout_s : float
+    revert_s : float or None
+        Of the device's own revert timer; None where it has none.
+    interlocked : bool
+        A hardware interlock takes it off when the host dies.
+    on_loss : OnLoss
+    table : Path or None
+        Command table of the generic SCPI driver.
+    settings : mapping
+        What the driver takes besides.
+    """
+
+    name: str
+    role: Role
+    driver: str
+    address: str | None = None
+    emulated: Mapping[str, Any] | None = None
+    expected_identity: str | None = None
+    serial_number: str | None = None
+    firmware: str | None = None
+    calibrated: date | None = None
+    calibration_due: date | None = None
+    plays: str | None = None
+    phase: Phase = "abc"
+    current_ratio: float = 1.0
+    voltage_ratio: float = 1.0
+    signs: Mapping[str, int] = field(default_factory=dict)
+    p_rated_kw: float
+    s_rated_kva: float
+    scale: float = 1.0
+    limits: Limits
+    ramp_kw_per_s: float | None = None
+    safe_state: Mapping[str, float] = field(default_factory=dict)
+    timeout_s: float = 1.0
+    revert_s: float | None = None
+    interlocked: bool = False
+    on_loss: OnLoss = OnLoss()
+    table: Path | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Station:
+    """A bench.
+
+    Attributes
+    ----------
+    name : str
+    file : Path
+        Where it was read; the lock lies beside the user's other state, by this path.
+    operator : str or None
+        Who answers for it, for the record.
+    devices : tuple of StationDevice
+    p_max_kw : float or None
+        Bound on the sum of what all devices are asked for. [kW]
+    v_window_v : (float, float) or None
+        Window outside of which the bench is made safe. [V]
+    interlock : str or None
+        ``<device>:<query>`` that must answer 1 while anything is energised.
+    """
+
+    name: str
+    file: Path
+    operator: str | None = None
+    devices: tuple[StationDevice, ...]
+    p_max_kw: float | None = None
+    v_window_v: tuple[float, float] | None = None
+    interlock: str | None = None
+
+    def nodes(self) -> dict[str, tuple[StationDevice, ...]]:
+        """Devices by what they play together; those that play nothing are left out."""
+        nodes: dict[str, tuple[StationDevice, ...]] = {}
+        for device in self.devices:
+            if device.plays is not None:
+                nodes[device.plays] = (*nodes.get(device.plays, ()), device)
+        return nodes
+
+    @property
+    def is_emulated(self) -> bool:
+        """Whether nothing on it is real."""
+        return all(device.emulated is not None for device in self.devices)

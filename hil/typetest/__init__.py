@@ -1,0 +1,1 @@
+"""Procedures that qualify an inverter, step by step, with a verdict for each."""
