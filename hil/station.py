@@ -42,6 +42,25 @@ class OnLoss:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Interlock:
+    """An input that must say that the bench may be energised.
+
+    Attributes
+    ----------
+    device : str
+        Name of the device that has the input.
+    query : str
+        What it is asked.
+    expected : str
+        What it answers while all is well; anything else makes the bench safe.
+    """
+
+    device: str
+    query: str
+    expected: str = "1"
+
+
+@dataclass(frozen=True, kw_only=True)
 class StationDevice:
     """One device of the bench.
 
@@ -50,7 +69,8 @@ class StationDevice:
     name : str
     role : Role
     driver : str
-        ``scpi-inverter``, ``scpi`` (by a command table), ``sunspec``, or ``<file>.py:<class>``.
+        ``scpi-inverter``, ``scpi`` (by a command table), ``sunspec``, or ``<file>.py:<class>``
+        with the file's whole path.
     address : str or None
         VISA address, or ``sunspec://<host>:<port>/<unit>``; None for one that is emulated.
     emulated : mapping or None
@@ -67,22 +87,28 @@ class StationDevice:
     current_ratio, voltage_ratio : float
         Of the instrument transformers: primary over secondary.
     signs : mapping of str to {1, -1}
-        By channel: −1 where positive on the display is out of the grid.
+        By channel, ``p``, ``q`` and ``energy``: −1 where positive on the display is out of the
+        grid; a channel that is left out has 1.
     p_rated_kw, s_rated_kva : float
     scale : float
         Power of what it plays over its own: 10 when a 3 kW device plays a 30 kW inverter.
     limits : Limits
     ramp_kw_per_s : float or None
     safe_state : mapping of str to float
-        What `make_safe` sets beside the driver's own: ``vm_v``, ``p_kw``, ``output``.
+        What `make_safe` sets beside the driver's own: ``vm_v``, ``p_kw``, ``q_kvar``, and
+        ``output``, 0 for open and 1 for closed.
     timeout_s : float
     revert_s : float or None
         Of the device's own revert timer; None where it has none.
     interlocked : bool
         A hardware interlock takes it off when the host dies.
     on_loss : OnLoss
-    table : Path or None
-        Command table of the generic SCPI driver.
+    table : Path, str or None
+        Command table of the generic SCPI driver: a file, or the name of one that is shipped.
+    link : mapping
+        What the connection takes besides, where the file sets it: ``backend``, ``baud_rate``,
+        ``data_bits``, ``parity``, ``stop_bits``, ``flow_control``, ``read_termination``,
+        ``write_termination``.
     settings : mapping
         What the driver takes besides.
     """
@@ -112,7 +138,8 @@ class StationDevice:
     revert_s: float | None = None
     interlocked: bool = False
     on_loss: OnLoss = OnLoss()
-    table: Path | None = None
+    table: Path | str | None = None
+    link: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -125,6 +152,8 @@ class Station:
     name : str
     file : Path
         Where it was read; the lock lies beside the user's other state, by this path.
+    about : str
+        What it is, in a sentence.
     operator : str or None
         Who answers for it, for the record.
     devices : tuple of StationDevice
@@ -132,17 +161,25 @@ class Station:
         Bound on the sum of what all devices are asked for. [kW]
     v_window_v : (float, float) or None
         Window outside of which the bench is made safe. [V]
-    interlock : str or None
-        ``<device>:<query>`` that must answer 1 while anything is energised.
+    v_nominal_v, f_nominal_hz : float
+        Voltage of a phase to neutral that is 1 p.u. at a device's terminals. [V], [Hz]
+    interlock : Interlock or None
+        What must answer well while anything is energised.
+    calibration : {"warn", "refuse"}
+        What an overdue calibration means.
     """
 
     name: str
     file: Path
+    about: str = ""
     operator: str | None = None
     devices: tuple[StationDevice, ...]
     p_max_kw: float | None = None
     v_window_v: tuple[float, float] | None = None
-    interlock: str | None = None
+    v_nominal_v: float = 230.0
+    f_nominal_hz: float = 50.0
+    interlock: Interlock | None = None
+    calibration: Literal["warn", "refuse"] = "warn"
 
     def nodes(self) -> dict[str, tuple[StationDevice, ...]]:
         """Devices by what they play together; those that play nothing are left out."""
@@ -151,6 +188,14 @@ class Station:
             if device.plays is not None:
                 nodes[device.plays] = (*nodes.get(device.plays, ()), device)
         return nodes
+
+    def overdue(self, on: date) -> tuple[StationDevice, ...]:
+        """Devices whose calibration was due before a day."""
+        return tuple(
+            device
+            for device in self.devices
+            if device.calibration_due is not None and device.calibration_due < on
+        )
 
     @property
     def is_emulated(self) -> bool:
