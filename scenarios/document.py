@@ -98,8 +98,14 @@ class Entry:
         return self
 
 
-def read(file: FilePath) -> tuple[Entry, list[Fault]]:
-    """Read a scenario file.
+def read(file: FilePath, kind: str = "scenario") -> tuple[Entry, list[Fault]]:
+    """Read a file.
+
+    Parameters
+    ----------
+    file : path
+    kind : str
+        What it is meant to be, and the first key of it.
 
     Returns
     -------
@@ -114,24 +120,24 @@ def read(file: FilePath) -> tuple[Entry, list[Fault]]:
         The file cannot be read, is not UTF-8, is not YAML, or is no mapping.
     """
     name = str(file)
-    text = _text(file)
+    text = _text(file, kind)
     try:
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise ScenarioError([_notation_fault(name, text, error)]) from None
     if not isinstance(node, yaml.MappingNode):
-        message = "the file holds no keys; expected a mapping that begins with 'scenario: name'"
+        message = f"the file holds no keys; expected a mapping that begins with '{kind}: name'"
         raise ScenarioError([Fault(name, 1, 1, "", message)])
     reader = _Reader(name)
     return reader.entry(node, (), node), reader.faults
 
 
-def _text(file: FilePath) -> str:
+def _text(file: FilePath, kind: str) -> str:
     try:
         raw = file.read_bytes()
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        message = f"cannot be read: {reason}; expected a scenario file in YAML"
+        message = f"cannot be read: {reason}; expected a {kind} file in YAML"
         raise ScenarioError([Fault(str(file), 0, 0, "", message)]) from None
     try:
         return raw.decode("utf-8-sig")

@@ -1,17 +1,17 @@
 """Read a scenario: every fault of the file at once, or a scenario with everything drawn."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from . import document
 from .asked_checks import named_checks
+from .checking import Checking
 from .document import Entry
-from .faults import Fault, ScenarioError, dotted
+from .faults import Fault, ScenarioError
 from .faults import Path as KeyPath
 from .frequency_traces import trace_fault
 from .messages import message
@@ -33,9 +33,7 @@ from .rules import hang_together, nearest
 from .rules_operator import network_problems
 from .schema import Scenario
 from .schema_peers import PeerGroup, SinglePeer
-from .spec import Problem
 
-_ROUNDS = 20
 _STAND_INS: dict[str, Any] = {
     "at": "0 s",
     "below_hz": 49.0,
@@ -97,34 +95,11 @@ def load_scenario(
     return resolve_scenario(scenario, file=path, network=network, sources=sources, seed=seed)
 
 
-class _Checking:
-    """Gathers the faults of one file.
-
-    What is at fault is cut out, or something plausible put in its stead where it cannot be
-    missing, and the rest is checked on; what follows from a stand-in is not reported.
-    """
+class _Checking(Checking[Scenario]):
+    """Gathers the faults of one scenario."""
 
     def __init__(self, file: Path, root: Entry, faults: list[Fault]) -> None:
-        self.faults = list(faults)
-        self._file, self._root, self._cut = file, root, set[KeyPath]()
-
-    def fields(self) -> Scenario | None:
-        """Check the fields; None when what is left is no scenario."""
-        for _ in range(_ROUNDS):
-            try:
-                return Scenario.model_validate(self._root.plain())
-            except ValidationError as error:
-                wrong = [path for one in _own_errors(error) for path in self._field_faults(one)]
-            for path in wrong:
-                self._root = self._root.without(path)
-            self._cut |= set(wrong)
-        return None
-
-    def problems(self, problems: Iterable[Problem], above: Iterable[str | int] = ()) -> None:
-        """Note what several keys say together, unless one of them is at fault already."""
-        for problem in problems:
-            if not self._is_consequence(problem):
-                self.note((*above, *problem.path), problem.message)
+        super().__init__(file, root, faults, model=Scenario, stand_ins=_STAND_INS)
 
     def network(self, scenario: Scenario) -> NetworkOutline | None:
         """Read the network's names and check every bus against them."""
@@ -218,54 +193,6 @@ class _Checking:
                     text = f"check {name}: {fault.message}" if fault else str(error)
                     self.note(("checks", index, *deeper), text)
 
-    def note(self, location: Iterable[str | int], text: str, *, at_key: bool = False) -> None:
-        """Add a fault at the deepest place of the file that the location leads to."""
-        parts = tuple(part for part in location if not str(part).startswith("<"))
-        if self._path(parts) in self._cut:
-            return
-        entry = self._root.find(parts)
-        line, column = (entry.key_line, entry.key_column) if at_key else (entry.line, entry.column)
-        path = dotted(self._path(parts))
-        self.faults.append(Fault(str(self._file), line, column, path, text))
-
-    def _field_faults(self, error: ErrorDetails) -> Iterator[KeyPath]:
-        """Note one of pydantic's errors and yield what has to be cut out of the file."""
-        parts = tuple(part for part in error["loc"] if not str(part).startswith("<"))
-        if error["type"] == "problems":
-            problems: list[Problem] = error["ctx"]["problems"]
-            self.problems(problems, error["loc"])
-            yield from (self._root.find((*parts, *problem.path)).path for problem in problems)
-        elif error["type"] == "missing":
-            yield from self._missing(error, parts)
-        else:
-            self.note(error["loc"], message(error), at_key=error["type"] == "extra_forbidden")
-            yield self._root.find(parts).path
-
-    def _missing(self, error: ErrorDetails, parts: KeyPath) -> Iterator[KeyPath]:
-        """Note a missing key unless it was cut out, and fill it in or cut out what lacks it."""
-        path, key = self._path(parts), str(parts[-1])
-        if path not in self._cut:
-            self.note(error["loc"], message(error))
-        self._cut.add(path)
-        if key in _STAND_INS:
-            stand_in = f"unnamed-{len(self._cut)}" if key == "name" else _STAND_INS[key]
-            self._root = self._root.with_value(path[:-1], key, stand_in)
-        else:
-            yield self._root.find(parts[:-1]).path
-
-    def _is_cut(self, path: KeyPath) -> bool:
-        return any(cut[: len(path)] == path for cut in self._cut)
-
-    def _path(self, parts: Iterable[str | int]) -> KeyPath:
-        """Return the path as it is in the file, where nothing has been cut out."""
-        entries = list(self._root.follow(parts))
-        rest = tuple(parts)[len(entries) - 1 :]
-        return (*entries[-1].path, *rest)
-
-    def _is_consequence(self, problem: Problem) -> bool:
-        own, section = self._path(problem.path), (problem.refers or ("",))[0]
-        return any(own[: len(cut)] == cut or cut[:1] == (section,) for cut in self._cut)
-
     def _profiles_of(
         self,
         reference: str,
@@ -294,17 +221,6 @@ class _Checking:
         elif "pu" in units and peer.p_peak_kw is None and any(not p.full_load_h for p in found):
             text = "the year of this profile is not known; expected p_peak_kw for its size"
             self.note((*path[:2], *given[:1]), text)
-
-
-def _own_errors(error: ValidationError) -> list[ErrorDetails]:
-    """Return the errors without lists that are short only because their items are at fault."""
-    errors = error.errors()
-    return [
-        one
-        for one in errors
-        if one["type"] != "too_short"
-        or not any(o is not one and o["loc"][: len(one["loc"])] == one["loc"] for o in errors)
-    ]
 
 
 def _buses(scenario: Scenario) -> Iterator[tuple[KeyPath, str]]:
