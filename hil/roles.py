@@ -234,7 +234,15 @@ class Reverting(Protocol):
     """A device that goes to its safe state by itself when the bench falls silent."""
 
     def arm_revert(self, revert_s: float) -> None:
-        """Start the device's own revert timer; every message renews it; 0 stops it. [s]"""
+        """Start the device's own timer, read back; every message renews it; 0 stops it. [s]"""
+
+
+@runtime_checkable
+class Questionable(Protocol):
+    """A device that can be asked in its own words, as the bench's interlock input is."""
+
+    def ask(self, query: str) -> str:
+        """Send one query as it is, and return its answer."""
 
 
 @runtime_checkable

@@ -167,6 +167,9 @@ class Station:
         What must answer well while anything is energised.
     calibration : {"warn", "refuse"}
         What an overdue calibration means.
+    beyond : {"refuse", "clamp"}
+        What happens when more is asked than limits allow: nothing is sent and it is an error,
+        or the nearest allowed value is sent. Either stands in the record.
     """
 
     name: str
@@ -180,6 +183,7 @@ class Station:
     f_nominal_hz: float = 50.0
     interlock: Interlock | None = None
     calibration: Literal["warn", "refuse"] = "warn"
+    beyond: Literal["refuse", "clamp"] = "refuse"
 
     def nodes(self) -> dict[str, tuple[StationDevice, ...]]:
         """Devices by what they play together; those that play nothing are left out."""
