@@ -5,17 +5,19 @@ its block ends.
 """
 
 import math
-from types import TracebackType
-from typing import Self
 
-from hil.errors import BenchError, DeviceError, LinkError, LockstepError, SetpointError
-from hil.numbers import BIGGEST, decimal
+from hil.errors import DeviceError, LinkError, LockstepError, SetpointError
 from hil.roles import InverterReading, Link
 
+from .channels import Channels
+from .scpi_device import DIRECT
+from .scpi_emulated import EmulatedScpi
+
+_MEASURE = "MEAS:POW?;:MEAS:POW:REAC?;:MEAS:ENER?;:SOUR:STAT?"
 _STATES = {"RUN": "running", "TRIP": "tripped", "WAIT": "waiting"}
 
 
-class ScpiInverter:
+class ScpiInverter(EmulatedScpi):
     """Inverter with a power limit, left at zero whenever the block ends.
 
     Parameters
@@ -28,36 +30,23 @@ class ScpiInverter:
         Largest limit it accepts. [kW]
     tolerance_kw : float
         How far the limit it holds may be from the limit it was given. [kW]
+    channels : Channels
+        How its measurement is wired.
     """
 
     def __init__(
-        self, link: Link, *, name: str, p_rated_kw: float, tolerance_kw: float = 0.001
+        self,
+        link: Link,
+        *,
+        name: str,
+        p_rated_kw: float,
+        tolerance_kw: float = 0.001,
+        channels: Channels = DIRECT,
     ) -> None:
-        self._link, self.name, self.p_rated_kw = link, name, p_rated_kw
-        self._tolerance_kw = tolerance_kw
+        super().__init__(link, name=name, channels=channels)
+        self.p_rated_kw, self._tolerance_kw = p_rated_kw, tolerance_kw
         self._dt_s: float | None = None
         self._tick = 0
-
-    def __enter__(self) -> Self:
-        """Start from the safe state."""
-        self.make_safe()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Make it safe; a failure to do so never hides what ended the block."""
-        try:
-            self.make_safe()
-        except Exception as unsafe:
-            if fault is None:
-                raise
-            fault.add_note(f"{self.name} may not be in its safe state: {unsafe}")
-        finally:
-            self._link.close()
 
     def make_safe(self) -> None:
         """Bring it to its safe state: limit 0, read back.
@@ -86,15 +75,28 @@ class ScpiInverter:
         Raises
         ------
         DeviceError
-            It answers with anything but two numbers and a state.
+            It answers with anything but three numbers and a state.
         """
-        reply = self._link.query("MEAS:POW?;:MEAS:POW:REAC?;:SOUR:STAT?")
-        fields = reply.split(";")
-        if len(fields) != 3:
-            raise self._nonsense("MEAS:POW?", reply)
-        state = self._state(fields[2], reply)
-        p_kw, q_kvar = (self._number(field, reply) / 1000.0 for field in fields[:2])
-        return InverterReading(p_kw, q_kvar, state != "running", state, -1)
+        reply = self._link.query(_MEASURE)
+        p_w, q_var, energy_wh, state = self._fields(reply, ";", 4)
+        energy_kwh = self._channels.primary("energy", self._number(energy_wh, reply) / 1000.0)
+        return self._reading(p_w, q_var, state, reply)._replace(energy_kwh=energy_kwh)
+
+    def arm_revert(self, revert_s: float) -> None:
+        """Start the device's own revert timer; every message renews it; 0 stops it. [s]
+
+        Raises
+        ------
+        SetpointError
+            No time, or not the one that it then holds.
+        """
+        if not 0 <= revert_s < math.inf:
+            raise SetpointError(f"{self.name}: {revert_s} s is no time; nothing was sent")
+        reply = self._link.query(f"SYST:WATC {revert_s};:SYST:WATC?")
+        if not math.isclose(taken_s := self._number(reply, reply), revert_s, abs_tol=1e-3):
+            raise SetpointError(
+                f"{self.name}: asked to revert after {revert_s} s, device holds {taken_s} s"
+            )
 
     def begin_lockstep(self, dt_s: float) -> None:
         """Take over the device's clock, in ticks of `dt_s`. [s]
@@ -146,11 +148,7 @@ class ScpiInverter:
         if self._dt_s is None:
             raise LockstepError(f"{self.name}: begin_lockstep comes before the first tick")
         self._refuse_outside(limit_kw)
-        if not (0 <= available_kw < math.inf and 0 <= vm_pu < math.inf and 0 <= f_hz < math.inf):
-            raise SetpointError(
-                f"{self.name}: {available_kw} kW available at {vm_pu} p.u. and {f_hz} Hz; "
-                "expected finite numbers, 0 or more; nothing was sent"
-            )
+        self._refuse_impossible(available_kw, vm_pu, f_hz)
         message = (
             f"SIM:TICK {self._tick},{self._dt_s},{1000.0 * available_kw},{vm_pu},{f_hz};"
             f":SOUR:POW:LIM {1000.0 * limit_kw};:SIM:STEP?"
@@ -160,23 +158,6 @@ class ScpiInverter:
         except LinkError:
             reply = self._link.exchange(message)
         return self._read_tick(reply, limit_kw)
-
-    def inject(self, fault: str, *values: float) -> None:
-        """Make an emulated inverter misbehave: ``trip``, ``drop``, ``delay``, …
-
-        Raises
-        ------
-        DeviceError
-            It knows no such fault, as no real device does.
-        """
-        arguments = ",".join([fault.upper(), *map(str, values)])
-        before = self._link.query(f"SYST:ERR:COUN?;:SIM:FAUL {arguments};:SYST:ERR:COUN?")
-        if len(set(before.split(";"))) != 1:
-            raise DeviceError(f"{self.name}: fault {fault!r} was refused: {self._last_error()}")
-
-    def clear_faults(self) -> None:
-        """Make an emulated inverter behave again; after a trip it reconnects by its own rules."""
-        self._link.write("SIM:FAUL:CLE")
 
     def _set_limit(self, p_kw: float) -> None:
         """Set the limit and compare what the device then holds."""
@@ -205,35 +186,20 @@ class ScpiInverter:
                 f"the device says {self._last_error()}"
             )
         self._tick += 1
-        p_kw = self._number(fields[1], reply) / 1000.0
-        q_kvar = self._number(fields[2], reply) / 1000.0
-        state = self._state(fields[3], reply)
-        self._confirm(limit_kw, self._number(fields[4], reply) / 1000.0)
-        return InverterReading(p_kw, q_kvar, state != "running", state, self._tick - 1)
+        _, p_w, q_var, state, limit_w = fields
+        reading = self._reading(p_w, q_var, state, reply)
+        self._confirm(limit_kw, self._number(limit_w, reply) / 1000.0)
+        return reading._replace(tick=self._tick - 1)
 
-    def _number(self, text: str, reply: str) -> float:
-        """Read one number; SCPI's not-a-number and infinity are none."""
-        value = decimal(text)
-        if value is None:
-            raise self._nonsense("a number", reply)
-        if abs(value) >= BIGGEST:
-            raise self._nonsense("a finite number", reply)
-        return value
+    def _reading(self, p_w: str, q_var: str, state: str, reply: str) -> InverterReading:
+        """Turn what it answers into what it feeds."""
+        p_kw = self._channels.primary("p", self._number(p_w, reply) / 1000.0)
+        q_kvar = self._channels.primary("q", self._number(q_var, reply) / 1000.0)
+        known = self._state(state, reply)
+        return InverterReading(p_kw, q_kvar, known != "running", known)
 
     def _state(self, text: str, reply: str) -> str:
         """Translate the state that the device reports."""
         if text not in _STATES:
             raise self._nonsense(f"a state of {', '.join(_STATES)}", reply)
         return _STATES[text]
-
-    def _nonsense(self, expected: str, reply: str) -> DeviceError:
-        """Say what came and what was expected, and trust the connection no more."""
-        self._link.drop()
-        return DeviceError(f"{self.name}: answered {reply!r}; expected {expected}")
-
-    def _last_error(self) -> str:
-        """Ask for the oldest entry of the device's error queue; it is for messages only."""
-        try:
-            return self._link.query("SYST:ERR?")
-        except BenchError as failure:
-            return str(failure)

@@ -9,6 +9,7 @@ from hil.errors import BenchError, DeviceError, LinkError, LockstepError, Setpoi
 from hil.roles import Faulty, InverterReading, Lockstep
 
 SAFE = ("SOUR:POW:LIM 0.0;:SOUR:POW:LIM?", "0.0")
+MEASURE = "MEAS:POW?;:MEAS:POW:REAC?;:MEAS:ENER?;:SOUR:STAT?"
 BEGIN = ("SIM:CLOC:BEG;:SIM:CLOC?", "BENCH")
 
 
@@ -103,16 +104,16 @@ def test_a_device_that_cannot_be_made_safe_is_an_error_of_its_own():
 
 
 def test_readings_come_in_kilowatts():
-    driver, _ = inverter(("MEAS:POW?;:MEAS:POW:REAC?;:SOUR:STAT?", "1.5E3;-250;WAIT"))
-    assert driver.measure() == InverterReading(1.5, -0.25, True, "waiting", -1)
+    driver, _ = inverter((MEASURE, "1.5E3;-250;12500;WAIT"))
+    assert driver.measure() == InverterReading(1.5, -0.25, True, "waiting", -1, 12.5)
 
 
 @pytest.mark.parametrize(
     "reply",
-    ["9.91E37;0;RUN", "-9.9E37;0;RUN", "nan;0;RUN", "1_0;0;RUN", "1;2", "1;2;HOT", "", ";;"],
+    ["9.91E37;0;0;RUN", "-9.9E37;0;0;RUN", "nan;0;0;RUN", "1_0;0;0;RUN", "1;2;3;HOT", "", ";;;"],
 )
 def test_a_reading_that_is_none_is_refused_and_the_connection_distrusted(reply):
-    driver, link = inverter(("MEAS:POW?;:MEAS:POW:REAC?;:SOUR:STAT?", reply))
+    driver, link = inverter((MEASURE, reply))
     with pytest.raises(DeviceError, match="roof: answered"):
         driver.measure()
     assert link.dropped == 1

@@ -1,0 +1,96 @@
+"""From a line of the station file to a device that can be asked."""
+
+from collections.abc import Callable
+
+from hil.link.visa import open_link as open_visa
+from hil.roles import Device, Link
+from hil.station import StationDevice
+
+from .channels import Channels
+
+OpenLink = Callable[[StationDevice, str], Link]
+Driver = Callable[[StationDevice, str, OpenLink], Device]
+
+
+def open_link_of(device: StationDevice, address: str) -> Link:
+    """Connect to the device, and make sure that it is the one that the station expects.
+
+    Raises
+    ------
+    LinkError
+        Nobody answers there.
+    IdentityError
+        Somebody else does.
+    """
+    return open_visa(
+        address,
+        timeout_s=device.timeout_s,
+        expected_identity=device.expected_identity,
+        name=device.name,
+    )
+
+
+def open_device(
+    device: StationDevice,
+    address: str,
+    *,
+    open_link: OpenLink = open_link_of,
+) -> Device:
+    """Open a device with the driver that the station names; nothing is set on it yet.
+
+    Parameters
+    ----------
+    device : StationDevice
+    address : str
+        Where it is; for an emulated one, where its emulator listens.
+    open_link : callable, optional
+        Opens the connection, for those that record or replay it.
+
+    Raises
+    ------
+    LinkError, IdentityError
+        Nobody, or somebody else, answers at the address.
+    ValueError
+        No such driver; its file, class or command table is wrong; or an extra is missing.
+    """
+    return _driver_of(device)(device, address, open_link)
+
+
+def _driver_of(device: StationDevice) -> Driver:
+    """Find the driver by the name that the station gives."""
+    if device.driver in _DRIVERS:
+        return _DRIVERS[device.driver]
+    if ".py:" in device.driver:
+        from .own_file import load_driver
+
+        made = load_driver(device)
+        return lambda device, address, open_link: made(device, address)
+    raise ValueError(
+        f"{device.name}: no driver {device.driver!r}; known: {', '.join(sorted(_DRIVERS))}; "
+        "or give a file.py:Class beside the station file"
+    )
+
+
+def _open_scpi_inverter(device: StationDevice, address: str, open_link: OpenLink) -> Device:
+    """Open an inverter that takes the commands of our emulator."""
+    from .scpi_inverter import ScpiInverter
+
+    _expect_role(device, "inverter")
+    return ScpiInverter(
+        open_link(device, address),
+        name=device.name,
+        p_rated_kw=device.p_rated_kw,
+        channels=Channels.of(device),
+    )
+
+
+def _expect_role(device: StationDevice, *roles: str) -> None:
+    """Refuse a driver for a role it does not play."""
+    if device.role not in roles:
+        raise ValueError(
+            f"{device.name}: driver {device.driver!r} plays {', '.join(roles)}, "
+            f"but the station calls it {device.role}"
+        )
+
+
+_DRIVERS: dict[str, Driver] = {"scpi-inverter": _open_scpi_inverter}

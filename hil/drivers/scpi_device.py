@@ -1,0 +1,101 @@
+"""What every SCPI driver shares: strict reading of replies, and an end that leaves it safe."""
+
+from types import TracebackType
+from typing import Self
+
+from hil.errors import BenchError, DeviceError
+from hil.numbers import BIGGEST, decimal
+from hil.roles import Identity, Link
+
+from .channels import Channels
+
+DIRECT = Channels()
+
+
+class ScpiDevice:
+    """A device on a link, made safe whenever its block ends.
+
+    Parameters
+    ----------
+    link : Link
+        Connection to the device.
+    name : str
+        What messages call it.
+    channels : Channels
+        How its measurement is wired.
+    """
+
+    def __init__(self, link: Link, *, name: str, channels: Channels = DIRECT) -> None:
+        self._link, self.name, self._channels = link, name, channels
+
+    def __enter__(self) -> Self:
+        """Start from the safe state."""
+        self.make_safe()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Make it safe; a failure to do so never hides what ended the block."""
+        try:
+            self.make_safe()
+        except Exception as unsafe:
+            if fault is None:
+                raise
+            fault.add_note(f"{self.name} may not be in its safe state: {unsafe}")
+        finally:
+            self.close()
+
+    def make_safe(self) -> None:
+        """Bring it to its safe state, read back."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of it, as it stands."""
+        self._link.close()
+
+    def identify(self) -> Identity:
+        """Ask who it is.
+
+        Raises
+        ------
+        DeviceError
+            Its answer has not four fields.
+        """
+        # Alone on its line: its answer may hold any character (IEEE 488.2, 10.14).
+        reply = self._link.exchange("*IDN?")
+        fields = [field.strip() for field in reply.split(",")]
+        if len(fields) != 4:
+            raise self._nonsense("maker, model, serial number and firmware", reply)
+        return Identity(*fields)
+
+    def _number(self, text: str, reply: str) -> float:
+        """Read one number; SCPI's not-a-number and infinity are none."""
+        value = decimal(text)
+        if value is None:
+            raise self._nonsense("a number", reply)
+        if abs(value) >= BIGGEST:
+            raise self._nonsense("a finite number", reply)
+        return value
+
+    def _fields(self, reply: str, separator: str, count: int) -> list[str]:
+        """Cut a reply into its fields; any other number of them is an error."""
+        fields = reply.split(separator)
+        if len(fields) != count:
+            raise self._nonsense(f"{count} fields between {separator!r}", reply)
+        return fields
+
+    def _nonsense(self, expected: str, reply: str) -> DeviceError:
+        """Say what came and what was expected, and trust the connection no more."""
+        self._link.drop()
+        return DeviceError(f"{self.name}: answered {reply[:200]!r}; expected {expected}")
+
+    def _last_error(self) -> str:
+        """Ask for the oldest entry of the device's error queue; it is for messages only."""
+        try:
+            return self._link.query("SYST:ERR?")
+        except BenchError as failure:
+            return str(failure)
