@@ -15,7 +15,8 @@ class Asked(NamedTuple):
     Attributes
     ----------
     available_kw, limit_kw : ndarray of float, shape (n,)
-        What the source could give, and the limit. [kW]
+        What the source could give, and the limit; a store's limit is its setpoint, charging
+        below zero. [kW]
     vm_pu : ndarray of float, shape (n,)
         Voltage at the node in the last tick. [p.u.]
     f_hz : float
@@ -38,9 +39,13 @@ class Answered(NamedTuple):
     tripped : ndarray of bool, shape (n,)
         Off the grid, or counted as such because it is lost.
     age_s : ndarray of float, shape (n,)
-        How old the reading is; 0 in lockstep. [s]
+        How old the reading is; 0 in lockstep unless the node is lost. [s]
     stale : ndarray of bool, shape (n,)
         Too old to be believed: the energy of this tick is flagged.
+    energy_kwh : ndarray of float, shape (n,)
+        Fed since the exchange began: by the node's own register where it has one, else power
+        held from reading to reading. While a node is lost its fallback is counted; a register
+        that is heard again replaces that estimate.
     """
 
     p_kw: FloatArray
@@ -48,6 +53,29 @@ class Answered(NamedTuple):
     tripped: BoolArray
     age_s: FloatArray
     stale: BoolArray
+    energy_kwh: FloatArray
+
+
+class Happened(NamedTuple):
+    """Something that happened to a node, for the log of the run.
+
+    Attributes
+    ----------
+    name : str
+        The node.
+    what : {"lost", "back", "begun anew", "refused"}
+        No reading that can be believed; readings again; its device had restarted and was given
+        the bench's clock again; a fault that was to be injected was not taken.
+    because : str
+        What the device, or its link, said.
+    at_s : float
+        In lockstep simulated time since the exchange began, otherwise `time.monotonic`. [s]
+    """
+
+    name: str
+    what: str
+    because: str
+    at_s: float
 
 
 class Exchange(Protocol):
@@ -57,6 +85,9 @@ class Exchange(Protocol):
 
     def exchange(self, asked: Asked) -> Answered:
         """Let every node live one tick, or tell what it last said."""
+
+    def happened(self) -> tuple[Happened, ...]:
+        """Tell what happened since this was last asked; it never waits."""
 
     def inject(self, name: str, fault: str, *values: float) -> None:
         """Make an emulated device misbehave."""

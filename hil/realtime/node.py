@@ -1,0 +1,244 @@
+"""A node: the devices that together play one peer, as one thing that is asked and answers."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from hil.errors import DeviceError, LockstepError
+from hil.roles import (
+    Analyser,
+    Device,
+    Faulty,
+    Inverter,
+    InverterReading,
+    Lockstep,
+    PvSimulator,
+    Storage,
+    StorageReading,
+    Surrounded,
+)
+from hil.station import OnLoss
+
+
+class NodeAsked(NamedTuple):
+    """What one tick tells one node. [kW], [kW], [p.u.], [Hz]"""
+
+    available_kw: float
+    limit_kw: float
+    vm_pu: float
+    f_hz: float
+
+
+class NodeReading(NamedTuple):
+    """What a node does, in the power of what it plays.
+
+    Attributes
+    ----------
+    p_kw, q_kvar : float
+        By the analyser where there is one. [kW], [kvar]
+    tripped : bool
+    energy_kwh : float or None
+        Register of the analyser, else of the device; None where neither has one. [kWh]
+    soc : float
+        State of charge of a store; NaN for an inverter. [1]
+    """
+
+    p_kw: float
+    q_kvar: float
+    tripped: bool
+    energy_kwh: float | None
+    soc: float
+
+
+class NodeGrid(Protocol):
+    """The grid of a node: `hil.phil` over a grid simulator."""
+
+    def apply(self, vm_pu: float, f_hz: float, dt_s: float) -> None:
+        """Move what the node sees towards this voltage and frequency. [p.u.], [Hz], [s]"""
+
+
+class Node:
+    """Devices that play one peer.
+
+    Parameters
+    ----------
+    name : str
+        The peer, or what messages call it.
+    unit : Inverter or Storage
+        What feeds, or charges.
+    grid : NodeGrid, optional
+        Gives the unit its voltage and frequency.
+    pv : PvSimulator, optional
+        Gives an inverter its sun.
+    analyser : Analyser, optional
+        Measures power in the unit's stead.
+    scale : float
+        Power of what is played over the unit's own.
+    ramp_kw_per_s : float, optional
+        Fastest change of the unit's setpoint, either way. [kW/s]
+    on_loss : OnLoss
+        What the node does while a device of it does not answer.
+    others : sequence of Device
+        What else is to be made safe and closed, the grid simulator for one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        unit: Inverter | Storage,
+        *,
+        grid: NodeGrid | None = None,
+        pv: PvSimulator | None = None,
+        analyser: Analyser | None = None,
+        scale: float = 1.0,
+        ramp_kw_per_s: float | None = None,
+        on_loss: OnLoss = OnLoss(),  # noqa: B008 - frozen
+        others: Sequence[Device] = (),
+    ) -> None:
+        self.name, self.on_loss, self.scale = name, on_loss, scale
+        self._unit, self._grid, self._pv, self._analyser = unit, grid, pv, analyser
+        self._ramp_kw_per_s = ramp_kw_per_s
+        self._held_kw = 0.0
+        # Only a store takes power both ways.
+        if hasattr(unit, "set_power"):
+            self._command, self._least_kw = unit.set_power, -unit.p_rated_kw
+        else:
+            self._command, self._least_kw = unit.limit_power, 0.0
+        self.devices: tuple[Device, ...] = tuple(
+            device for device in (unit, pv, analyser, *others) if device is not None
+        )
+
+    @property
+    def p_most_kw(self) -> float:
+        """Largest power of what is played, either way. [kW]"""
+        return self.scale * self._unit.p_rated_kw
+
+    def begin_lockstep(self, dt_s: float) -> None:
+        """Take over the clock of the unit, in ticks of this length. [s]
+
+        Raises
+        ------
+        LockstepError
+            It keeps its own time, as every real device does.
+        """
+        self._clocked().begin_lockstep(dt_s)
+
+    def tick(self, asked: NodeAsked, dt_s: float, *, held: bool = False) -> NodeReading:
+        """Let one tick of the bench's clock pass, and read what the node did in it.
+
+        Parameters
+        ----------
+        asked : NodeAsked
+        dt_s : float
+            Length of the tick. [s]
+        held : bool
+            The bench could not reach the unit in this tick: it kept its last setpoint.
+        """
+        unit = self._clocked()
+        setpoint_kw = self._held_kw if held else self._setpoint(asked.limit_kw, dt_s)
+        self._set_surroundings(asked, dt_s)
+        available_kw = asked.available_kw / self.scale
+        done = unit.tick(available_kw, setpoint_kw, asked.vm_pu, asked.f_hz)
+        self._held_kw = setpoint_kw
+        return self._reading(done)
+
+    def exchange(self, asked: NodeAsked, dt_s: float) -> NodeReading:
+        """Tell devices that keep their own time what is asked, and read what they do now.
+
+        Parameters
+        ----------
+        asked : NodeAsked
+        dt_s : float
+            Time since the last exchange. [s]
+        """
+        setpoint_kw = self._setpoint(asked.limit_kw, dt_s)
+        self._set_surroundings(asked, dt_s)
+        if isinstance(self._unit, Surrounded):
+            self._unit.surround(asked.available_kw / self.scale, asked.vm_pu, asked.f_hz)
+        self._command(setpoint_kw)
+        self._held_kw = setpoint_kw
+        return self._reading(self._unit.measure())
+
+    def make_safe(self) -> None:
+        """Bring every device to its safe state, the unit first; all are tried.
+
+        Raises
+        ------
+        BenchError
+            Of the first that may not be safe; the others stand in its notes.
+        """
+        self._held_kw = 0.0
+        _all_tried([device.make_safe for device in self.devices])
+
+    def close(self) -> None:
+        """Let go of every device, as it stands."""
+        _all_tried([device.close for device in self.devices])
+
+    def inject(self, fault: str, *values: float) -> None:
+        """Make the unit misbehave; only an emulated one does."""
+        self._faulty().inject(fault, *values)
+
+    def clear_faults(self) -> None:
+        """Make it behave again."""
+        self._faulty().clear_faults()
+
+    def _clocked(self) -> Lockstep:
+        """Return the unit, which has to take the bench's clock."""
+        if isinstance(self._unit, Lockstep):
+            return self._unit
+        raise LockstepError(
+            f"{self._unit.name} keeps its own time, and ticks that wait would falsify its ramps "
+            "and its energy; run in real time, or play it with an emulated device"
+        )
+
+    def _faulty(self) -> Faulty:
+        """Return the unit, which has to misbehave on demand."""
+        if isinstance(self._unit, Faulty):
+            return self._unit
+        raise DeviceError(f"{self._unit.name}: no fault can be injected into a real device")
+
+    def _setpoint(self, limit_kw: float, dt_s: float) -> float:
+        """Scale to the unit, within its rating and as fast as its ramp allows. [kW]"""
+        rated_kw = self._unit.p_rated_kw
+        wanted_kw = min(max(limit_kw / self.scale, self._least_kw), rated_kw)
+        if self._ramp_kw_per_s is None:
+            return wanted_kw
+        reach_kw = self._ramp_kw_per_s * dt_s
+        return min(max(wanted_kw, self._held_kw - reach_kw), self._held_kw + reach_kw)
+
+    def _set_surroundings(self, asked: NodeAsked, dt_s: float) -> None:
+        """Give the unit its grid and its sun, where devices of the bench play them."""
+        if self._grid is not None:
+            self._grid.apply(asked.vm_pu, asked.f_hz, dt_s)
+        if self._pv is not None:
+            self._pv.set_available(asked.available_kw / self.scale)
+
+    def _reading(self, done: InverterReading | StorageReading) -> NodeReading:
+        """Put together what was measured, in the power of what is played."""
+        p_kw, q_kvar, energy_kwh = done.p_kw, done.q_kvar, done.energy_kwh
+        if self._analyser is not None:
+            seen = self._analyser.measure()
+            p_kw, q_kvar = seen.p_kw, seen.q_kvar
+            energy_kwh = energy_kwh if seen.energy_kwh is None else seen.energy_kwh
+        return NodeReading(
+            self.scale * p_kw,
+            self.scale * q_kvar,
+            done.tripped,
+            None if energy_kwh is None else self.scale * energy_kwh,
+            getattr(done, "soc", math.nan),
+        )
+
+
+def _all_tried(steps: Sequence[Callable[[], None]]) -> None:
+    """Take every step; the first failure is raised once all were tried."""
+    first: Exception | None = None
+    for step in steps:
+        try:
+            step()
+        except Exception as failure:
+            if first is None:
+                first = failure
+            else:
+                first.add_note(str(failure))
+    if first is not None:
+        raise first
