@@ -188,11 +188,13 @@ app.command()(bills)
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of scenarios, for editors."""
-    from scenarios.gallery import schema_text
+def schema(
+    station: Annotated[bool, typer.Option("--station", help="That of station files.")] = False,
+) -> None:
+    """Print the JSON Schema of scenarios, or of stations, for editors."""
+    from scenarios.gallery import schema_text, station_schema_text
 
-    typer.echo(schema_text(), nl=False)
+    typer.echo(station_schema_text() if station else schema_text(), nl=False)
 
 
 @app.command()

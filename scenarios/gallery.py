@@ -2,9 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .spec import Spec
 
 FOLDER = Path(__file__).parent
 SCHEMA_FILE = FOLDER / "scenario.schema.json"
+STATION_SCHEMA_FILE = FOLDER.parent / "stations" / "station.schema.json"
 
 
 def shipped() -> list[tuple[Path, str]]:
@@ -24,9 +29,19 @@ def schema_text() -> str:
     """Return the JSON Schema of a scenario, as it is committed."""
     from .schema import Scenario
 
-    schema = Scenario.model_json_schema()
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Peerwatt scenario"}
-    return json.dumps({**schema, **head}, indent=2, ensure_ascii=False) + "\n"
+    return _schema_text(Scenario, "Peerwatt scenario")
+
+
+def station_schema_text() -> str:
+    """Return the JSON Schema of a station, as it is committed."""
+    from .schema_station import StationSpec
+
+    return _schema_text(StationSpec, "Peerwatt station")
+
+
+def _schema_text(model: "type[Spec]", title: str) -> str:
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
+    return json.dumps({**model.model_json_schema(), **head}, indent=2, ensure_ascii=False) + "\n"
 
 
 def tick_s(file: Path) -> float:
