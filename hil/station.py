@@ -105,12 +105,9 @@ class StationDevice:
     on_loss : OnLoss
     table : Path, str or None
         Command table of the generic SCPI driver: a file, or the name of one that is shipped.
-    link : mapping
-        What the connection takes besides, where the file sets it: ``backend``, ``baud_rate``,
-        ``data_bits``, ``parity``, ``stop_bits``, ``flow_control``, ``read_termination``,
-        ``write_termination``.
     settings : mapping
-        What the driver takes besides.
+        What the driver takes besides; under ``link`` what the connection does
+        (`hil.link.options.LinkOptions`).
     """
 
     name: str
@@ -139,7 +136,6 @@ class StationDevice:
     interlocked: bool = False
     on_loss: OnLoss = OnLoss()
     table: Path | str | None = None
-    link: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
+from hil.link.address import read_address
+
 from .rules import nearest
 from .schema_station import NOTHING, BenchDeviceSpec, StationSpec
 from .spec import Problem
 
 DRIVERS = ("scpi-inverter", "scpi", "sunspec")
-_VISA = re.compile(r"(TCPIP|ASRL|GPIB|USB|PXI|VXI)\d*::?.+", re.IGNORECASE)
 _SUNSPEC = re.compile(r"sunspec://[^\s/:]+(:\d{1,5})?(/\d{1,3})?")
 _DRAWING = ("storage", "load", "grid-simulator", "analyser")
 _NEVER = float("inf")
@@ -106,7 +107,10 @@ def _node_problems(station: StationSpec) -> Iterator[Problem]:
                 ("devices", name, "plays"), f"{message}; expected one device for each role"
             )
     for plays, roles in nodes.items():
-        if "pv-simulator" in roles and not {"inverter", "storage"} & set(roles):
+        if not {"inverter", "storage", "load"} & set(roles):
+            message = f"nothing that moves energy plays {plays!r}; expected an inverter, a storage "
+            yield Problem(("devices", next(iter(roles.values())), "plays"), message + "or a load")
+        elif "pv-simulator" in roles and "inverter" not in roles:
             message = f"no inverter plays {plays!r}; expected one that this PV simulator feeds"
             yield Problem(("devices", roles["pv-simulator"], "plays"), message)
 
@@ -127,9 +131,11 @@ def _place_problems(device: BenchDeviceSpec) -> Iterator[Problem]:
     elif device.driver != "sunspec" and address.lower().startswith("sunspec:"):
         message = f"{address!r} needs driver: sunspec; expected that, or a VISA address"
         yield Problem(("address",), message)
-    elif not _is_file(device.driver) and not (_VISA.fullmatch(address) or _SUNSPEC.match(address)):
-        message = f"{address!r} is no VISA address; expected one as "
-        yield Problem(("address",), message + "TCPIP0::192.168.0.10::5025::SOCKET")
+    elif driver_of(device) in ("scpi", "scpi-inverter"):
+        try:
+            read_address(address)
+        except ValueError as error:
+            yield Problem(("address",), str(error))
 
 
 def _is_file(driver: str | None) -> bool:
@@ -147,6 +153,8 @@ def _driver_problems(device: BenchDeviceSpec) -> Iterator[Problem]:
     if driver == "sunspec" and device.role not in ("inverter", "storage"):
         message = f"sunspec does not drive a {device.role}; expected an inverter or a storage"
         yield Problem(("driver",), message)
+    if "link" in device.settings:
+        yield Problem(("settings", "link"), "stands for itself; expected link: beside settings")
     if device.table is not None and driver != "scpi":
         yield Problem(("table",), f"means nothing to {driver}; expected it with driver: scpi")
     if driver == "scpi" and device.table is None and not device.is_emulated:

@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from hil.link.options import Flow, LineEnd, Parity, ProofName
 from hil.roles import Role
 from hil.station import Phase
 
@@ -129,25 +130,23 @@ class SafeStateSpec(Spec):
 
 
 class LinkSpec(Spec):
-    """What the connection takes besides the address."""
+    """How it is connected, besides the address; left out, as the link does by itself."""
 
     backend: str | None = Field(
-        default=None, description="VISA library: @py, @ivi, or a path; left out, @py."
+        default=None,
+        description="VISA library: @py for pyvisa-py, @ivi for the vendor's, or a path.",
     )
-    baud_rate: PositiveInt | None = Field(default=None, description="Of a serial line. [Bd]")
-    data_bits: Literal[5, 6, 7, 8] | None = Field(default=None, description="Of a serial line.")
-    parity: Literal["none", "odd", "even", "mark", "space"] | None = Field(
-        default=None, description="Of a serial line."
+    proof: ProofName | None = Field(
+        default=None, description="How an answer is tied to its question."
     )
+    baud: PositiveInt | None = Field(default=None, description="Of a serial line. [bit/s]")
+    data_bits: Literal[7, 8] | None = Field(default=None, description="Of a serial line.")
+    parity: Parity | None = Field(default=None, description="Of a serial line.")
     stop_bits: Literal[1, 2] | None = Field(default=None, description="Of a serial line.")
-    flow_control: Literal["none", "xon_xoff", "rts_cts", "dtr_dsr"] | None = Field(
-        default=None, description="Of a serial line."
-    )
-    read_termination: str | None = Field(
-        default=None, description="What ends a line of the device; left out, a line feed."
-    )
-    write_termination: str | None = Field(
-        default=None, description="What ends a line to the device; left out, a line feed."
+    flow: Flow | None = Field(default=None, description="Of a serial line: its flow control.")
+    line_end: LineEnd | None = Field(default=None, description="Of a serial line.")
+    quiet: Duration | None = Field(
+        default=None, description="Silence on a serial line before the first question."
     )
 
 
@@ -238,7 +237,9 @@ class BenchDeviceSpec(Spec):
     on_loss: OnLossSpec = Field(
         default=OnLossSpec(), description="What happens while it does not answer."
     )
-    link: LinkSpec = Field(default=LinkSpec(), description="Serial line and VISA library.")
+    link: LinkSpec = Field(
+        default=LinkSpec(), description="How it is connected, besides the address."
+    )
     settings: dict[str, Any] = Field(
         default_factory=dict, description="What its driver takes besides."
     )
@@ -273,6 +274,11 @@ class StationSpec(Spec):
     operator: str | None = Field(default=None, description="Who answers for it, for the record.")
     calibration: Literal["warn", "refuse"] = Field(
         default="warn", description="What an overdue calibration means."
+    )
+    beyond: Literal["refuse", "clamp"] = Field(
+        default="refuse",
+        description="What happens when more is asked than limits allow: nothing is sent and it is "
+        "an error, or the nearest allowed value is sent.",
     )
     p_max_kw: PositiveFloat | None = Field(
         default=None,

@@ -115,6 +115,7 @@ def _station(spec: StationSpec, file: Path) -> Station:
         f_nominal_hz=spec.f_nominal_hz,
         interlock=None if interlock is None else Interlock(**interlock.model_dump()),
         calibration=spec.calibration,
+        beyond=spec.beyond,
     )
 
 
@@ -134,7 +135,6 @@ def _device(name: str, spec: BenchDeviceSpec, file: Path) -> StationDevice:
         "scale",
         "ramp_kw_per_s",
         "interlocked",
-        "settings",
     )
     rated_kw = spec.p_rated_kw or 0.0
     emulated = spec.emulated if isinstance(spec.emulated, dict) else {}
@@ -153,9 +153,17 @@ def _device(name: str, spec: BenchDeviceSpec, file: Path) -> StationDevice:
         revert_s=None if spec.revert is None else spec.revert.seconds,
         on_loss=OnLoss(action=spec.on_loss.action, after_s=spec.on_loss.after.seconds),
         table=_table(spec.table, file),
-        link=spec.link.model_dump(exclude_none=True),
+        settings=_settings(spec),
         **{key: getattr(spec, key) for key in as_written},
     )
+
+
+def _settings(spec: BenchDeviceSpec) -> dict[str, Any]:
+    """What the driver takes, with what its link does under ``link``."""
+    link = spec.link.model_dump(exclude_none=True, exclude={"quiet"})
+    if spec.link.quiet is not None:
+        link["quiet_s"] = spec.link.quiet.seconds
+    return {**spec.settings, **({"link": link} if link else {})}
 
 
 def _driver(spec: BenchDeviceSpec, file: Path) -> str:
