@@ -1,24 +1,28 @@
-"""The one door to pyvisa: lines to a device and back, never one answer for another question.
+"""Lines to a device and back, never one answer for another question.
 
-pyvisa-py hands a late answer to the next query, spins until its timeout when the peer is
-gone, and never recovers a broken session. So this link waits on the session's socket itself,
-tags every query, and after any fault closes, opens anew and asks who is there.
+Plain pyvisa hands a late answer to the next query, spins until its timeout when the peer is
+gone, and never recovers a broken session. So this link ties every answer to its question, takes
+one line and nothing else, and after any doubt closes, opens anew and asks who is there.
 """
 
 import math
-import os
-import select
-import socket
 import time
-import warnings
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from hil.errors import DeviceError, IdentityError, LinkError
+
+from .address import Address, read_address
+from .lines import compound, line_of, text_of
+from .options import LinkOptions
+from .proofs import Proof, Unproven, proof_of
+from .transport import MAX_LINE, Lost, Opener, Overlong, Silent, Transport
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-MAX_LINE = 4096  # bytes, line end included; a compound answer of an inverter has under 200
+_LEFTOVERS = 16  # lines of an earlier session that a serial device may still owe
 
 
 def open_link(
@@ -27,13 +31,15 @@ def open_link(
     timeout_s: float = 1.0,
     expected_identity: str | None = None,
     name: str | None = None,
+    options: LinkOptions | None = None,
+    tap: Callable[[Opener], Opener] | None = None,
 ) -> "VisaLink":
     """Connect to the device at a VISA address and make sure that it is the one expected.
 
     Parameters
     ----------
     address : str
-        ``TCPIP0::<host>::<port>::SOCKET``.
+        Of any kind that `hil.link.address` knows.
     timeout_s : float
         Longest wait for a complete answer, and for the connection. [s]
     expected_identity : str, optional
@@ -41,6 +47,10 @@ def open_link(
         device to answer is taken, and from then on it must stay the same.
     name : str, optional
         What messages call the device; its address unless given.
+    options : LinkOptions, optional
+        Back-end, proof of answers, serial line.
+    tap : callable, optional
+        Stands between link and wire, as `hil.link.record.Recorder.tap` does.
 
     Raises
     ------
@@ -48,14 +58,48 @@ def open_link(
         Nobody answers there.
     IdentityError
         Somebody else does.
+    ValueError
+        The address or the timeout is none.
     """
-    link = VisaLink(address, timeout_s=timeout_s, expected_identity=expected_identity, name=name)
+    options = options or LinkOptions()
+    opener: Opener = partial(open_transport, read_address(address), timeout_s, options)
+    link = VisaLink(
+        tap(opener) if tap is not None else opener,
+        address=address,
+        timeout_s=timeout_s,
+        expected_identity=expected_identity,
+        name=name,
+        proof=proof_of(options.proof),
+    )
     link.connect()
     return link
 
 
+def open_transport(
+    address: Address, timeout_s: float, options: LinkOptions, after_doubt: bool
+) -> Transport:
+    """Open the wire that an address names.
+
+    Raises
+    ------
+    Lost
+        Nobody is there.
+    """
+    if options.backend == "@py" and address.wire == "socket":
+        from .raw_socket import RawSocket
+
+        return RawSocket(address, timeout_s=timeout_s)
+    if options.backend == "@py" and address.wire == "hislip":
+        from .hislip import HiSlip
+
+        return HiSlip(address, timeout_s=timeout_s)
+    from .generic import Generic
+
+    return Generic(address, timeout_s=timeout_s, options=options, after_doubt=after_doubt)
+
+
 class VisaLink:
-    """Lines over pyvisa's raw socket; see `open_link`.
+    """Lines to one device, one thread at a time; see `open_link`.
 
     Attributes
     ----------
@@ -67,22 +111,22 @@ class VisaLink:
 
     def __init__(
         self,
-        address: str,
+        opener: Opener,
         *,
+        address: str,
         timeout_s: float,
         expected_identity: str | None,
         name: str | None,
+        proof: Proof,
     ) -> None:
         if not (math.isfinite(timeout_s) and timeout_s > 0):
             raise ValueError(f"{address}: a timeout of {timeout_s} s; expected more than 0 s")
-        if not address.upper().startswith("TCPIP") or not address.upper().endswith("::SOCKET"):
-            raise ValueError(f"{address!r} is no address TCPIP0::<host>::<port>::SOCKET")
         self.address, self.timeout_s, self.name = address, timeout_s, name or address
         self.identity, self.connects = expected_identity, 0
-        self._resource: Any = None
-        self._session: Any = None
-        self._socket: Any = None
-        self._tag = 0
+        self._opener, self._proof = opener, proof
+        self._transport: Transport | None = None
+        self._doubt = False
+        self._asked: tuple[str, float] | None = None
 
     def __enter__(self) -> Self:
         """Connected already."""
@@ -97,27 +141,28 @@ class VisaLink:
         """Let go of the device."""
         self.close()
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the next message goes out without connecting first."""
+        return self._transport is not None
+
     def connect(self) -> None:
         """Open the connection and check who is there."""
-        if self._resource is not None:
-            return
-        try:
-            self._open()
-            self._check_identity()
-        except BaseException:
-            self.drop()
-            raise
-        self.connects += 1
+        self._connected()
 
     def write(self, message: str) -> None:
         """Send one line that has no answer."""
-        self.connect()
-        try:
-            self._refuse_unasked()
-            self._send(message)
-        except BaseException:
-            self.drop()
-            raise
+        self._say(line_of(self.name, message))
+
+    def write_all(self, messages: Iterable[str]) -> None:
+        """Send messages that have no answers as few compound lines, in one go.
+
+        Each begins at the root of the command tree, whether it says so by a colon or not
+        (SCPI-99 vol. 1, 6.2.4). What the device makes of them its error queue tells.
+        """
+        lines = compound(self.name, messages)
+        if lines:
+            self._say(lines)
 
     def query(self, message: str) -> str:
         """Send one line and return its answer, proven to be its own.
@@ -125,28 +170,14 @@ class VisaLink:
         Raises
         ------
         LinkError
-            No answer in time, or one that does not carry this query's tag.
+            No answer in time, or one that cannot be this question's.
         DeviceError
             The device found nothing to answer, or answered garbage.
-
-        Notes
-        -----
-        The tag goes through the event status enable register (IEEE 488.2, 11.5.1.3), which
-        every instrument of that standard writes and reads: ``*ESE 7;<message>;*ESE?`` must
-        end with ``;7``.
         """
-        self._tag = self._tag % 255 + 1
-        reply = self.exchange(f"*ESE {self._tag};{message};*ESE?")
-        answer, _, tag = reply.rpartition(";")
-        if tag != str(self._tag):
-            self.drop()
-            raise LinkError(
-                f"{self.name}: {message!r} with tag {self._tag} was answered with {reply!r}; "
-                "that answer belongs to something else; the connection was dropped"
-            )
-        if not answer:
-            raise DeviceError(f"{self.name}: no answer to {message!r}; ask SYST:ERR? for why")
-        return answer
+        if self._proof.alone:
+            self._let_go()
+        self._say(line_of(self.name, self._proof.wrap(message)))
+        return self._proven(message, self._hear(message, self.timeout_s))
 
     def exchange(self, message: str) -> str:
         """Send one line and return the one line that comes next, whatever it answers.
@@ -158,62 +189,65 @@ class VisaLink:
         DeviceError
             Bytes that are no line of ASCII.
         """
-        self.connect()
-        try:
-            self._refuse_unasked()
-            self._send(message)
-            return self._receive(message)
-        except BaseException:
-            self.drop()
-            raise
+        self._say(line_of(self.name, message))
+        return self._hear(message, self.timeout_s)
+
+    def ask(self, message: str) -> None:
+        """Send a question whose answer `take` fetches; until then nothing else is asked."""
+        if self._proof.alone:
+            self._let_go()
+        self._say(line_of(self.name, self._proof.wrap(message)))
+        self._asked = message, time.monotonic()
+
+    def take(self) -> str:
+        """Fetch the answer to what `ask` asked, as `query` would have."""
+        if self._asked is None:
+            raise LinkError(f"{self.name}: nothing is asked, or the connection was dropped since")
+        message, asked_s = self._asked
+        self._asked = None
+        wait_s = self.timeout_s - (time.monotonic() - asked_s)
+        return self._proven(message, self._hear(message, max(1e-4, wait_s)))
 
     def drop(self) -> None:
         """Trust nothing more on this connection; the next message opens another."""
-        resource = self._resource
-        self._resource = self._session = self._socket = None
-        if resource is not None:
-            resource.close()
+        self._doubt = True
+        self._let_go()
 
     def close(self) -> None:
         """Let go of the device."""
-        self.drop()
+        self._let_go()
 
-    def _open(self) -> None:
-        """Open pyvisa's session, and take its socket to wait on."""
-        with warnings.catch_warnings():
-            # pyvisa-py warns of extras that a raw socket does without.
-            warnings.simplefilter("ignore")
-            import pyvisa
+    def _let_go(self) -> None:
+        """Close the connection, whose answers are then nobody's."""
+        transport, self._transport, self._asked = self._transport, None, None
+        if transport is not None:
+            transport.close()
 
-            manager = pyvisa.ResourceManager("@py")
-            resource: Any = None
-            try:
-                resource = manager.open_resource(
-                    self.address, open_timeout=max(1, round(1000 * self.timeout_s))
-                )
-                resource.timeout = 1000 * self.timeout_s
-                # pyvisa-py's own session: its read and write without pyvisa's bookkeeping
-                # around them, which costs as much again.
-                self._session = resource.visalib.sessions[resource.session]
-                self._socket = self._session.interface
-                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._socket.settimeout(self.timeout_s)
-                # pyvisa-py calls a refused connection open.
-                refused = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                if refused:
-                    raise OSError(refused, os.strerror(refused))
-            except Exception as failure:
-                # pyvisa-py raises bare Exception when a connection fails.
-                self._session = self._socket = None
-                if resource is not None:
-                    resource.close()
-                raise LinkError(f"{self.name}: cannot open {self.address}: {failure}") from failure
-        self._resource = resource
+    def _connected(self) -> Transport:
+        """Open the connection where there is none; a stranger is an error."""
+        if self._transport is not None:
+            return self._transport
+        try:
+            self._transport = self._opener(self._doubt)
+            self._check_identity(self._transport)
+        except Lost as why:
+            self.drop()
+            raise LinkError(f"{self.name}: {why}") from why
+        except BaseException:
+            self.drop()
+            raise
+        self.connects += 1
+        self._doubt = False
+        return self._transport
 
-    def _check_identity(self) -> None:
-        """Ask who is there; a stranger is an error, also when he is new at a known address."""
-        self._send("*IDN?")
-        identity = self._receive("*IDN?")
+    def _check_identity(self, transport: Transport) -> None:
+        """Ask who is there, also when somebody answered at this address before."""
+        transport.send(b"*IDN?\n")
+        identity = self._hear("*IDN?", self.timeout_s)
+        for _ in range(_LEFTOVERS if transport.remembers else 0):
+            if identity.count(",") == 3 or identity == self.identity:
+                break
+            identity = self._hear("*IDN?", self.timeout_s)
         if self.identity is not None and identity != self.identity:
             raise IdentityError(
                 f"{self.name}: at {self.address} answers {identity!r}; expected "
@@ -226,77 +260,68 @@ class VisaLink:
             )
         self.identity = identity
 
-    def _refuse_unasked(self) -> None:
-        """Refuse to send while something unread lies on the line."""
-        if select.select([self._socket], [], [], 0)[0]:
-            unasked = self._peek()
-            raise LinkError(
-                f"{self.name}: {unasked[:80]!r} came unasked; the connection was dropped, "
-                "nothing was sent"
-            )
-
-    def _send(self, message: str) -> None:
-        """Hand one line to pyvisa."""
-        data = message.encode("ascii") + b"\n"
-        if len(data) > MAX_LINE or data.count(b"\n") > 1:
-            raise ValueError(f"{self.name}: {message[:80]!r} is not one line of {MAX_LINE} bytes")
+    def _say(self, data: bytes) -> None:
+        """Send whole lines, unless something unread lies on the wire."""
+        if self._asked is not None:
+            self.drop()  # an answer is still to come, and nobody will fetch it
+        transport = self._connected()
         try:
-            written, _ = self._session.write(data)
-        except Exception as failure:
-            raise LinkError(f"{self.name}: connection lost: {failure}") from failure
-        if written != len(data):
-            raise LinkError(f"{self.name}: {written} of {len(data)} bytes went out")
+            unasked = transport.unasked()
+            if not unasked:
+                transport.send(data)
+                return
+        except BaseException as fault:
+            self._fail(data.decode("ascii"), fault)
+        self.drop()
+        raise LinkError(
+            f"{self.name}: {unasked[:80]!r} came unasked; the connection was dropped, "
+            "nothing was sent"
+        )
 
-    def _receive(self, message: str) -> str:
+    def _hear(self, message: str, wait_s: float) -> str:
         """Collect one line within the time allowed."""
-        line = self._take(message, b"")
-        if not line.endswith(b"\n"):
-            line = self._complete(message, line)
-        if b"\n" in line[:-1]:
-            raise LinkError(f"{self.name}: {message!r} was answered twice: {line[:80]!r}")
+        assert self._transport is not None
         try:
-            text = line[:-1].removesuffix(b"\r").decode("ascii")
-        except UnicodeDecodeError:
-            text = ""
-        if not text.isprintable() or not text:
-            raise DeviceError(f"{self.name}: {message!r} was answered with {line[:80]!r}")
-        return text
+            return text_of(self.name, message, self._transport.receive(wait_s))
+        except BaseException as fault:
+            self._fail(message, fault)
 
-    def _complete(self, message: str, line: bytes) -> bytes:
-        """Wait for the rest of a torn line, until the time of the whole line is over."""
-        deadline_s = time.monotonic() + self.timeout_s
+    def _proven(self, message: str, reply: str) -> str:
+        """Take the answer out of what came, or drop the connection that it came on."""
         try:
-            while not line.endswith(b"\n"):
-                # Zero would make the socket non-blocking.
-                self._socket.settimeout(max(1e-4, deadline_s - time.monotonic()))
-                line += self._take(message, line)
-        finally:
-            self._socket.settimeout(self.timeout_s)
-        return line
-
-    def _take(self, message: str, before: bytes) -> bytes:
-        """Wait for bytes, then let pyvisa read exactly those: it never has to wait."""
-        try:
-            ready = len(self._peek())
-        except TimeoutError:
-            heard = f"only {before[:80]!r}" if before else "nothing"
+            answer = self._proof.unwrap(message, reply)
+        except Unproven as why:
+            self.drop()
             raise LinkError(
-                f"{self.name}: {heard} within {self.timeout_s} s of {message!r}; "
-                "the connection was dropped"
+                f"{self.name}: {message!r} {why}was answered with {reply!r}; "
+                "that answer belongs to something else; the connection was dropped"
             ) from None
-        if len(before) + ready > MAX_LINE:
-            raise DeviceError(f"{self.name}: {message!r} was answered with over {MAX_LINE} bytes")
-        data: bytes = self._session.read(ready)[0]
-        return data
+        except DeviceError as refusal:
+            raise DeviceError(f"{self.name}: {refusal}") from None
+        if not answer:
+            raise DeviceError(f"{self.name}: no answer to {message!r}; ask SYST:ERR? for why")
+        if answer == self.identity and "*IDN?" not in message.upper():
+            self.drop()
+            raise LinkError(
+                f"{self.name}: {message!r} was answered with the device's identity; "
+                "that answer belongs to something else; the connection was dropped"
+            )
+        return answer
 
-    def _peek(self) -> bytes:
-        """Look at what has come; a peer that is gone is an error at once."""
-        try:
-            data: bytes = self._socket.recv(MAX_LINE, socket.MSG_PEEK)
-        except TimeoutError:
-            raise
-        except OSError as failure:
-            raise LinkError(f"{self.name}: connection lost: {failure}") from failure
-        if not data:
-            raise LinkError(f"{self.name}: the device closed the connection")
-        return data
+    def _fail(self, message: str, fault: BaseException) -> NoReturn:
+        """Drop the connection, and say in the user's words why."""
+        self.drop()
+        match fault:
+            case Silent():
+                heard = f"only {fault.heard[:80]!r}" if fault.heard else "nothing"
+                raise LinkError(
+                    f"{self.name}: {heard} within {self.timeout_s} s of {message!r}; "
+                    "the connection was dropped"
+                ) from None
+            case Lost():
+                raise LinkError(f"{self.name}: {fault}") from fault
+            case Overlong():
+                raise DeviceError(
+                    f"{self.name}: {message!r} was answered with over {MAX_LINE} bytes"
+                ) from None
+        raise fault

@@ -1,0 +1,47 @@
+"""The one door to pyvisa: back-ends by name, sessions by address."""
+
+import threading
+import warnings
+from functools import cache
+from typing import Any
+
+from .transport import Lost
+
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def open_session(address: str, *, backend: str, timeout_s: float) -> Any:
+    """Open pyvisa's resource at an address.
+
+    Raises
+    ------
+    Lost
+        No such back-end, or nobody there.
+    """
+    with _ONE_AT_A_TIME:  # filters of warnings belong to the process, and so do back-ends
+        manager = _manager(backend)
+    timeout_ms = max(1, round(1000 * timeout_s))
+    try:
+        resource = manager.open_resource(address, open_timeout=timeout_ms)
+        resource.timeout = timeout_ms
+    except Exception as failure:
+        # pyvisa-py raises bare Exception when a connection fails.
+        raise Lost(f"cannot open {address}: {failure}") from failure
+    return resource
+
+
+@cache
+def _manager(backend: str) -> Any:
+    """Load a back-end, once."""
+    with warnings.catch_warnings():
+        # pyvisa-py warns of extras that are not needed for what is opened here.
+        warnings.simplefilter("ignore")
+        import pyvisa
+
+        try:
+            return pyvisa.ResourceManager(backend)
+        except Exception as failure:
+            # Each back-end fails in its own way when its library is missing.
+            raise Lost(
+                f"no VISA back-end {backend!r} here ({failure}); install its library, or choose @py"
+            ) from failure
