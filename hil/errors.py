@@ -27,3 +27,7 @@ class LockstepError(BenchError):
 
 class UnsafeError(BenchError):
     """The bench may not be energised, or had to be made safe: read why before going on."""
+
+
+class LateError(BenchError):
+    """The machine cannot keep up with the wall clock: give it less to do, or more time."""
