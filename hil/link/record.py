@@ -182,6 +182,6 @@ class _Tapped:
         except Lost as fault:
             self._recorder.put(self._device, "lost", text=str(fault))
             raise
-        except Overlong as fault:
+        except Overlong:
             self._recorder.put(self._device, "overlong")
             raise
