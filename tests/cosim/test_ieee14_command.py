@@ -47,6 +47,7 @@ def test_wishes_cost_welfare(found):
     assert 0 < found["preference"]["welfare_lost"] < 0.01 * found["preference"]["welfare"]
 
 
+@pytest.mark.soak
 def test_with_limits_on_the_lines_each_design_says_what_they_cost():
     ended = play("--network")
     assert ended.exit_code == 0

@@ -84,6 +84,7 @@ def test_a_sweep_ends_with_a_complete_account_its_tables_and_its_report(unbroken
     assert not (out / "scratch").exists()
 
 
+@pytest.mark.soak  # test_sweep_pool goes on in several goes, with points that answer at once
 def test_a_sweep_killed_half_way_goes_on_to_the_same_tables(sweep, unbroken, tmp_path):
     out = tmp_path / "killed"
     process = sweep(out)

@@ -389,7 +389,9 @@ class Feeder:
         return np.concatenate([high, low, 50 * (1 - (loading / 100) ** 2)])
 
 
-@pytest.fixture(scope="module", params=["village", "rural ring"])
+@pytest.fixture(
+    scope="module", params=["village", pytest.param("rural ring", marks=pytest.mark.soak)]
+)
 def feeder(request):
     if request.param == "village":
         return Feeder(pp.from_json(VILLAGE), band_pu=0.05, largest_kw=(30, 60))
