@@ -105,7 +105,10 @@ class ModelLab:
     def _running(self) -> InverterFleet:
         """The model, made anew after settings have changed."""
         if self._fleet is None:
-            params = InverterParams(p_rated_kw=self.ratings.p_kw, s_kva=self.ratings.s_kva)
+            # No lag of the plant beside the functions: a curve may ask for 0.2 s.
+            params = InverterParams(
+                p_rated_kw=self.ratings.p_kw, s_kva=self.ratings.s_kva, response_s=0.0
+            )
             self._fleet = InverterFleet(
                 [params], [self._functions(self._overrides)], dt_s=self.resolution_s
             )
