@@ -16,6 +16,8 @@ from .spec import Problem, Spec
 __all__ = ["Checking"]
 
 _ROUNDS = 20
+_A_KEY = "[key]"
+"""How pydantic says that the key is at fault, rather than its value."""
 
 SpecT = TypeVar("SpecT", bound=Spec)
 
@@ -71,7 +73,7 @@ class Checking(Generic[SpecT]):
 
     def note(self, location: Iterable[str | int], text: str, *, at_key: bool = False) -> None:
         """Add a fault at the deepest place of the file that the location leads to."""
-        parts = tuple(part for part in location if not str(part).startswith("<"))
+        parts = _keys(location)
         if self._path(parts) in self._cut:
             return
         entry = self._root.find(parts)
@@ -81,7 +83,7 @@ class Checking(Generic[SpecT]):
 
     def _field_faults(self, error: ErrorDetails) -> Iterator[KeyPath]:
         """Note one of pydantic's errors and yield what has to be cut out of the file."""
-        parts = tuple(part for part in error["loc"] if not str(part).startswith("<"))
+        parts = _keys(error["loc"])
         if error["type"] == "problems":
             problems: list[Problem] = error["ctx"]["problems"]
             self.problems(problems, error["loc"])
@@ -89,8 +91,8 @@ class Checking(Generic[SpecT]):
         elif error["type"] == "missing":
             yield from self._missing(error, parts)
         else:
-            unknown = error["type"] == "extra_forbidden"
-            self.note(error["loc"], message(error, self._model), at_key=unknown)
+            at_key = error["type"] == "extra_forbidden" or error["loc"][-1] == _A_KEY
+            self.note(error["loc"], message(error, self._model), at_key=at_key)
             yield self._root.find(parts).path
 
     def _missing(self, error: ErrorDetails, parts: KeyPath) -> Iterator[KeyPath]:
@@ -117,6 +119,11 @@ class Checking(Generic[SpecT]):
     def _is_consequence(self, problem: Problem) -> bool:
         own, section = self._path(problem.path), (problem.refers or ("",))[0]
         return any(own[: len(cut)] == cut or cut[:1] == (section,) for cut in self._cut)
+
+
+def _keys(location: Iterable[str | int]) -> KeyPath:
+    """Leave out what of pydantic's locations does not stand in the file."""
+    return tuple(part for part in location if not str(part).startswith("<") and part != _A_KEY)
 
 
 def _own_errors(error: ValidationError) -> list[ErrorDetails]:

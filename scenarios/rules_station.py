@@ -123,8 +123,8 @@ def _place_problems(device: BenchDeviceSpec) -> Iterator[Problem]:
             yield Problem(("address",), message + "emulator takes a free port")
         return
     if address is None:
-        message = "a real device has no address; expected address: or emulated: true"
-        yield Problem((), message)
+        message = "missing; expected where the device is, or emulated: true"
+        yield Problem(("address",), message)
     elif device.driver == "sunspec" and not _SUNSPEC.fullmatch(address):
         message = f"{address!r} is no address of SunSpec; expected sunspec://<host>:<port>/<unit>"
         yield Problem(("address",), message)
@@ -147,6 +147,7 @@ def _driver_problems(device: BenchDeviceSpec) -> Iterator[Problem]:
     if not _is_file(driver) and driver not in DRIVERS:
         message = f"no driver {driver!r}; {nearest(driver, DRIVERS)}; or give a file.py:Class"
         yield Problem(("driver",), message)
+        return
     if driver == "scpi-inverter" and device.role != "inverter":
         message = f"scpi-inverter does not drive a {device.role}; expected scpi with a table"
         yield Problem(("driver",), message)
@@ -158,8 +159,8 @@ def _driver_problems(device: BenchDeviceSpec) -> Iterator[Problem]:
     if device.table is not None and driver != "scpi":
         yield Problem(("table",), f"means nothing to {driver}; expected it with driver: scpi")
     if driver == "scpi" and device.table is None and not device.is_emulated:
-        message = "the scpi driver has no command table; expected table: beside it"
-        yield Problem(("driver",) if device.driver else (), message)
+        message = "missing; expected the command table of the scpi driver"
+        yield Problem(("table",), message)
 
 
 def driver_of(device: BenchDeviceSpec) -> str:
@@ -170,8 +171,10 @@ def driver_of(device: BenchDeviceSpec) -> str:
 def _identity_problems(device: BenchDeviceSpec) -> Iterator[Problem]:
     identity, serial = device.identity, device.serial_number
     if not device.is_emulated and identity is None and serial is None:
-        message = "nothing says which device is expected; expected identity or serial_number: "
-        yield Problem((), message + "`peerwatt devices` shows what answers")
+        message = (
+            "missing, and so is identity; expected one of them, so that a stranger is refused: "
+        )
+        yield Problem(("serial_number",), message + "`peerwatt devices` shows what answers")
     if identity is not None and identity.count(",") != 3:
         message = f"{identity!r} is no answer to *IDN?; expected maker,model,serial,firmware"
         yield Problem(("identity",), message)
@@ -189,7 +192,7 @@ def _identity_problems(device: BenchDeviceSpec) -> Iterator[Problem]:
 def _rating_problems(device: BenchDeviceSpec) -> Iterator[Problem]:
     p_kw, s_kva = device.p_rated_kw, device.s_rated_kva
     if p_kw is None and device.role != "analyser":
-        yield Problem((), "p_rated_kw is missing; expected its rated power in kW")
+        yield Problem(("p_rated_kw",), "missing; expected its rated power in kW")
     if p_kw is not None and s_kva is not None and s_kva < p_kw:
         message = f"{s_kva:g} kVA is below the rated power of {p_kw:g} kW; expected that or more"
         yield Problem(("s_rated_kva",), message)

@@ -90,7 +90,10 @@ class _Checking(Checking[StationSpec]):
                 shown = scenario.scenario.scenario
                 text = f"no peer or bus {device.plays!r} in scenario {shown!r}; "
                 self.note((*at, "plays"), text + nearest(device.plays, peers))
-            for path, wait in ((("revert",), device.revert), (("on_loss",), device.on_loss.after)):
+            for path, wait in (
+                (("revert",), device.revert),
+                (("on_loss", "after"), device.on_loss.after),
+            ):
                 if wait is not None and wait.ns <= tick.ns:
                     text = f"{wait} is no longer than the scenario's tick of {tick}; expected more"
                     self.note((*at, *path), text)
