@@ -1,0 +1,294 @@
+"""What no set point exceeds, whoever asks: bounds of each device, and of the bench together.
+
+A number is allowed, or under ``clamp`` brought to the nearest that is, or refused; NaN is always
+refused. Either stands in the record. `hil.safety.limited` puts these in front of drivers.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal, NamedTuple
+
+from hil.errors import SetpointError, UnsafeError
+from hil.roles import AcReading
+from hil.station import Station, StationDevice
+
+SETTLING_S = 2.0
+"""How long voltage may be below the bench's window after an output closed or was set. [s]"""
+RAMP_STEP_S = 1.0
+"""A ramp is made of steps, none larger than what the ramp covers in this time. [s]"""
+_SLACK = 1e-9
+"""Rounding of sums and differences, which no instrument resolves. [kW], [V], [Hz]"""
+
+Beyond = Literal["refuse", "clamp"]
+
+
+class Bound(NamedTuple):
+    """From where to where a value may go, and who says so."""
+
+    low: float
+    high: float
+    because: str
+
+
+class Excess(NamedTuple):
+    """More was asked than is allowed.
+
+    Attributes
+    ----------
+    device, quantity : str
+    asked, allowed : float
+        What was asked; the nearest allowed value, which was sent if `action` is ``clamp``, or
+        NaN where no value is allowed.
+    unit : str
+    action : {"refuse", "clamp"}
+    because : str
+        The bound that was in the way.
+    """
+
+    device: str
+    quantity: str
+    asked: float
+    allowed: float
+    unit: str
+    action: Beyond
+    because: str
+
+    def __str__(self) -> str:
+        """Say it in a sentence."""
+        sent = "nothing" if self.action == "refuse" else f"{self.allowed:g} {self.unit}"
+        return (
+            f"{self.device}: {self.quantity} of {self.asked:g} {self.unit} is outside "
+            f"{self.because}; {sent} was sent"
+        )
+
+
+class BenchLimits:
+    """What all devices together may not exceed; one for all drivers of a process.
+
+    Parameters
+    ----------
+    station : Station
+    on_excess : callable
+        Told of every set point that was refused or clamped, for the record.
+    clock : callable
+        For ramps and settling. [s]
+
+    Notes
+    -----
+    The sum is over inverters, stores and loads, each by the size of what it was last asked for,
+    whichever way it flows: what PV and grid simulators give flows through those. A device that
+    did not confirm a smaller value counts with the larger one.
+    """
+
+    def __init__(
+        self,
+        station: Station,
+        *,
+        on_excess: Callable[[Excess], None] = lambda excess: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.beyond: Beyond = station.beyond
+        self.on_excess, self.clock = on_excess, clock
+        self.p_max_kw = math.inf if station.p_max_kw is None else station.p_max_kw
+        self.window_v = station.v_window_v
+        # Where no device of the bench makes its voltage, the window holds from the beginning.
+        made = any(device.role == "grid-simulator" for device in station.devices)
+        self._set_s = math.inf if made else -math.inf
+        self._asked_kw: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def reserved(self, device: str, chosen: Callable[[Bound], float]) -> Iterator[float]:
+        """Reserve power for one device while it is told; it is all there is until confirmed.
+
+        Parameters
+        ----------
+        device : str
+        chosen : callable
+            Picks a power within the room that the others leave. [kW]
+        """
+        with self._lock:
+            before_kw = self._asked_kw.get(device, 0.0)
+            others_kw = sum(self._asked_kw.values()) - before_kw
+            room_kw = max(0.0, self.p_max_kw - others_kw)
+            p_kw = chosen(Bound(-room_kw, room_kw, self._room(room_kw)))
+            self._asked_kw[device] = max(before_kw, abs(p_kw))
+        yield p_kw
+        with self._lock:
+            self._asked_kw[device] = abs(p_kw)
+
+    def release(self, device: str) -> None:
+        """Count a device as asked for nothing: it is in its safe state."""
+        with self._lock:
+            self._asked_kw[device] = 0.0
+
+    def _room(self, room_kw: float) -> str:
+        return f"the {room_kw:g} kW that others leave it of the bench's {self.p_max_kw:g} kW"
+
+    def voltage_moves(self, closed: bool = True) -> None:
+        """Note that a source's voltage was set, or its output closed or opened."""
+        self._set_s = self.clock() if closed else math.inf
+
+    def watch(self, device: str, reading: AcReading) -> None:
+        """Look at a measured voltage.
+
+        Raises
+        ------
+        UnsafeError
+            It is above the bench's window; or below, though a source has held its output
+            closed for `SETTLING_S`.
+        """
+        if self.window_v is None:
+            return
+        low_v, high_v = self.window_v
+        settled = self.clock() - self._set_s >= SETTLING_S
+        for vm_v in reading.vm_v:
+            if not vm_v <= high_v or (settled and vm_v < low_v):
+                raise UnsafeError(
+                    f"{device}: {vm_v:g} V is outside the bench's window of {low_v:g} to "
+                    f"{high_v:g} V; everything is to be made safe"
+                )
+
+
+class DeviceLimits:
+    """What one device may be asked for.
+
+    Parameters
+    ----------
+    device : StationDevice
+    bench : BenchLimits
+    """
+
+    def __init__(self, device: StationDevice, bench: BenchLimits) -> None:
+        self.device, self.bench = device, bench
+        self.clock = bench.clock
+        self._held_kw, self._reach_kw, self._told_s = 0.0, 0.0, -math.inf
+
+    @contextmanager
+    def power(self, p_kw: float, *, counts: bool = True) -> Iterator[float]:
+        """Choose what may be sent instead of a power, into the grid positive, while it is sent.
+
+        Parameters
+        ----------
+        p_kw : float
+            What is asked. [kW]
+        counts : bool
+            Whether it adds to the bench's sum.
+
+        Raises
+        ------
+        SetpointError
+            It is no number, or beyond a bound under ``refuse``; the block is not entered.
+        """
+        device, now_s = self.device, self.clock()
+        rated_kw, limits = device.p_rated_kw, device.limits
+        bounds = [
+            Bound(-rated_kw, rated_kw, f"its rating of {rated_kw:g} kW"),
+            Bound(limits.p_min_kw, limits.p_max_kw, _range(limits.p_min_kw, limits.p_max_kw, "kW")),
+            self._ramp(now_s),
+        ]
+
+        def chosen(room: Bound) -> float:
+            return self.choose("power", p_kw, "kW", [*bounds, room])
+
+        if not counts:
+            sent_kw = self.choose("power", p_kw, "kW", bounds)
+            yield sent_kw
+        else:
+            with self.bench.reserved(device.name, chosen) as sent_kw:
+                yield sent_kw
+        self._took(sent_kw, now_s)
+
+    def voltage_v(self, vm_v: float) -> float:
+        """Choose what may be sent instead of a voltage. [V]"""
+        limits = self.device.limits
+        high_v = limits.v_max_v
+        bounds = [Bound(limits.v_min_v, high_v or 0.0, _range(limits.v_min_v, high_v or 0.0, "V"))]
+        if high_v is None:
+            bounds = []
+        if self.bench.window_v is not None:
+            low_v, high_v = self.bench.window_v
+            bounds.append(Bound(low_v, high_v, f"the bench's window, {low_v:g} to {high_v:g} V"))
+        if not bounds:
+            raise SetpointError(
+                f"{self.device.name}: {vm_v:g} V, but the station gives it neither v_max_v nor a "
+                "voltage window of the bench; nothing was sent"
+            )
+        return self.choose("voltage", vm_v, "V", bounds)
+
+    def frequency_hz(self, f_hz: float) -> float:
+        """Choose what may be sent instead of a frequency. [Hz]"""
+        low_hz, high_hz = self.device.limits.f_min_hz, self.device.limits.f_max_hz
+        return self.choose(
+            "frequency", f_hz, "Hz", [Bound(low_hz, high_hz, _range(low_hz, high_hz, "Hz"))]
+        )
+
+    def is_safe_now(self) -> None:
+        """Start again from nothing: it was made safe."""
+        self._held_kw, self._reach_kw, self._told_s = 0.0, 0.0, -math.inf
+        self.bench.release(self.device.name)
+
+    def choose(self, quantity: str, asked: float, unit: str, bounds: list[Bound]) -> float:
+        """Choose the value itself where all bounds allow it; else by the station's policy.
+
+        Raises
+        ------
+        SetpointError
+            Refused: by policy, because it is no number, or because the bounds leave nothing.
+        """
+        name = self.device.name
+        if math.isnan(asked):
+            raise SetpointError(f"{name}: {quantity} is no number (NaN); nothing was sent")
+        low, high = max(b.low for b in bounds), min(b.high for b in bounds)
+        if low > high:
+            raise self._refused(quantity, asked, math.nan, unit, _narrowest(bounds, asked))
+        allowed = min(max(asked, low), high)
+        if abs(asked - allowed) <= _SLACK:
+            return allowed
+        because = _narrowest(bounds, asked)
+        if self.bench.beyond == "refuse":
+            raise self._refused(quantity, asked, allowed, unit, because)
+        self.bench.on_excess(Excess(name, quantity, asked, allowed, unit, "clamp", because))
+        return allowed
+
+    def _refused(
+        self, quantity: str, asked: float, allowed: float, unit: str, because: str
+    ) -> SetpointError:
+        """Tell the record, and say it."""
+        excess = Excess(self.device.name, quantity, asked, allowed, unit, "refuse", because)
+        self.bench.on_excess(excess)
+        return SetpointError(str(excess))
+
+    def _ramp(self, now_s: float) -> Bound:
+        """Say how far the device may go from what it holds.
+
+        Steps come a little early and late, so what one leaves the next may use, up to the
+        reach of `RAMP_STEP_S`: within any time T power changes by at most ramp · (T + 1 s).
+        """
+        ramp = self.device.ramp_kw_per_s
+        if ramp is None:
+            return Bound(-math.inf, math.inf, "")
+        held_kw, reach_kw = self._held_kw, self._reach_at(now_s)
+        because = f"{reach_kw:g} kW from {held_kw:g} kW, its ramp being {ramp:g} kW/s"
+        return Bound(held_kw - reach_kw, held_kw + reach_kw, because)
+
+    def _reach_at(self, now_s: float) -> float:
+        ramp = self.device.ramp_kw_per_s or 0.0
+        return min(ramp * RAMP_STEP_S, self._reach_kw + ramp * max(0.0, now_s - self._told_s))
+
+    def _took(self, p_kw: float, now_s: float) -> None:
+        """Remember what the device holds, and how much of its ramp is spent."""
+        self._reach_kw = max(0.0, self._reach_at(now_s) - abs(p_kw - self._held_kw))
+        self._held_kw, self._told_s = p_kw, now_s
+
+
+def _range(low: float, high: float, unit: str) -> str:
+    return f"its limits, {low:g} to {high:g} {unit}"
+
+
+def _narrowest(bounds: list[Bound], asked: float) -> str:
+    """Name the bound that a value passes by most."""
+    return max(bounds, key=lambda bound: max(bound.low - asked, asked - bound.high)).because
