@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hil.exchange import Exchange
 from market.delivery.ledger import Ledger
 from market.delivery.meters import Meters
 from models.der import DerFleet
@@ -29,7 +30,7 @@ from .charging import charges
 from .clock import Clock
 from .contracts_sim import ContractsSim
 from .der_sim import DerSim
-from .devices_sim import DevicesSim, LockstepInverter
+from .devices_sim import DevicesSim
 from .flexing import Flexing
 from .forward import forward_of
 from .frequency_sim import FrequencySim, IslandSim
@@ -46,6 +47,7 @@ from .post import Post, courier_of, post_of
 from .pricing import HeldMechanism, Pricing, fees_come_on_top, pricing
 from .profiles_sim import ProfilesSim
 from .recorder_sim import RecorderSim, Watch
+from .seating import FAULTS_OF_LINKS, Seating, misdeeds, nobody
 from .shedding import SheddingOrder
 from .trading import Trading
 from .unbalanced_sim import UnbalancedGridSim
@@ -59,8 +61,8 @@ class Plant:
 
     Attributes
     ----------
-    devices : mapping of str to int
-        Devices of this run, and the peer each of them plays.
+    seating : Seating
+        Devices of this run, and the peer that each of them plays.
     peer_bus : tuple of int
         Position of every peer's bus.
     three_phase : UnbalancedGrid or None
@@ -75,7 +77,7 @@ class Plant:
     peer_bus: tuple[int, ...]
     voltage_loop_gain: float
     refined: RefinedProfiles
-    devices: Mapping[str, int]
+    seating: Seating
     fleet: DerFleet
     managers: EnergyManagers
     pricing: Pricing
@@ -91,6 +93,11 @@ class Plant:
     def by_orders(self) -> bool:
         """Whether energy is priced by orders at the gates, rather than by a rule afterwards."""
         return isinstance(self.pricing, HeldMechanism)
+
+    @property
+    def played(self) -> list[int]:
+        """Positions of the peers whose PV a device plays."""
+        return list(self.seating.players.values())
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -121,7 +128,9 @@ class Plant:
         return {one.name: one.bus or busbar for one in (spec.generators if spec else ())}
 
 
-def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices: bool) -> Plant:
+def plant(
+    resolved: ResolvedScenario, *, ledger: Ledger, log: Log, seating: Seating | None = None
+) -> Plant:
     """Make everything that a scenario describes.
 
     Parameters
@@ -130,15 +139,15 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
     ledger : Ledger
         Where money is booked.
     log : Log
-    model_devices : bool
-        Play devices by the fleet's models instead.
+    seating : Seating, optional
+        Devices that take part; without it the fleet's models play them.
     """
+    seating = seating or nobody(resolved)
     grid = completed(resolved, build.grid(resolved))
     peer_bus = build.peer_buses(resolved, grid)
     three_phase = build.unbalanced_grid(resolved)
     gain = build.voltage_loop_gain(resolved, grid, peer_bus, three_phase)
     refined = build.profiles(resolved)
-    devices = build.played_by_devices(resolved, model_devices=model_devices)
     charged = charges(resolved, grid, peer_bus)
     seated = table(resolved)
     managers = build.managers(resolved, refined, seated.periods_ahead)
@@ -155,8 +164,8 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
         peer_bus=peer_bus,
         voltage_loop_gain=gain,
         refined=refined,
-        devices=devices,
-        fleet=build.fleet(resolved, devices),
+        seating=seating,
+        fleet=build.fleet(resolved, seating.players.values()),
         managers=managers,
         pricing=priced,
         bidding=Bidding(resolved, managers, seated, reckoned_ticks, charged, forward),
@@ -190,10 +199,10 @@ def plant(resolved: ResolvedScenario, *, ledger: Ledger, log: Log, model_devices
 def boxes(
     made: Plant,
     *,
-    drivers: Mapping[str, LockstepInverter],
     recorder: TickRecorder,
     watch: Watch,
     log: Log,
+    exchange: Exchange | None = None,
 ) -> Boxes:
     """Put every object into its box, in the order in which a tick passes them."""
     clock, names = made.clock, made.names
@@ -202,8 +211,8 @@ def boxes(
     tick: dict[str, Any] = {}
     if operates(made.resolved):
         tick["operator"] = _operator(made, log)
-    if made.devices:
-        tick["devices"] = _devices(made, drivers, happening, log)
+    if exchange is not None:
+        tick["devices"] = _devices(made, exchange, log)
     tick["der"] = (
         DerSim(),
         {
@@ -211,7 +220,7 @@ def boxes(
             "clock": clock,
             "trips": happening["peer_trip"],
             "failures": happening["store_failure"],
-            "measured": list(made.devices.values()),
+            "measured": made.played,
             "peers": names,
             "log": log,
         },
@@ -312,19 +321,17 @@ def _grid(made: Plant) -> Any:
     return UnbalancedGridSim(), {"grid": made.three_phase, "phases": phases, **options}
 
 
-def _devices(
-    made: Plant,
-    drivers: Mapping[str, LockstepInverter],
-    happening: Mapping[str, Any],
-    log: Log,
-) -> Any:
+def _devices(made: Plant, exchange: Exchange, log: Log) -> Any:
+    seating = made.seating
     return (
         DevicesSim(),
         {
-            "devices": {peer: drivers[name] for name, peer in made.devices.items()},
+            "exchange": exchange,
+            "players": seating.players,
+            "called": seating.called,
             "peers": made.names,
             "clock": made.clock,
-            "faults": [(at, peer, "trip") for at, peer in happening["device_trip"]],
+            "misdeeds": misdeeds(made.resolved, seating, made.clock),
             "log": log,
         },
     )
@@ -358,12 +365,15 @@ def _frequency(
 
 
 def _events(made: Plant) -> dict[str, list[Any]]:
-    """Sort a scenario's events by kind; a device that is played by a model trips as a peer."""
+    """Sort what happens to peers and generators by kind.
+
+    A device whose part a model plays trips as a peer; a model has no link whose other faults
+    could befall it.
+    """
     clock, resolved = made.clock, made.resolved
     position = {name: index for index, name in enumerate(made.names)}
     player = {peer.device: peer.name for peer in resolved.peers if peer.device is not None}
     kinds: dict[str, list[Any]] = {
-        "device_trip": [],
         "peer_trip": [],
         "load_scale": [],
         "generator_loss": [],
@@ -377,9 +387,7 @@ def _events(made: Plant) -> dict[str, list[Any]]:
             kinds["store_failure"].append((at, position[event.target]))
         elif event.kind == "load_scale":
             kinds["load_scale"].append((at, position[event.target], event.value))
-        elif event.kind == "device_trip" and event.target in made.devices:
-            kinds["device_trip"].append((at, made.devices[event.target]))
-        else:
+        elif event.target not in made.seating.node_of and event.kind not in FAULTS_OF_LINKS:
             peer = player.get(event.target, event.target)
             kinds["peer_trip"].append((at, position[peer]))
     return kinds
@@ -391,7 +399,7 @@ def laid(made: Plant) -> list[Wire]:
     spec = made.resolved.scenario.frequency
     all_wires = wires(
         len(made.names),
-        devices=bool(made.devices),
+        devices=bool(made.seating.players),
         islanded=island is not None,
         unbalanced=made.three_phase is not None,
         operated=operates(made.resolved),

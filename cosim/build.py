@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -142,34 +142,10 @@ def battery(peer: Peer) -> BatteryParams | None:
     )
 
 
-def played_by_devices(resolved: ResolvedScenario, *, model_devices: bool) -> dict[str, int]:
-    """Devices that play a peer in this run: name to position of the peer."""
-    if model_devices:
-        return {}
-    return {
-        peer.device: position
-        for position, peer in enumerate(resolved.peers)
-        if peer.device is not None
-    }
-
-
-def device_inverters(
-    resolved: ResolvedScenario, devices: dict[str, int]
-) -> dict[str, InverterParams]:
-    """Ratings of the devices: their own, or those of the inverter that they play."""
-    ratings = {}
-    for name, position in devices.items():
-        spec, peer = resolved.scenario.devices[name], resolved.peers[position]
-        ratings[name] = InverterParams(
-            p_rated_kw=spec.p_rated_kw or peer.pv_kwp, s_kva=spec.s_kva or peer.inverter_kva
-        )
-    return ratings
-
-
-def fleet(resolved: ResolvedScenario, devices: dict[str, int]) -> DerFleet:
+def fleet(resolved: ResolvedScenario, played: Collection[int]) -> DerFleet:
     """All PV inverters and batteries; those played by a device are taken as measured."""
     measured = np.zeros(len(resolved.peers), dtype=np.bool_)
-    measured[list(devices.values())] = True
+    measured[list(played)] = True
     return DerFleet(
         [inverter(peer) for peer in resolved.peers],
         [battery(peer) for peer in resolved.peers],

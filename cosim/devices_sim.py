@@ -3,45 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .box import Box, Inputs, Log, model, only, silent
+from hil.exchange import Answered, Asked, Exchange
+
+from .box import Box, FloatArray, Inputs, Log, model, only, silent
 from .clock import NEVER, Clock
 
 SETTLING_S = 3.0
-"""What devices live through before the first tick, so that they do not begin at zero. [s]"""
+"""What devices in lockstep live through before the first tick, so that they do not begin at
+zero. [s]"""
 
 
-class Reading(Protocol):
-    """What a device says of one tick."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misdeed:
+    """A fault of a device, or with `fault` None the end of all its faults.
 
-    @property
-    def p_kw(self) -> float: ...
-    @property
-    def q_kvar(self) -> float: ...
-    @property
-    def tripped(self) -> bool: ...
+    Attributes
+    ----------
+    at : int
+        Mosaik time.
+    node : str
+        Name of the node in the exchange.
+    device : str
+        What the scenario calls it.
+    fault : str or None
+    values : tuple of float
+        What the emulator takes with it: how many replies, and by how much.
+    """
 
-
-class LockstepInverter(Protocol):
-    """An inverter that takes the bench's clock."""
-
-    def tick(self, available_kw: float, limit_kw: float, vm_pu: float, f_hz: float) -> Reading: ...
-
-    name: str
-
-    def inject(self, fault: str) -> None: ...
-
-    @property
-    def p_rated_kw(self) -> float: ...
+    at: int
+    node: str
+    device: str
+    fault: str | None
+    values: tuple[float, ...] = ()
 
 
 class DevicesSim(Box):
-    """Lets each device play the PV inverter of one peer.
+    """Lets each node of devices play the PV inverter of one peer.
 
-    Voltage and frequency are those of the last tick; power holds over this one.
+    Voltage and frequency are those of the last tick; power holds over this one. A node that is
+    lost does what its fallback says, and its ticks are flagged.
     """
 
     models = {
@@ -57,6 +63,8 @@ class DevicesSim(Box):
                 "pv[kW]",
                 "q[kvar]",
                 "tripped",
+                "age[s]",
+                "stale",
             ]
         )
     }
@@ -66,35 +74,60 @@ class DevicesSim(Box):
         sid: str,
         time_resolution: float = 1.0,
         *,
-        devices: Mapping[int, LockstepInverter],
+        exchange: Exchange,
+        players: Mapping[str, int],
         peers: Sequence[str],
         clock: Clock,
-        faults: Sequence[tuple[int, int, str]] = (),
+        called: Mapping[str, str] | None = None,
+        misdeeds: Sequence[Misdeed] = (),
+        settling_s: float = SETTLING_S,
         log: Log = silent,
     ) -> dict[str, Any]:
-        """Take the devices by the peer they play, and faults as (mosaik time, peer, kind)."""
-        self._devices, self._clock, self._log = dict(devices), clock, log
+        """Take the devices and who plays whom.
+
+        Parameters
+        ----------
+        exchange : Exchange
+        players : mapping of str to int
+            Position of the peer that each node of the exchange plays.
+        peers : sequence of str
+        clock : Clock
+        called : mapping of str to str, optional
+            What the event log calls each node; its own name unless given.
+        misdeeds : sequence of Misdeed
+        settling_s : float
+            What devices live through before the first tick; 0 for those in a time of their
+            own. [s]
+        log : Log
+        """
+        self._exchange, self._clock, self._log = exchange, clock, log
+        self._players = np.array([players[node] for node in exchange.names], dtype=np.intp)
+        self._called = [(called or {}).get(node, node) for node in exchange.names]
+        self._of_peer = [peers[player] for player in self._players]
         self._pv_kw, self._q_kvar = np.zeros((2, len(peers)))
         self._tripped = np.zeros(len(peers), dtype=np.bool_)
-        self._names = peers
-        self._settling = round(SETTLING_S / clock.dt_s)
-        self._faults: dict[int, list[tuple[int, str]]] = {}
-        for at, peer, kind in faults:
-            self._faults.setdefault(at, []).append((peer, kind))
+        self._settling = round(settling_s / clock.dt_s)
+        self._misdeeds: dict[int, list[Misdeed]] = {}
+        for misdeed in misdeeds:
+            self._misdeeds.setdefault(misdeed.at, []).append(misdeed)
+        self._off, self._lost, self._foretold = np.zeros((3, len(exchange.names)), dtype=np.bool_)
+        self._lost_since = np.zeros(len(exchange.names), dtype=np.int64)
         meta: dict[str, Any] = self.meta
         return meta
 
     def advance(self, time: int, inputs: Inputs) -> int | None:
         if not self._clock.is_physics(time):
             return self._clock.preroll if time < self._clock.preroll else NEVER
-        for peer, kind in self._faults.get(time, ()):
-            device = self._devices[peer]
-            device.inject(kind)
-            self._log(time, kind, device=device.name, peer=self._names[peer])
-        given = inputs["devices"]
-        ticks = 1 if time > self._clock.preroll else 1 + self._settling
-        for _ in range(ticks):
-            self._exchange(given)
+        self._misbehave(time)
+        asked = self._asked(inputs["devices"])
+        if time == self._clock.preroll:
+            for _ in range(self._settling):
+                self._exchange.exchange(asked)
+        answered = self._exchange.exchange(asked)
+        self._tell(time, answered)
+        self._pv_kw[self._players] = answered.p_kw
+        self._q_kvar[self._players] = answered.q_kvar
+        self._tripped[self._players] = answered.tripped
         self.values["devices"].update(
             {
                 "P[MW]": self._pv_kw * 1e-3,
@@ -102,20 +135,63 @@ class DevicesSim(Box):
                 "pv[kW]": self._pv_kw,
                 "q[kvar]": self._q_kvar,
                 "tripped": self._tripped,
+                "age[s]": answered.age_s,
+                "stale": answered.stale,
             }
         )
         return time + 1 if time + 1 < self._clock.end else NEVER
 
-    def _exchange(self, given: Mapping[str, Mapping[str, Any]]) -> None:
-        """Let every device live one tick under what its peer sees."""
-        available_kw, limit_kw = only(given["available[kW]"]), only(given["limit[kW]"])
-        vm_pu, f_hz = only(given["Vm[pu]"]), float(only(given["f[Hz]"]))
-        for peer, device in self._devices.items():
-            reading = device.tick(
-                float(available_kw[peer]),
-                min(float(limit_kw[peer]), device.p_rated_kw),
-                float(vm_pu[peer]),
-                f_hz,
+    def _asked(self, given: Mapping[str, Mapping[str, Any]]) -> Asked:
+        """Pick what concerns the nodes from what concerns all peers."""
+
+        def of_nodes(attr: str) -> FloatArray:
+            values: FloatArray = only(given[attr])
+            return values[self._players]
+
+        return Asked(
+            of_nodes("available[kW]"),
+            of_nodes("limit[kW]"),
+            of_nodes("Vm[pu]"),
+            float(only(given["f[Hz]"])),
+        )
+
+    def _misbehave(self, time: int) -> None:
+        """Do to the devices what the scenario wants done to them now."""
+        for misdeed in self._misdeeds.get(time, ()):
+            place = self._exchange.names.index(misdeed.node)
+            named = {"device": misdeed.device, "peer": self._of_peer[place]}
+            if misdeed.fault is None:
+                self._exchange.clear_faults(misdeed.node)
+                self._foretold[place] = False
+                self._log(time, "device_fault_cleared", **named)
+                continue
+            self._exchange.inject(misdeed.node, misdeed.fault, *misdeed.values)
+            if misdeed.fault == "trip":
+                self._foretold[place] = True
+                self._log(time, "trip", **named)
+            else:
+                self._log(time, "device_fault", fault=misdeed.fault, **named)
+
+    def _tell(self, time: int, answered: Answered) -> None:
+        """Log what has changed: devices lost and back, and trips that nobody asked for."""
+        lost, off = answered.stale, answered.tripped & ~answered.stale
+        for place in np.flatnonzero(lost != self._lost):
+            self._tell_loss(time, int(place), bool(lost[place]), answered)
+        new: NDArray[np.bool_] = off & ~self._off
+        for place in np.flatnonzero(new & ~self._foretold):
+            self._log(time, "trip", device=self._called[place], peer=self._of_peer[place])
+        self._foretold &= ~new
+        self._off = np.where(lost, self._off, off)
+        self._lost = lost.copy()
+
+    def _tell_loss(self, time: int, place: int, lost: bool, answered: Answered) -> None:
+        named = {"device": self._called[place], "peer": self._of_peer[place]}
+        if lost:
+            self._lost_since[place] = time
+            stands_in = round(float(answered.p_kw[place]), 6)
+            self._log(
+                time, "device_lost", age_s=float(answered.age_s[place]), p_kw=stands_in, **named
             )
-            self._pv_kw[peer], self._q_kvar[peer] = reading.p_kw, reading.q_kvar
-            self._tripped[peer] = reading.tripped
+        else:
+            lost_s = (time - int(self._lost_since[place])) * self._clock.dt_s
+            self._log(time, "device_back", lost_s=round(lost_s, 9), **named)

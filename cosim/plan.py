@@ -170,6 +170,7 @@ def _devices(before: Mapping[str, Any]) -> list[Wire]:
         _wire("devices", "der", **{"pv[kW]": "measured[kW]", "q[kvar]": "measured[kvar]"}),
         _wire("devices", "meters", "tripped"),
         _later("devices", "manager", {"tripped": before["no"]}),
+        _wire("devices", "recorder", "age[s]", "stale"),
         *_closed_clock("devices"),
     ]
 

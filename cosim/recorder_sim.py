@@ -47,6 +47,12 @@ ISLAND_LISTS: Mapping[str, tuple[str, float]] = {
     "response_kw": ("response[kW]", 1.0),
 }
 
+DEVICE_LISTS: Mapping[str, tuple[str, float]] = {
+    "device_age_s": ("age[s]", 1.0),
+    "device_stale": ("stale", 1.0),
+}
+"""Of every device: how old its reading is, and whether it is too old to be believed."""
+
 PHASE_ATTRS: Mapping[str, str] = {"vm_pu": "phase Vm[pu]", "vuf_percent": "vuf[%]"}
 """On a feeder in three phases: voltage of every phase of every bus, unbalance of every bus."""
 
@@ -61,7 +67,7 @@ class RecorderSim(Box):
             sorted(
                 {
                     attr
-                    for columns in (SCALARS, ISLAND_SCALARS, LISTS, ISLAND_LISTS)
+                    for columns in (SCALARS, ISLAND_SCALARS, LISTS, ISLAND_LISTS, DEVICE_LISTS)
                     for attr, _ in columns.values()
                 }
                 | set(PHASE_ATTRS.values())
@@ -93,7 +99,7 @@ class RecorderSim(Box):
             ]
         self._recorder, self._clock, self._watch = recorder, clock, watch
         scalars = {**SCALARS, **(ISLAND_SCALARS if islanded else {})}
-        lists = {**LISTS, **(ISLAND_LISTS if islanded else {})}
+        lists = {**LISTS, **DEVICE_LISTS, **(ISLAND_LISTS if islanded else {})}
         self._scalars = [
             (place, *scalars[name]) for place, name in enumerate(recorder.scalar_names)
         ]

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from hil.emulated_bench import EmulatedBench
+from hil.exchange import Exchange
+from hil.realtime.lockstep import LockstepExchange
+from hil.realtime.node import Node
 from models.grid_unbalanced import PHASES
+from models.inverter import InverterParams
 from results.recording import TickRecorder
 
-from . import build
 from .assembly import Plant
 from .audit import Auditor
-from .devices_sim import LockstepInverter
-from .recorder_sim import ISLAND_LISTS, ISLAND_SCALARS, LISTS, SCALARS
+from .recorder_sim import DEVICE_LISTS, ISLAND_LISTS, ISLAND_SCALARS, LISTS, SCALARS
 
 
 @contextmanager
@@ -42,16 +44,24 @@ def signals(stop: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
-def bench(made: Plant) -> Iterator[Mapping[str, LockstepInverter]]:
+def bench(made: Plant) -> Iterator[Exchange | None]:
     """Start the emulators of a run, on its clock; safe and gone at the end."""
-    if not made.devices:
-        yield {}
+    station = made.seating.station
+    if not station.devices:
+        yield None
         return
-    ratings = build.device_inverters(made.resolved, dict(made.devices))
-    with EmulatedBench(ratings) as bench:
-        for inverter in bench.inverters.values():
-            inverter.begin_lockstep(made.resolved.dt_s)
-        yield dict(bench.inverters)
+    units = {node: devices[0] for node, devices in station.nodes().items()}
+    ratings = {
+        unit.name: InverterParams(p_rated_kw=unit.p_rated_kw, s_kva=unit.s_rated_kva)
+        for unit in units.values()
+    }
+    timeout_s = max(unit.timeout_s for unit in units.values())
+    with EmulatedBench(ratings, timeout_s=timeout_s) as bench:
+        nodes = {
+            node: Node(node, bench.inverters[unit.name], on_loss=unit.on_loss)
+            for node, unit in units.items()
+        }
+        yield LockstepExchange(nodes, dt_s=made.resolved.dt_s)
 
 
 def recorder(made: Plant, folder: Path) -> TickRecorder:
@@ -60,6 +70,9 @@ def recorder(made: Plant, folder: Path) -> TickRecorder:
     n_peers, live = len(made.names), made.live_buses()
     lists = {**LISTS, **(ISLAND_LISTS if islanded else {})}
     widths = {name: len(live) if name == "vm_pu" else n_peers for name in lists}
+    seating = made.seating
+    if seating.players:
+        widths |= dict.fromkeys(DEVICE_LISTS, len(seating.players))
     buses = [made.grid.bus_names[bus] for bus in live]
     names = {"buses": buses}
     if made.three_phase is not None:
@@ -72,10 +85,20 @@ def recorder(made: Plant, folder: Path) -> TickRecorder:
         metadata={
             **{key: json.dumps(given) for key, given in names.items()},
             "peers": json.dumps(made.names),
+            **_devices(made),
             "dt_s": json.dumps(made.resolved.dt_s),
             "start": made.resolved.scenario.time.start.isoformat(),
         },
     )
+
+
+def _devices(made: Plant) -> dict[str, str]:
+    """Say whose values the columns of devices hold, and which peer each plays."""
+    seating = made.seating
+    if not seating.players:
+        return {}
+    played = {seating.called[node]: made.names[at] for node, at in seating.players.items()}
+    return {"devices": json.dumps(list(played)), "played": json.dumps(played)}
 
 
 def auditor(made: Plant, books: Callable[[], Any]) -> Auditor:

@@ -28,6 +28,7 @@ from .assembly import Plant, boxes, energy_books, laid, plant
 from .book_keeping import first_anchor, open_ledger
 from .judging import checks_of, judge
 from .pricing import described
+from .seating import Seating, nobody, seated, unheeded
 from .world import Boxes, prepared
 
 RUNS = Path("results/runs")
@@ -113,11 +114,12 @@ def run_scenario(
         Physics, a device or an invariant stopped it; the folder holds what was recorded.
     """
     resolved = load_scenario(path, seed=seed, overrides=overrides)
+    seating = nobody(resolved) if model_devices else seated(resolved, None)
     folder = _new_folder(out or RUNS, resolved.scenario.scenario)
     described = _described(resolved) | {"overrides": [str(one) for one in overrides]}
     manifest = Manifest(folder, described)
     began = wall.perf_counter()
-    run = _Run(resolved, folder, model_devices=model_devices, bundled=bundled, progress=progress)
+    run = _Run(resolved, folder, seating=seating, bundled=bundled, progress=progress)
     try:
         status = run.play()
     except (PowerFlowDiverged, InvariantViolated, BenchError, ValueError) as fault:
@@ -194,12 +196,12 @@ class _Run:
         resolved: ResolvedScenario,
         folder: Path,
         *,
-        model_devices: bool,
+        seating: Seating,
         bundled: bool,
         progress: Progress | None,
     ) -> None:
         self._resolved, self._folder, self._bundled = resolved, folder, bundled
-        self._model_devices, self._progress = model_devices, progress
+        self._seating, self._progress = seating, progress
         self._stopping = False
         self._boxes: Boxes = {}
         self.set_up_s = self.physics_s = self._physics_began = 0.0
@@ -213,16 +215,17 @@ class _Run:
             self._events = open_.enter_context(EventLog(self._folder))
             ledger = open_.enter_context(open_ledger(self._folder, self._resolved))
             self._ledger = ledger
-            made = plant(
-                self._resolved, ledger=ledger, log=self._log, model_devices=self._model_devices
-            )
+            made = plant(self._resolved, ledger=ledger, log=self._log, seating=self._seating)
             self._made = made
-            drivers = open_.enter_context(resources.bench(made))
+            exchange = open_.enter_context(resources.bench(made))
+            for event in unheeded(self._resolved, self._seating):
+                at = made.clock.preroll + event.tick
+                self._log(at, "device_fault_ignored", device=event.target, fault=event.fault)
             recorder = open_.enter_context(resources.recorder(made, self._folder))
             write_json(self._folder / "network.json", resources.drawing(made))
             self._auditor = resources.auditor(made, lambda: energy_books(made, self._boxes))
             self._boxes = boxes(
-                made, drivers=drivers, recorder=recorder, watch=self._watch, log=self._log
+                made, exchange=exchange, recorder=recorder, watch=self._watch, log=self._log
             )
             self.set_up_s = wall.perf_counter() - began
             status = self._play(made)

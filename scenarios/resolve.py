@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from .network import NetworkOutline, is_made
 from .peers import Peer, draw_peers
 from .profiles import Profile, ProfileSource
-from .schema import Scenario
+from .schema import Scenario, TimeSpec
+from .schema_devices import DeviceEvent
 from .schema_operator import switched
 from .schema_peers import LPD_NAME
 
@@ -25,17 +26,33 @@ class ResolvedEvent:
     ----------
     tick : int
         Physics tick at whose beginning it happens.
-    kind : {"device_trip", "peer_trip", "load_scale", "generator_loss", "lpd_failure"}
+    kind : {"device_trip", "device_fault", "device_clear", "peer_trip", "load_scale", \
+"generator_loss", "lpd_failure"}
     target : str
         Name of the device, peer or generator; of an LPD's failure, the LPD's.
     value : float
-        New multiple of the load, where that is the event. [1]
+        New multiple of the load, where that is the event, or what the fault of a device takes.
+        [1], [s], [1/s]
+    fault : str
+        Kind of a device's fault.
+    count : int or None
+        How many replies the fault spoils; None for all until it is cleared.
     """
 
     tick: int
-    kind: Literal["device_trip", "peer_trip", "load_scale", "generator_loss", "lpd_failure"]
+    kind: Literal[
+        "device_trip",
+        "device_fault",
+        "device_clear",
+        "peer_trip",
+        "load_scale",
+        "generator_loss",
+        "lpd_failure",
+    ]
     target: str
     value: float = 0.0
+    fault: str = ""
+    count: int | None = None
 
 
 @dataclass(frozen=True)
@@ -178,7 +195,7 @@ def resolve_scenario(
 
 
 def _events(scenario: Scenario) -> Iterator[ResolvedEvent]:
-    kinds = {"device": "device_trip", "peer": "peer_trip", "generator": "generator_loss"}
+    kinds = {"peer": "peer_trip", "generator": "generator_loss"}
     for event in scenario.events:
         tick = event.at.after(scenario.time.start).in_ticks(scenario.time.tick)
         if hasattr(event, "lpd"):
@@ -186,12 +203,34 @@ def _events(scenario: Scenario) -> Iterator[ResolvedEvent]:
             continue
         if switched(event) is not None:
             continue  # the operator's box takes it as it stands in the scenario
+        if isinstance(event, DeviceEvent):
+            yield from _of_device(event, tick, scenario.time)
+            continue
         what = next(key for key in kinds if hasattr(event, key))
         if not getattr(event, "is_physical", True):
             continue  # what is traded or shown is no affair of the models
         scale = getattr(event, "load_scale", None)
         kind: Any = kinds[what] if scale is None else "load_scale"
         yield ResolvedEvent(tick, kind, getattr(event, what), scale or 0.0)
+
+
+def _of_device(event: DeviceEvent, tick: int, time: TimeSpec) -> Iterator[ResolvedEvent]:
+    """A device's fault, and its end where that is known."""
+    if event.fault is None:
+        yield ResolvedEvent(tick, "device_clear", event.device)
+        return
+    kind: Any = "device_trip" if event.fault == "trip" else "device_fault"
+    count = 1 if event.count is None and event.for_ is None else event.count
+    yield ResolvedEvent(
+        tick,
+        kind,
+        event.device,
+        event.value or 0.0,
+        "" if kind == "device_trip" else event.fault,
+        count,
+    )
+    if event.for_ is not None:
+        yield ResolvedEvent(tick + event.for_.in_ticks(time.tick), "device_clear", event.device)
 
 
 def _finite(value: float) -> float | None:

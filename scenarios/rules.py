@@ -128,6 +128,7 @@ def _event_problems(scenario: "Scenario") -> list[Problem]:
         if device is not None and device not in scenario.devices:
             path = ("events", index, "device")
             problems.append(_undefined(path, "device", device, "devices", scenario.devices))
+        problems += _lasting_problems(scenario, index)
         if peer is not None and not _is_peer(peer, singles, prefixes):
             path = ("events", index, "peer")
             problems.append(_undefined(path, "peer", peer, "peers", singles))
@@ -135,6 +136,15 @@ def _event_problems(scenario: "Scenario") -> list[Problem]:
             path = ("events", index, "generator")
             problems.append(_undefined(path, "generator", generator, "island", generators))
     return problems
+
+
+def _lasting_problems(scenario: "Scenario", index: int) -> list[Problem]:
+    """Find faults of devices that end between two ticks."""
+    lasts = getattr(scenario.events[index], "for_", None)
+    if lasts is None or lasts.is_multiple_of(scenario.time.tick):
+        return []
+    message = f"{lasts} is not a whole number of ticks of {scenario.time.tick}"
+    return [Problem(("events", index, "for"), message)]
 
 
 def _communication_problems(scenario: "Scenario") -> list[Problem]:

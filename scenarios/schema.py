@@ -11,13 +11,13 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     NonNegativeInt,
-    PositiveFloat,
     Tag,
     model_validator,
 )
 
 from .schema_bills import BillsSpec, DisputeSpec, MeterFault
 from .schema_communication import CommunicationSpec
+from .schema_devices import DeviceEvent, DeviceSpec
 from .schema_flexibility import FlexibilitySpec
 from .schema_frequency import FrequencySpec
 from .schema_island import IslandSpec
@@ -65,30 +65,6 @@ class GridSpec(Spec):
         description="Solve three phases, with peers on one or all of them: true where the network "
         "has zero-sequence data, or what to take for it.",
     )
-
-
-class DeviceSpec(Spec):
-    """A device that plays a part of a peer."""
-
-    role: Literal["inverter"] = Field(default="inverter", description="What it is.")
-    emulated: Literal[True] = Field(
-        default=True,
-        description="An emulator of our own on loopback, started and stopped by the run.",
-    )
-    p_rated_kw: PositiveFloat | None = Field(
-        default=None, description="Rated power; left out, that of the peer's PV. [kW]"
-    )
-    s_kva: PositiveFloat | None = Field(
-        default=None, description="Apparent power; left out, that of the peer's inverter. [kVA]"
-    )
-
-
-class DeviceEvent(Spec):
-    """Something happens to a device."""
-
-    at: Moment = Field(description="Time of day, or time since the start.")
-    device: str = Field(description="Name of the device.")
-    fault: Literal["trip"] = Field(description="What happens: its inverter trips.")
 
 
 class PeerEvent(Spec):

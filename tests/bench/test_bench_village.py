@@ -127,7 +127,7 @@ def made(tmp_path, write_village):
     """The village's plain objects."""
     resolved = load_scenario(write_village(tmp_path, 4_000, period_s=PERIOD_S))
     with Ledger() as ledger:
-        yield plant(resolved, ledger=ledger, log=silent, model_devices=True)
+        yield plant(resolved, ledger=ledger, log=silent)
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_bench_empty_simulators(benchmark, made, recorder, note, layout):
     of empty boxes, which goes on within a step; "unbundled" wires every empty box by itself.
     """
     clock = replace(made.clock, ticks=4_000 if benchmark.enabled else 40)
-    real = boxes(made, drivers={}, recorder=recorder, watch=lambda *_: None, log=silent)
+    real = boxes(made, recorder=recorder, watch=lambda *_: None, log=silent)
     wires = laid(made)
     slow = {
         "profiles": clock.next_second,

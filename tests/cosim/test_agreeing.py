@@ -99,12 +99,10 @@ def test_contracts_step_when_something_happens_and_never_otherwise(
     village = resolved(write_village, tmp_path, {"signatures": signatures})
     contracts = TracedContracts()
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
-        made = plant(village, ledger=ledger, log=silent, model_devices=True)
+        made = plant(village, ledger=ledger, log=silent)
         widths = {name: len(made.names) for name in LISTS} | {"vm_pu": len(made.live_buses())}
         with TickRecorder(tmp_path, scalars=[*SCALARS], lists=widths, metadata={}) as recorder:
-            all_boxes = dict(
-                boxes(made, drivers={}, recorder=recorder, watch=lambda *_: None, log=silent)
-            )
+            all_boxes = dict(boxes(made, recorder=recorder, watch=lambda *_: None, log=silent))
             all_boxes["contracts"] = (contracts, all_boxes["contracts"][1])
             with prepared(all_boxes, laid(made), made.clock, bundled=True) as go:
                 go()

@@ -95,7 +95,7 @@ def resolved(write_village, tmp_path_factory):
 def play(resolved, folder, make_box=None):
     """Play a run as `run_scenario` does, with one box exchanged; give the auditor."""
     with Ledger(folder / "ledger.sqlite") as ledger:
-        made = plant(resolved, ledger=ledger, log=silent, model_devices=True)
+        made = plant(resolved, ledger=ledger, log=silent)
         n_peers, live = len(made.names), made.live_buses()
         lists = {name: len(live) if name == "vm_pu" else n_peers for name in LISTS}
         auditor = Auditor(
@@ -107,9 +107,7 @@ def play(resolved, folder, make_box=None):
             books=lambda: energy_books(made, laid_out),
         )
         with TickRecorder(folder, scalars=[*SCALARS], lists=lists, metadata={}) as recorder:
-            laid_out = dict(
-                boxes(made, drivers={}, recorder=recorder, watch=auditor.see, log=silent)
-            )
+            laid_out = dict(boxes(made, recorder=recorder, watch=auditor.see, log=silent))
             if make_box is not None:
                 name, box = make_box(made)
                 laid_out[name] = (box, laid_out[name][1])

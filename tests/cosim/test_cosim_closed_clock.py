@@ -52,12 +52,10 @@ def run_ahead(resolved, folder, *, bundled, closed=True):
     """How far profiles were ahead of the last recorded tick, second by second. [ticks]"""
     trace = {"recorded": -1, "ahead": []}
     with Ledger(folder / "ledger.sqlite") as ledger:
-        made = plant(resolved, ledger=ledger, log=silent, model_devices=True)
+        made = plant(resolved, ledger=ledger, log=silent)
         widths = {name: len(made.names) for name in LISTS} | {"vm_pu": len(made.live_buses())}
         with TickRecorder(folder, scalars=[*SCALARS], lists=widths, metadata={}) as recorder:
-            all_boxes = dict(
-                boxes(made, drivers={}, recorder=recorder, watch=lambda *_: None, log=silent)
-            )
+            all_boxes = dict(boxes(made, recorder=recorder, watch=lambda *_: None, log=silent))
             for name, box in (
                 ("profiles", TracedProfiles(trace)),
                 ("recorder", TracedRecorder(trace)),

@@ -160,7 +160,9 @@ def test_a_good_scenario_has_no_fault(folder):
         (
             "fault: trip",
             "fault: explode",
-            "s.yaml:14:38: events[0].fault: 'explode' does not fit; expected 'trip'",
+            "s.yaml:14:38: events[0].fault: 'explode' does not fit; expected 'trip', 'reboot', "
+            "'wrong-identity', 'delay', 'drop', 'close', 'reset', 'garbage', 'torn', 'double', "
+            "'stuck', 'drift' or 'refuse'",
         ),
         (
             "simbench:H0-*",

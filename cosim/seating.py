@@ -1,0 +1,225 @@
+"""Who plays whom: devices of the scenario, and of a station, in the seats of peers.
+
+Devices that the scenario itself names are emulated ones; they become a bench of their own. A
+station's devices take the seats that they play, also those of the scenario's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from hil.roles import Role
+from hil.station import Limits, OnLoss, Station, StationDevice
+from scenarios.resolve import ResolvedEvent, ResolvedScenario
+from scenarios.schema_devices import OF_REPLIES, VALUED, DeviceSpec
+
+from .clock import Clock
+from .devices_sim import Misdeed
+
+FAULTS_OF_LINKS = ("device_fault", "device_clear")
+"""Kinds of events that need a device; a model has no link, and no readings that could be wrong."""
+
+UNITS: tuple[Role, ...] = ("inverter",)
+"""Roles that play a peer's PV inverter; a node has one of them."""
+
+
+class SeatingError(ValueError):
+    """Scenario and station do not fit: change what a device plays, or the scenario."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seating:
+    """The devices of one run.
+
+    Attributes
+    ----------
+    station : Station
+        With those devices alone that take part.
+    players : mapping of str to int
+        Position of the peer that each node plays, by the node's name in the station.
+    called : mapping of str to str
+        What the event log calls each node: its inverter.
+    node_of : mapping of str to str
+        Node that stands for a device of the scenario.
+    """
+
+    station: Station
+    players: Mapping[str, int]
+    called: Mapping[str, str]
+    node_of: Mapping[str, str]
+
+
+def seated(resolved: ResolvedScenario, station: Station | None) -> Seating:
+    """Give the devices of a scenario, and of a station, the seats that they play.
+
+    Parameters
+    ----------
+    resolved : ResolvedScenario
+    station : Station or None
+        Read with the scenario, so that what it plays is known to exist.
+
+    Raises
+    ------
+    SeatingError
+        With everything that does not fit, a line each.
+    """
+    there = station.nodes() if station is not None else {}
+    players, faults = {}, []
+    for node, devices in there.items():
+        try:
+            players[node] = _seat(resolved, station, node, devices)
+        except SeatingError as fault:
+            faults.append(str(fault))
+    if station is not None and not there:
+        faults.append(f"{station.file}: station {station.name!r}: no device plays a peer")
+    taken: dict[int, str] = {}
+    for node, position in players.items():
+        if position in taken:
+            name = resolved.peers[position].name
+            told = f"devices: {taken[position]!r} and {node!r} are both peer {name!r}"
+            faults.append(f"{station and station.file}: {told}; expected one name for one node")
+        taken.setdefault(position, node)
+    if faults:
+        raise SeatingError("\n".join(faults))
+    own = {
+        peer.name: (_of_scenario(resolved, peer.device, position),)
+        for position, peer in enumerate(resolved.peers)
+        if peer.device is not None and position not in taken
+    }
+    nodes = {**there, **own}
+    positions = {peer.name: position for position, peer in enumerate(resolved.peers)}
+    players |= {node: positions[node] for node in own}
+    return Seating(
+        station=_bench(resolved, station, nodes),
+        players=players,
+        called={node: _unit(devices).name for node, devices in nodes.items()},
+        node_of=dict(_stand_ins(resolved, players)),
+    )
+
+
+def _seat(
+    resolved: ResolvedScenario,
+    station: Station | None,
+    node: str,
+    devices: tuple[StationDevice, ...],
+) -> int:
+    """Position of the peer that a node plays.
+
+    Raises
+    ------
+    SeatingError
+        The node has not one inverter, or nobody there has PV that could be played.
+    """
+    names = ", ".join(device.name for device in devices)
+    at = f"{station and station.file}: devices ({names}) play {node!r}"
+    units = [device.name for device in devices if device.role in UNITS]
+    if len(units) != 1:
+        told = " and ".join(units) if units else "none of them is an inverter"
+        raise SeatingError(f"{at}: {told}; expected one inverter, which plays the PV of a peer")
+    named = [place for place, peer in enumerate(resolved.peers) if peer.name == node]
+    found = named or [place for place, peer in enumerate(resolved.peers) if peer.bus == node]
+    with_pv = [place for place in found if resolved.peers[place].pv_kwp > 0]
+    if len(with_pv) == 1:
+        peer = resolved.peers[with_pv[0]]
+        if peer.inverter is None:
+            return with_pv[0]
+        raise SeatingError(
+            f"{at}: {peer.name} has pv.inverter, but a device brings functions of its own; "
+            "set them there, and leave this out"
+        )
+    if not with_pv:
+        raise SeatingError(f"{at}: no PV there that an inverter could play; give the peer pv")
+    several = ", ".join(resolved.peers[place].name for place in with_pv)
+    raise SeatingError(f"{at}: {several} have PV there; expected the name of one")
+
+
+def _unit(devices: tuple[StationDevice, ...]) -> StationDevice:
+    """The inverter of a node."""
+    return next(device for device in devices if device.role in UNITS)
+
+
+def _of_scenario(resolved: ResolvedScenario, name: str, position: int) -> StationDevice:
+    """Describe an emulated device of the scenario as a station does."""
+    spec: DeviceSpec = resolved.scenario.devices[name]
+    peer = resolved.peers[position]
+    p_rated_kw, s_kva = spec.p_rated_kw or peer.pv_kwp, spec.s_kva or peer.inverter_kva
+    return StationDevice(
+        name=name,
+        role=spec.role,
+        driver="scpi-inverter",
+        emulated={},
+        plays=peer.name,
+        p_rated_kw=p_rated_kw,
+        s_rated_kva=s_kva,
+        limits=Limits(p_max_kw=p_rated_kw, q_max_kvar=s_kva),
+        timeout_s=spec.timeout.seconds,
+        on_loss=OnLoss(action=spec.on_loss.action, after_s=spec.on_loss.after.seconds),
+    )
+
+
+def _bench(
+    resolved: ResolvedScenario,
+    station: Station | None,
+    nodes: Mapping[str, tuple[StationDevice, ...]],
+) -> Station:
+    """The station of this run, or where there is none, one for the scenario's own devices."""
+    devices = tuple(device for of_node in nodes.values() for device in of_node)
+    if station is not None:
+        return replace(station, devices=devices)
+    return Station(name=resolved.scenario.scenario, file=resolved.file, devices=devices)
+
+
+def _stand_ins(resolved: ResolvedScenario, players: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    """Devices of the scenario, each with the node that plays its peer."""
+    at = {position: node for node, position in players.items()}
+    for position, peer in enumerate(resolved.peers):
+        if peer.device is not None:
+            yield peer.device, at[position]
+
+
+def nobody(resolved: ResolvedScenario) -> Seating:
+    """Leave all seats to models."""
+    station = Station(name=resolved.scenario.scenario, file=resolved.file, devices=())
+    return Seating(station=station, players={}, called={}, node_of={})
+
+
+ALL_REPLIES = 1e9
+"""How many replies a fault spoils that lasts until it is cleared."""
+
+
+def misdeeds(resolved: ResolvedScenario, seating: Seating, clock: Clock) -> list[Misdeed]:
+    """List what the scenario does to its devices, as their emulators take it."""
+    return [
+        Misdeed(
+            at=clock.preroll + event.tick,
+            node=seating.node_of[event.target],
+            device=seating.called[seating.node_of[event.target]],
+            fault=None if event.kind == "device_clear" else _fault(event),
+            values=_values(event),
+        )
+        for event in resolved.events
+        if event.target in seating.node_of
+    ]
+
+
+def _fault(event: ResolvedEvent) -> str:
+    """What emulators call it."""
+    return {"": "trip", "wrong-identity": "identity"}.get(event.fault, event.fault)
+
+
+def _values(event: ResolvedEvent) -> tuple[float, ...]:
+    """What an emulator takes with a fault."""
+    if event.fault in OF_REPLIES:
+        count = ALL_REPLIES if event.count is None else float(event.count)
+        return (count, event.value) if event.fault == "delay" else (count,)
+    return (event.value,) if event.fault in VALUED else ()
+
+
+def unheeded(resolved: ResolvedScenario, seating: Seating) -> list[ResolvedEvent]:
+    """Events of devices that no device plays in this run, which therefore do not happen."""
+    return [
+        event
+        for event in resolved.events
+        if event.kind in FAULTS_OF_LINKS and event.target not in seating.node_of
+    ]
