@@ -1,7 +1,10 @@
 """From a line of the station file to a device that can be asked."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import cast
 
+from hil.link.options import LinkOptions
 from hil.link.visa import open_link as open_visa
 from hil.roles import Device, Link
 from hil.station import StationDevice
@@ -27,6 +30,7 @@ def open_link_of(device: StationDevice, address: str) -> Link:
         timeout_s=device.timeout_s,
         expected_identity=device.expected_identity,
         name=device.name,
+        options=LinkOptions.of(device.settings),
     )
 
 
@@ -84,6 +88,25 @@ def _open_scpi_inverter(device: StationDevice, address: str, open_link: OpenLink
     )
 
 
+def _open_by_table(device: StationDevice, address: str, open_link: OpenLink) -> Device:
+    """Open a device that a command table describes; an emulated one has ours."""
+    from .table import EMULATOR, find_table, load_table
+    from .table_roles import open_table_device
+
+    said = device.table or (EMULATOR if device.emulated is not None else None)
+    if said is None:
+        raise ValueError(f"{device.name}: driver 'scpi' needs a command table; see docs/drivers.md")
+    table = load_table(find_table(said))
+    link = {"proof": table.speaks.proof, **device.settings.get("link", {})}
+    asked = replace(device, settings={**device.settings, "link": link})
+    opened = open_link(asked, address)
+    try:
+        return cast(Device, open_table_device(opened, device, table))
+    except BaseException:
+        opened.close()
+        raise
+
+
 def _expect_role(device: StationDevice, *roles: str) -> None:
     """Refuse a driver for a role it does not play."""
     if device.role not in roles:
@@ -93,4 +116,4 @@ def _expect_role(device: StationDevice, *roles: str) -> None:
         )
 
 
-_DRIVERS: dict[str, Driver] = {"scpi-inverter": _open_scpi_inverter}
+_DRIVERS: dict[str, Driver] = {"scpi": _open_by_table, "scpi-inverter": _open_scpi_inverter}
