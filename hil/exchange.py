@@ -43,9 +43,9 @@ class Answered(NamedTuple):
     stale : ndarray of bool, shape (n,)
         Too old to be believed: the energy of this tick is flagged.
     energy_kwh : ndarray of float, shape (n,)
-        Fed since the exchange began: by the node's own register where it has one, else power
-        held from reading to reading. While a node is lost its fallback is counted; a register
-        that is heard again replaces that estimate.
+        Fed from the beginning of the exchange up to the newest reading: by the node's own
+        register where it has one, else power held from reading to reading. For the time in
+        which a node was lost its fallback is counted, unless a register says what was fed.
     """
 
     p_kw: FloatArray
@@ -63,9 +63,10 @@ class Happened(NamedTuple):
     ----------
     name : str
         The node.
-    what : {"lost", "back", "begun anew", "refused"}
+    what : {"lost", "back", "begun anew", "refused", "made safe"}
         No reading that can be believed; readings again; its device had restarted and was given
-        the bench's clock again; a fault that was to be injected was not taken.
+        the bench's clock again; a fault that was to be injected was not taken; no tick came for
+        too long.
     because : str
         What the device, or its link, said.
     at_s : float

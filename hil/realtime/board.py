@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from hil.exchange import Asked
 
 _LOOKS = 3
-_COUNT, P_KW, Q_KVAR, TRIPPED, ENERGY_KWH, MEASURED_S, LOST = range(7)
+_COUNT, P_KW, Q_KVAR, TRIPPED, ENERGY_KWH, MEASURED_S = range(6)
 _COLUMNS = 8  # a cache line each
 _HEAD = 64  # count of what is asked, count of messages; a cache line
 
 
 class Row(NamedTuple):
-    """A reading as it stands on the board. [kW], [kvar], 0 or 1, [kWh], [s], 0 or 1
+    """A reading as it stands on the board. [kW], [kvar], 0 or 1, [kWh], [s]
 
     `measured_s` is `time.monotonic`, which all processes of a machine share; −inf before the
     first reading.
@@ -31,10 +31,9 @@ class Row(NamedTuple):
     tripped: float
     energy_kwh: float
     measured_s: float
-    lost: float
 
 
-NO_READING = Row(0.0, 0.0, 1.0, 0.0, -np.inf, 1.0)
+NO_READING = Row(0.0, 0.0, 1.0, 0.0, -np.inf)
 
 
 class Board:
@@ -58,14 +57,14 @@ class Board:
         self._owns = name is None
         self._memory = SharedMemory(name=name, create=name is None, size=size)
         self.name, self._nodes = self._memory.name, nodes
-        page = np.frombuffer(self._memory.buf, dtype=np.uint8)
+        page: NDArray[np.uint8] = np.ndarray((size,), np.uint8, self._memory.buf)
         self._counts: NDArray[np.int64] = page[:16].view(np.int64)
         self._asked = page[_HEAD : _HEAD + 8 * (1 + 3 * nodes)].view(np.float64)
         rows = page[_HEAD + self._asked.nbytes : size].view(np.float64)
         self._rows = rows.reshape(nodes, _COLUMNS)
         self._spare = np.empty(1 + 3 * nodes)
         self._seen = np.zeros((nodes, _COLUMNS))
-        self._seen[:, 1:7] = NO_READING
+        self._seen[:, 1:6] = NO_READING
         if self._owns:
             self._rows[:] = self._seen
 
@@ -111,20 +110,21 @@ class Board:
         """Write the reading of one node; only its own thread does."""
         mine = self._rows[node]
         mine[_COUNT] += 1.0
-        mine[1:7] = row
+        mine[1:6] = row
         mine[_COUNT] += 1.0
 
     def readings(self) -> NDArray[np.float64]:
         """Read all nodes: rows of `Row` from column 1 on; a torn row is as it was before."""
+        counts = self._rows[:, _COUNT]
         for _ in range(_LOOKS):
+            before = counts.copy()
             copy = self._rows.copy()
-            counts = self._rows[:, _COUNT]
-            if np.array_equal(copy[:, _COUNT], counts) and not (copy[:, _COUNT] % 2.0).any():
-                self._seen = copy
-                return copy
-        whole = (copy[:, _COUNT] == counts) & (copy[:, _COUNT] % 2.0 == 0.0)
-        self._seen = np.where(whole[:, None], copy, self._seen)
-        return self._seen
+            whole = (before == counts) & (before % 2.0 == 0.0)
+            if whole.all():
+                break
+            copy[~whole] = self._seen[~whole]
+        self._seen = copy
+        return copy
 
     def message(self) -> None:
         """Count a message that was sent beside the board."""

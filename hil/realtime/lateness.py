@@ -37,7 +37,7 @@ class Lateness:
         for bin_, count in enumerate(self._counts):
             seen += count
             if seen >= wanted:
-                return min(10.0 ** (bin_ / PER_DECADE), self.most_us)
+                return min(math.pow(10.0, bin_ / PER_DECADE), self.most_us)
         return math.nan
 
     def histogram(self) -> list[tuple[float, int]]:

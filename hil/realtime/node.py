@@ -19,6 +19,9 @@ from hil.roles import (
 )
 from hil.station import OnLoss
 
+_RAMP_SHARE = 0.9
+"""Of the ramp limit, in the wall's time: a message that comes early must not be too steep."""
+
 
 class NodeAsked(NamedTuple):
     """What one tick tells one node. [kW], [kW], [p.u.], [Hz]"""
@@ -78,6 +81,8 @@ class Node:
         Fastest change of the unit's setpoint, either way. [kW/s]
     on_loss : OnLoss
         What the node does while a device of it does not answer.
+    emulated : bool
+        The unit has no sun and grid of its own: in its own time the bench tells it of them.
     others : sequence of Device
         What else is to be made safe and closed, the grid simulator for one.
     """
@@ -93,11 +98,12 @@ class Node:
         scale: float = 1.0,
         ramp_kw_per_s: float | None = None,
         on_loss: OnLoss = OnLoss(),  # noqa: B008 - frozen
+        emulated: bool = True,
         others: Sequence[Device] = (),
     ) -> None:
         self.name, self.on_loss, self.scale = name, on_loss, scale
         self._unit, self._grid, self._pv, self._analyser = unit, grid, pv, analyser
-        self._ramp_kw_per_s = ramp_kw_per_s
+        self._ramp_kw_per_s, self._emulated = ramp_kw_per_s, emulated
         self._held_kw = 0.0
         # Only a store takes power both ways.
         if hasattr(unit, "set_power"):
@@ -142,21 +148,24 @@ class Node:
         self._held_kw = setpoint_kw
         return self._reading(done)
 
-    def exchange(self, asked: NodeAsked, dt_s: float) -> NodeReading:
-        """Tell devices that keep their own time what is asked, and read what they do now.
+    def tell(self, asked: NodeAsked, dt_s: float) -> None:
+        """Tell devices that keep their own time what is asked.
 
         Parameters
         ----------
         asked : NodeAsked
         dt_s : float
-            Time since the last exchange. [s]
+            Time since they were told last. [s]
         """
-        setpoint_kw = self._setpoint(asked.limit_kw, dt_s)
+        setpoint_kw = self._setpoint(asked.limit_kw, _RAMP_SHARE * dt_s)
         self._set_surroundings(asked, dt_s)
-        if isinstance(self._unit, Surrounded):
+        if self._emulated and isinstance(self._unit, Surrounded):
             self._unit.surround(asked.available_kw / self.scale, asked.vm_pu, asked.f_hz)
         self._command(setpoint_kw)
         self._held_kw = setpoint_kw
+
+    def read(self) -> NodeReading:
+        """Read what the node does now, in its own time."""
         return self._reading(self._unit.measure())
 
     def make_safe(self) -> None:
