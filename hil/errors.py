@@ -31,3 +31,7 @@ class UnsafeError(BenchError):
 
 class LateError(BenchError):
     """The machine cannot keep up with the wall clock: give it less to do, or more time."""
+
+
+class LeaseError(BenchError):
+    """Another run drives this bench: wait for it, or end it."""

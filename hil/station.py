@@ -201,3 +201,14 @@ class Station:
     def is_emulated(self) -> bool:
         """Whether nothing on it is real."""
         return all(device.emulated is not None for device in self.devices)
+
+
+def same_place(address: str) -> str:
+    """Spell an address in the one way in which two spellings of a place are the same."""
+    if address.lower().startswith("sunspec://"):
+        place = address.lower().removeprefix("sunspec://")
+        host, _, unit = place.partition("/")
+        return f"sunspec://{host if ':' in host else host + ':502'}/{unit or 1}"
+    first, *rest = address.upper().split("::")
+    numbered = first if first[-1:].isdigit() else f"{first}0"
+    return "::".join([numbered, *rest])

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from hil.link.address import read_address
+from hil.station import same_place
 
 from .rules import nearest
 from .schema_station import NOTHING, BenchDeviceSpec, StationSpec
@@ -44,17 +45,6 @@ def power_limits_kw(device: BenchDeviceSpec) -> tuple[float, float]:
         low_kw if limits.p_min_kw is None else limits.p_min_kw,
         high_kw if limits.p_max_kw is None else limits.p_max_kw,
     )
-
-
-def same_place(address: str) -> str:
-    """Spell an address in the one way in which two spellings of a place are the same."""
-    if address.lower().startswith("sunspec://"):
-        place = address.lower().removeprefix("sunspec://")
-        host, _, unit = place.partition("/")
-        return f"sunspec://{host if ':' in host else host + ':502'}/{unit or 1}"
-    first, *rest = address.upper().split("::")
-    numbered = first if first[-1:].isdigit() else f"{first}0"
-    return "::".join([numbered, *rest])
 
 
 def _bench_problems(station: StationSpec) -> Iterator[Problem]:
