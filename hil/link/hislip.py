@@ -10,7 +10,6 @@ import select
 import socket
 import struct
 import time
-import warnings
 from typing import Any
 
 from .address import Address
@@ -29,11 +28,9 @@ class HiSlip:
     remembers = False
 
     def __init__(self, address: Address, *, timeout_s: float) -> None:
-        # pyvisa-py waits 5 s for each step of connecting, and leaves what failed open.
+        # pyvisa-py waits 5 s for each step of connecting.
         refuse_absent(address, timeout_s)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)
-            self._resource = open_session(address.text, backend="@py", timeout_s=timeout_s)
+        self._resource = open_session(address.text, backend="@py", timeout_s=timeout_s)
         self._instrument = socket_of(self._resource)
         self._socket: Any = self._instrument._sync
 

@@ -1,6 +1,7 @@
 """The one door to pyvisa: back-ends by name, sessions by address."""
 
 import threading
+import traceback
 import warnings
 from functools import cache
 from typing import Any
@@ -26,8 +27,18 @@ def open_session(address: str, *, backend: str, timeout_s: float) -> Any:
         resource.timeout = timeout_ms
     except Exception as failure:
         # pyvisa-py raises bare Exception when a connection fails.
+        _close_what_it_left(failure)
         raise Lost(f"cannot open {address}: {failure}") from failure
     return resource
+
+
+def _close_what_it_left(failure: BaseException | None) -> None:
+    """Let go of the sockets that pyvisa-py leaves open in the frames of a failure."""
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        while failure is not None:
+            traceback.clear_frames(failure.__traceback__)
+            failure = failure.__cause__ or failure.__context__
 
 
 @cache
