@@ -63,7 +63,8 @@ class TableDevice(ScpiDevice):
         """Say which answers make one quantity; what is asked twice goes out once."""
         if read.ask is None:
             return []
-        if name in ("vm_v", "i_a") and not read.is_by_phase and len(self._phases) > 1:
+        one = not read.is_by_phase and not read.balanced
+        if name in ("vm_v", "i_a") and one and len(self._phases) > 1:
             raise ValueError(
                 f"{self.name}: table {self._table.dialect!r} reads one {name}, but the station "
                 "wires three phases; expected phase a, b or c"
@@ -79,11 +80,11 @@ class TableDevice(ScpiDevice):
             if isinstance(read.field, list):
                 fields = [read.field["abc".index(phase)] for phase in self._channels.phases]
             wanted += [_Wanted(index, field, read.fields) for field in fields]
-        return wanted
+        return wanted * len(self._phases) if read.balanced else wanted
 
     def _prepare(self) -> None:
         """Send what every new connection begins with, and empty the error queue once."""
-        commands, link = self._table.open, self._link
+        commands, link = [*self._table.open, *self._part.open], self._link
         connect = getattr(link, "connect", None)
         if self._prepared is not None and (not commands or self._table.speaks.proof == "fresh"):
             return

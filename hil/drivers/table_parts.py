@@ -149,6 +149,7 @@ class Read(Number):
     words: dict[str, str] = Field(
         default_factory=dict, description="Of a state: the device's word, and ours."
     )
+    balanced: bool = Field(default=False, description="One number that holds for every phase.")
     constant: float | None = Field(
         default=None, description="What it is always: reactive power of a DC device is 0."
     )
@@ -176,6 +177,7 @@ class Read(Number):
 class Program(_Sourced):
     """How a source is given a list of steps to play by itself."""
 
+    clear: Command | None = Field(default=None, description="Forgets what was loaded before.")
     vm_v: Command = Field(description="Sets voltages, with {list}. [V]")
     f_hz: Command = Field(description="Sets frequencies, with {list}. [Hz]")
     dwell_s: Command = Field(description="Sets lengths, with {list}. [s]")
@@ -192,6 +194,9 @@ class RoleTable(_Part):
     set: dict[str, Setting] = Field(default_factory=dict)
     read: dict[str, Read] = Field(default_factory=dict)
     program: Program | None = None
+    open: list[Command] = Field(
+        default=[], description="Sent on every new connection in this role, after the table's."
+    )
 
 
 class Speaks(_Part):

@@ -38,7 +38,9 @@ def play_program(
         program.f_hz: [f"{step.f_hz:.3f}" for step in steps],
         program.dwell_s: [f"{step.dwell_s * program.dwell_scale:.6f}" for step in steps],
     }
-    converse([fill(template, list=",".join(of)) for template, of in lists.items()], [])
+    clear = [] if program.clear is None else [program.clear]
+    filled = [fill(template, list=",".join(of)) for template, of in lists.items()]
+    converse([*clear, *filled], [])
     converse([program.start], [])
     length_s = sum(step.dwell_s for step in steps)
     time.sleep(length_s)

@@ -16,6 +16,7 @@ from hil.roles import (
 from hil.station import StationDevice
 
 from .scpi_emulated import EmulatedScpi
+from .scpi_lockstep import LockstepScpi
 from .scpi_table import TableDevice
 from .table_parts import Table
 from .table_program import play_program
@@ -234,6 +235,22 @@ class _Reverts(TableDevice):
         self._set("revert_s", revert_s)
 
 
+class _Ticks(LockstepScpi, TableDevice):
+    """Takes the bench's clock."""
+
+    _tolerance_kw = 0.001
+
+    def __init__(self, link: Link, device: StationDevice, table: Table) -> None:
+        super(LockstepScpi, self).__init__(link, device, table)
+        self._least_kw = -self.p_rated_kw if device.role == "storage" else 0.0
+
+    def _setpoint(self, p_kw: float) -> str:
+        """Spell the command that sets its power. [kW]"""
+        name = "power_kw" if self._device.role == "storage" else "limit_kw"
+        setting = self._part.set[name]
+        return self._spelled(setting, p_kw / setting.factor(self._rated(name)), p_kw, "")
+
+
 class _Plays(TableDevice):
     """Plays a list of steps by itself."""
 
@@ -268,7 +285,7 @@ def open_table_device(link: Link, device: StationDevice, table: Table) -> TableD
     if part is not None and part.program is not None:
         abilities.append(_Plays)
     if table.speaks.emulated:
-        abilities.append(EmulatedScpi)
+        abilities.append(_Ticks if device.role in ("inverter", "storage") else EmulatedScpi)
     base = ROLES[device.role]
     made: type[TableDevice] = type(base.__name__, (*abilities, base), {}) if abilities else base
     return made(link, device, table)
