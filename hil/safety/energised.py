@@ -1,21 +1,23 @@
 """A bench while it is driven: opened, in its safe state, within limits; and safe at the end."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from hil.errors import BenchError, UnsafeError
-from hil.roles import Device, Questionable, Reverting
+from hil.errors import UnsafeError
+from hil.roles import Device, Reverting
 from hil.station import StationDevice
 
 from .arming import ENERGISING, Armed
 from .heart import Heart, Seat
+from .interlock import InterlockWatch, check_at_first
 from .journal import Journal
 from .limited import limited
 from .limits import BenchLimits, Excess
 from .order import open_named
-from .safe_state import make_all_safe
+from .safe_state import Secured, make_all_safe
 
 END_S = 2.0
 """How long the end of the block tries a device; where a guardian is, it goes on trying. [s]"""
@@ -29,15 +31,19 @@ class Bench:
     drivers : dict of str to Device
         By name, each behind its limits.
     limits : BenchLimits
+    armed : Armed
     """
 
     def __init__(self, armed: Armed, on_excess: Callable[[Excess], None]) -> None:
         self.armed, self._on_excess = armed, on_excess
         self.limits = BenchLimits(armed.station, on_excess=self._exceeded)
+        self.limits.forbidden = self._why_not
         self.drivers: dict[str, Device] = {}
-        self.excesses: Counter[tuple[str, str, str]] = Counter()
+        self._excesses: Counter[tuple[str, str, str]] = Counter()
         self._journal = None if armed.journal is None else Journal(armed.journal, who="bench")
+        self._heart: Heart | None = None
         self._seat: Seat | None = None
+        self._tripped: str | None = None
 
     def beat(self) -> None:
         """Show that whoever drives lives; at every exchange, costs about a microsecond.
@@ -45,8 +51,10 @@ class Bench:
         Raises
         ------
         UnsafeError
-            The guardian makes the bench safe, or is gone: leave the block.
+            The bench is being made safe, or its guardian is gone: leave the block.
         """
+        if self._tripped is not None:
+            raise UnsafeError(self._tripped)
         if self._seat is not None:
             self._seat.beat()
 
@@ -55,29 +63,13 @@ class Bench:
         if self._seat is not None:
             self._seat.rest()
 
-    def check_interlock(self) -> None:
-        """Ask whether the bench may be energised; by whoever may speak to that device now.
-
-        Raises
-        ------
-        UnsafeError
-            The interlock is open, its device does not answer, or cannot be asked.
-        """
-        interlock = self.armed.station.interlock
-        if interlock is None or interlock.device not in self.drivers:
-            return
-        device = self.drivers[interlock.device]
-        if not isinstance(device, Questionable):
-            raise UnsafeError(f"{device.name}: its driver cannot ask {interlock.query!r}")
-        try:
-            answer = device.ask(interlock.query)
-        except BenchError as failure:
-            raise UnsafeError(f"the interlock cannot be read: {failure}") from failure
-        if answer.strip() != interlock.expected:
-            raise UnsafeError(
-                f"the interlock is open: {device.name} answers {answer!r} to "
-                f"{interlock.query!r}; expected {interlock.expected!r}"
-            )
+    def trip(self, reason: str) -> None:
+        """Have no set point sent any more, and everybody leave; from any thread."""
+        if self._tripped is None:
+            self._tripped = reason
+            self.note("tripped", reason=reason)
+            if self._heart is not None:
+                self._heart.trip(reason)
 
     def arm_revert(self, name: str) -> None:
         """Start a device's own revert timer, read back; again after it has restarted.
@@ -105,12 +97,28 @@ class Bench:
         if self._journal is not None:
             self._journal.write(event, **details)
 
+    def sit(self, who: str, heart: Heart) -> Seat:
+        """Take a seat that the guardian watches."""
+        self._heart, self._seat = heart, heart.sit(who, drives=True)
+        return self._seat
+
+    def note_excesses(self) -> None:
+        """Write how often limits were in the way."""
+        for (name, quantity, action), count in self._excesses.items():
+            self.note("limits", device=name, quantity=quantity, action=action, count=count)
+
+    def _why_not(self) -> str | None:
+        """Say why nothing may be sent, if so."""
+        if self._tripped is None and self._heart is not None and self._heart.tripped:
+            self._tripped = f"the guardian makes the bench safe: {self._heart.tripped}"
+        return self._tripped
+
     def _exceeded(self, excess: Excess) -> None:
         """Note the first of each kind; the record gets all, the journal their number."""
         kind = excess.device, excess.quantity, excess.action
-        if kind not in self.excesses:
+        if kind not in self._excesses:
             self.note("limit", said=str(excess))
-        self.excesses[kind] += 1
+        self._excesses[kind] += 1
         self._on_excess(excess)
 
 
@@ -120,7 +128,7 @@ def energised(
     *,
     who: str = "bench",
     opened: Callable[[StationDevice], Device] = open_named,
-    revert: bool = True,
+    live: bool = True,
     on_excess: Callable[[Excess], None] = lambda excess: None,
 ) -> Iterator[Bench]:
     """Open all devices of an armed bench, in their safe state; and leave them in it.
@@ -132,8 +140,9 @@ def energised(
         What the guardian calls this process.
     opened : callable
         Opens one device; the default checks identity and serial number. Another one may record.
-    revert : bool
-        Start revert timers; on the bench's clock, which may stand still, there are none.
+    live : bool
+        Start revert timers and keep asking the interlock. On the bench's clock, which may
+        stand still, there are no timers, and the interlock is asked once.
     on_excess : callable
         Told of every set point that was refused or clamped.
 
@@ -144,72 +153,102 @@ def energised(
         be safe; the guardian, where there is one, then goes on trying.
     """
     bench = Bench(armed, on_excess)
-    heart = None if armed.heart is None else Heart(armed.heart)
-    bench._seat = seat = None if heart is None else heart.sit(who, drives=True)
-    fault: BaseException | None = None
-    try:
-        _open(bench, opened, revert)
-        yield bench
-    except BaseException as ended:
-        fault = ended
-        bench.note("ended", by=f"{type(ended).__name__}: {ended}")
-        raise
-    finally:
-        bench.rest()
+    with ExitStack() as stack:
+        if armed.heart is not None:
+            heart = Heart(armed.heart)
+            stack.callback(heart.close)
+            stack.callback(bench.sit(who, heart).leave)
+        fault: BaseException | None = None
         try:
-            _leave(bench, fault, revert)
+            _open(bench, opened, live)
+            with _watched(bench, live):
+                yield bench
+        except BaseException as ended:
+            fault = ended
+            bench.note("ended", by=f"{type(ended).__name__}: {ended}")
+            raise
         finally:
-            if seat is not None and heart is not None:
-                seat.leave()
-                heart.close()
+            bench.rest()
+            _leave(bench, fault, live)
 
 
-def _open(bench: Bench, opened: Callable[[StationDevice], Device], revert: bool) -> None:
+def _open(bench: Bench, opened: Callable[[StationDevice], Device], live: bool) -> None:
     """Open every device and bring it to its safe state before any is told something else."""
     armed = bench.armed
     for device in armed.devices:
         bench.drivers[device.name] = limited(opened(device), device, bench.limits)
     for device in armed.devices:
         bench.drivers[device.name].make_safe()
-    bench.check_interlock()
-    if revert:
+    interlock = armed.station.interlock
+    if interlock is not None and interlock.device in bench.drivers:
+        check_at_first(interlock, bench.drivers[interlock.device])
+    if live:
         for device in armed.devices:
             bench.arm_revert(device.name)
     bench.note("armed", by=armed.by, devices=[device.name for device in armed.devices])
 
 
-def _leave(bench: Bench, fault: BaseException | None, revert: bool) -> None:
-    """Make all safe, stop the timers of what is, and let go."""
+@contextmanager
+def _watched(bench: Bench, live: bool) -> Iterator[None]:
+    """Keep asking the interlock, where there is one."""
+    interlock = bench.armed.station.interlock
+    if not live or interlock is None or interlock.device not in bench.drivers:
+        yield
+        return
+    watch = InterlockWatch(interlock, bench.drivers[interlock.device], bench.trip)
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.end()
+
+
+def _leave(bench: Bench, fault: BaseException | None, live: bool) -> None:
+    """Make all safe, stop the timers of what is, and let go; nothing is sent after that."""
+    bench._tripped = bench._tripped or "the bench is being left"
     devices = [device for device in bench.armed.devices if device.name in bench.drivers]
-    kept = {name: _Kept(driver) for name, driver in bench.drivers.items()}
-    secured = make_all_safe(devices, lambda device: kept[device.name], within_s=END_S)
-    failures = [str(one) for one in secured if not (one.safe or one.gone)]
-    for one, device in zip(secured, devices, strict=True):
-        driver = bench.drivers[one.device]
+    leaving = {
+        device.name: _Leaving(bench.drivers[device.name], live and bool(device.revert_s))
+        for device in devices
+    }
+
+    def noted(one: Secured) -> None:
         bench.note("safe" if one.safe else "NOT SAFE", device=one.device, failure=one.failure)
-        try:
-            if one.safe and revert and device.revert_s and isinstance(driver, Reverting):
-                driver.arm_revert(0.0)
-            driver.close()
-        except Exception as failure:
-            failures.append(f"{one.device}: {failure}")
-    for (name, quantity, action), count in bench.excesses.items():
-        bench.note("limits", device=name, quantity=quantity, action=action, count=count)
+
+    secured = make_all_safe(
+        devices, lambda device: leaving[device.name], within_s=END_S, noted=noted
+    )
+    for one in leaving.values():
+        one.give_up()
+    bench.note_excesses()
+    failures = [str(one) for one in secured if not (one.safe or one.gone)]
     if failures and fault is None:
         raise UnsafeError("; ".join(failures))
     if failures and fault is not None:
         fault.add_note("; ".join(failures))
 
 
-class _Kept:
-    """A driver that stays open when whoever made it safe lets go of it."""
+class _Leaving:
+    """A driver that is made safe for the last time; it is let go of once it is safe."""
 
-    def __init__(self, driver: Device) -> None:
-        self._driver = driver
+    def __init__(self, driver: Device, has_timer: bool) -> None:
+        self._driver, self._has_timer, self._safe = driver, has_timer, False
 
     def make_safe(self) -> None:
-        """Bring it to its safe state."""
+        """Bring it to its safe state; then nothing needs its timer."""
         self._driver.make_safe()
+        if self._has_timer and isinstance(self._driver, Reverting):
+            self._driver.arm_revert(0.0)
+        self._safe = True
 
     def close(self) -> None:
-        """Keep it."""
+        """Let go of it unless it is to be tried again."""
+        if self._safe:
+            self._driver.close()
+
+    def give_up(self) -> None:
+        """Let go of what is not safe too, so that the guardian may reach it; never wait for it."""
+        if not self._safe:
+            closing = threading.Thread(target=self._driver.close, daemon=True)
+            closing.start()
+            closing.join(0.2)

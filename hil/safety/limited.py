@@ -1,7 +1,8 @@
 """Drivers behind their limits.
 
 What `limited` returns has the methods of the driver's role and of the abilities it has, and no
-others: nothing else of the driver can be reached past the checks.
+others: nothing else of the driver can be reached past the checks. One thread at a time speaks to
+a device; once the bench is being made safe, no set point passes any more.
 """
 
 import math
@@ -63,21 +64,25 @@ class _Limited:
         self._driver, self._limits = driver, limits
 
     def identify(self) -> Identity:
-        return cast(Identity, self._driver.identify())
+        with self._limits.lock:
+            return cast(Identity, self._driver.identify())
 
     def make_safe(self) -> None:
-        self._driver.make_safe()
-        self._limits.is_safe_now()
+        with self._limits.lock:
+            self._driver.make_safe()
+            self._limits.is_safe_now()
 
     def close(self) -> None:
-        self._driver.close()
+        with self._limits.lock:
+            self._driver.close()
 
 
 class _Measured(_Limited):
     """What shows voltages, which the bench's window holds for."""
 
     def measure(self) -> AcReading:
-        reading: AcReading = self._driver.measure()
+        with self._limits.lock:
+            reading: AcReading = self._driver.measure()
         self._limits.bench.watch(self.name, reading)
         return reading
 
@@ -90,7 +95,8 @@ class _Powered(_Limited):
         return float(self._driver.p_rated_kw)
 
     def measure(self) -> Any:
-        return self._driver.measure()
+        with self._limits.lock:
+            return self._driver.measure()
 
 
 class _Inverter(_Powered):
@@ -117,7 +123,8 @@ class _Closing(_Limited):
                 f"{self.name}: its output was to close before it was told what to give; "
                 "nothing was sent"
             )
-        self._driver.energise(on)
+        with self._limits.telling() if on else self._limits.lock:
+            self._driver.energise(on)
 
     def make_safe(self) -> None:
         self._is_set = False
@@ -129,7 +136,8 @@ class _GridSimulator(_Closing, _Measured):
 
     def set_grid(self, vm_v: float, f_hz: float) -> None:
         sent = self._limits.voltage_v(vm_v), self._limits.frequency_hz(f_hz)
-        self._driver.set_grid(*sent)
+        with self._limits.telling():
+            self._driver.set_grid(*sent)
         self._is_set = True
         if self._closed:
             self._limits.bench.voltage_moves()
@@ -153,7 +161,8 @@ class _PvSimulator(_Closing):
         self._is_set = True
 
     def measure(self) -> Any:
-        return self._driver.measure()
+        with self._limits.lock:
+            return self._driver.measure()
 
 
 class _Load(_Closing, _Measured):
@@ -170,7 +179,8 @@ class _Ticking(_Limited):
     _dt_s = _passed_s = 0.0
 
     def begin_lockstep(self, dt_s: float) -> None:
-        self._driver.begin_lockstep(dt_s)
+        with self._limits.lock:
+            self._driver.begin_lockstep(dt_s)
         self._dt_s = dt_s
         self._limits.clock = lambda: self._passed_s
 
@@ -187,25 +197,30 @@ class _Ticking(_Limited):
 
 class _Surrounded(_Limited):
     def surround(self, available_kw: float, vm_pu: float, f_hz: float) -> None:
-        self._driver.surround(available_kw, vm_pu, f_hz)
+        with self._limits.lock:
+            self._driver.surround(available_kw, vm_pu, f_hz)
 
 
 class _Reverting(_Limited):
     def arm_revert(self, revert_s: float) -> None:
-        self._driver.arm_revert(revert_s)
+        with self._limits.lock:
+            self._driver.arm_revert(revert_s)
 
 
 class _Questionable(_Limited):
     def ask(self, query: str) -> str:
-        return str(self._driver.ask(query))
+        with self._limits.lock:
+            return str(self._driver.ask(query))
 
 
 class _Faulty(_Limited):
     def inject(self, fault: str, *values: float) -> None:
-        self._driver.inject(fault, *values)
+        with self._limits.lock:
+            self._driver.inject(fault, *values)
 
     def clear_faults(self) -> None:
-        self._driver.clear_faults()
+        with self._limits.lock:
+            self._driver.clear_faults()
 
 
 class _Programmable(_Limited):
@@ -219,7 +234,8 @@ class _Programmable(_Limited):
                     f"{step.dwell_s:g} s, is outside its limits; nothing was sent"
                 )
         self._limits.bench.voltage_moves()
-        self._driver.play(steps)
+        with self._limits.telling():
+            self._driver.play(steps)
 
 
 class _Functional(_Limited):
@@ -231,7 +247,8 @@ class _Functional(_Limited):
                     f"{self.name}: {name}: {setting} of {given}; expected finite numbers; "
                     "nothing was sent"
                 )
-        self._driver.set_function(name, settings)
+        with self._limits.telling():
+            self._driver.set_function(name, settings)
 
 
 _ROLES: dict[Role, type[_Limited]] = {

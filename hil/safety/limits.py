@@ -76,6 +76,11 @@ class BenchLimits:
     clock : callable
         For ramps and settling. [s]
 
+    Attributes
+    ----------
+    forbidden : callable
+        Why no set point at all may be sent now, as once the bench is being made safe; or None.
+
     Notes
     -----
     The sum is over inverters, stores and loads, each by the size of what it was last asked for,
@@ -99,6 +104,7 @@ class BenchLimits:
         self._set_s = math.inf if made else -math.inf
         self._asked_kw: dict[str, float] = {}
         self._lock = threading.Lock()
+        self.forbidden: Callable[[], str | None] = lambda: None
 
     @contextmanager
     def reserved(self, device: str, chosen: Callable[[Bound], float]) -> Iterator[float]:
@@ -165,7 +171,22 @@ class DeviceLimits:
     def __init__(self, device: StationDevice, bench: BenchLimits) -> None:
         self.device, self.bench = device, bench
         self.clock = bench.clock
+        self.lock = threading.RLock()
         self._held_kw, self._reach_kw, self._told_s = 0.0, 0.0, -math.inf
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Tell the device something, while no other thread speaks to it.
+
+        Raises
+        ------
+        UnsafeError
+            The bench is being made safe: nobody undoes that.
+        """
+        with self.lock:
+            if (reason := self.bench.forbidden()) is not None:
+                raise UnsafeError(f"{self.device.name}: {reason}; nothing was sent")
+            yield
 
     @contextmanager
     def power(self, p_kw: float, *, counts: bool = True) -> Iterator[float]:
@@ -183,24 +204,29 @@ class DeviceLimits:
         SetpointError
             It is no number, or beyond a bound under ``refuse``; the block is not entered.
         """
-        device, now_s = self.device, self.clock()
-        rated_kw, limits = device.p_rated_kw, device.limits
-        bounds = [
-            Bound(-rated_kw, rated_kw, f"its rating of {rated_kw:g} kW"),
-            Bound(limits.p_min_kw, limits.p_max_kw, _range(limits.p_min_kw, limits.p_max_kw, "kW")),
-            self._ramp(now_s),
-        ]
+        with self.telling():
+            now_s = self.clock()
+            bounds = [*self._own(), self._ramp(now_s)]
 
-        def chosen(room: Bound) -> float:
-            return self.choose("power", p_kw, "kW", [*bounds, room])
+            def chosen(*room: Bound) -> float:
+                return self.choose("power", p_kw, "kW", [*bounds, *room])
 
-        if not counts:
-            sent_kw = self.choose("power", p_kw, "kW", bounds)
-            yield sent_kw
-        else:
-            with self.bench.reserved(device.name, chosen) as sent_kw:
+            if counts:
+                with self.bench.reserved(self.device.name, chosen) as sent_kw:
+                    yield sent_kw
+            else:
+                sent_kw = chosen()
                 yield sent_kw
-        self._took(sent_kw, now_s)
+            self._took(sent_kw, now_s)
+
+    def _own(self) -> tuple[Bound, Bound]:
+        """Rating and limits of the device."""
+        rated_kw, limits = self.device.p_rated_kw, self.device.limits
+        low_kw, high_kw = limits.p_min_kw, limits.p_max_kw
+        return (
+            Bound(-rated_kw, rated_kw, f"its rating of {rated_kw:g} kW"),
+            Bound(low_kw, high_kw, _range(low_kw, high_kw, "kW")),
+        )
 
     def voltage_v(self, vm_v: float) -> float:
         """Choose what may be sent instead of a voltage. [V]"""
