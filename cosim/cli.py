@@ -21,6 +21,7 @@ from .ieee14_command import ieee14
 from .ledger_command import ledger_app
 from .market_command import clear_market
 from .portable import Portable
+from .stop_command import stop
 from .sweep_command import sweep
 
 if TYPE_CHECKING:
@@ -74,6 +75,18 @@ def run(
     model_devices: Annotated[
         bool, typer.Option("--model-devices", help="Play devices by models, without emulators.")
     ] = False,
+    station: Annotated[
+        Path | None, typer.Option(help="Bench whose devices play peers, a YAML file.")
+    ] = None,
+    real_time: Annotated[
+        bool, typer.Option("--real-time", help="Let ticks wait for the wall clock.")
+    ] = False,
+    overrun: Annotated[
+        str, typer.Option(help="When a tick is a whole tick late: hold, skip or abort.")
+    ] = "hold",
+    arm: Annotated[
+        bool, typer.Option("--arm", help="Energise real devices without asking.")
+    ] = False,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.html.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
     portable: Portable = False,
@@ -91,10 +104,13 @@ def run(
         from scenarios.gallery import tick_s
         from scenarios.overrides import OverrideError, parse_override
 
+        from .live import LiveError, live_of
         from .progress import showing
         from .run import RunBroken, run_scenario
+        from .seating import SeatingError
 
     try:
+        live = live_of(real_time=real_time, overrun=overrun, arm=arm)
         with showing(quiet=quiet, dt_s=tick_s(scenario)) as progress:
             outcome = run_scenario(
                 scenario,
@@ -102,10 +118,12 @@ def run(
                 seed=seed,
                 overrides=[parse_override(text) for text in set_ or ()],
                 model_devices=model_devices,
+                station=station,
+                live=live,
                 progress=progress,
                 report=not no_report,
             )
-    except (ScenarioError, OverrideError) as error:
+    except (ScenarioError, OverrideError, SeatingError, LiveError) as error:
         _refuse(error)
     except KeyboardInterrupt:
         typer.echo("stopped at once; whatever a run had recorded is kept in its folder", err=True)
@@ -185,6 +203,7 @@ app.command("flexibility")(flexibility)
 app.command()(ieee14)
 app.command()(hosting)
 app.command()(bills)
+app.command()(stop)
 
 
 @app.command()
