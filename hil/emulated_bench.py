@@ -1,34 +1,40 @@
 """Emulated devices in processes of their own, started for a run and gone with it."""
 
+import json
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from models.inverter import InverterParams
 
+from .drivers.opening import open_device
 from .drivers.scpi_inverter import ScpiInverter
-from .emulators.inverter import identity_of, options_of
+from .emulators.instrument import identity_of
+from .emulators.settings import RATINGS, SettingsError, read_settings
 from .errors import DeviceError
-from .link.visa import open_link
+from .station import Limits, Station, StationDevice
 
 # -P: a folder called hil or models where the user stands must not be taken for ours.
-_EMULATOR = (sys.executable, "-P", "-m", "hil.emulators.inverter", "--stop-at-eof")
+_EMULATOR = (sys.executable, "-P", "-m", "hil.emulators", "--stop-at-eof")
+
+Ports = dict[str, dict[str, int]]
 
 
 class EmulatorProcess:
-    """One emulator in its own process; it ends with the block, and with its parent.
+    """The emulators of one node in one process; it ends with the block, and with its parent.
 
     Parameters
     ----------
-    params : InverterParams
-        Ratings and settings of its physics.
+    document : mapping
+        The node, as `hil.emulators.node` reads it.
     name : str
-        What messages call it; also its serial number.
+        What messages call it.
     start_timeout_s : float
         Longest wait for its port. [s]
 
@@ -39,11 +45,13 @@ class EmulatorProcess:
     reaches the bench alone, which then still finds a device to make safe.
     """
 
-    def __init__(self, params: InverterParams, *, name: str, start_timeout_s: float = 20.0) -> None:
+    def __init__(
+        self, document: Mapping[str, Any], *, name: str, start_timeout_s: float = 30.0
+    ) -> None:
         self.name, self._start_timeout_s = name, start_timeout_s
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
         self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [*_EMULATOR, "--serial", name, *options_of(params)],
+            [*_EMULATOR, "--", json.dumps(document)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
@@ -68,8 +76,8 @@ class EmulatorProcess:
         """Number of its process."""
         return self._process.pid
 
-    def port(self) -> int:
-        """Wait for the port that it prints when it is ready.
+    def ports(self) -> Ports:
+        """Wait for the ports that it prints when it is ready: by instrument, by kind of door.
 
         Raises
         ------
@@ -83,7 +91,7 @@ class EmulatorProcess:
             printed = self._process.stdout.readline()
         finally:
             patience.cancel()
-        if not printed.strip().isdigit():
+        if not printed.startswith(b"{"):
             self._process.wait()
             self._complaints.seek(0)
             last_words = self._complaints.read().decode(errors="replace").strip()[-500:]
@@ -91,7 +99,8 @@ class EmulatorProcess:
                 f"{self.name}: its emulator did not start within {self._start_timeout_s} s "
                 f"(exit {self._process.returncode}): {last_words or 'it said nothing'}"
             )
-        return int(printed)
+        ports: Ports = json.loads(printed)
+        return ports
 
     def stop(self) -> None:
         """End it: politely by closing its input, then by force."""
@@ -105,6 +114,128 @@ class EmulatorProcess:
             self._process.wait()
         finally:
             self._complaints.close()
+
+
+def settings_of(device: StationDevice) -> dict[str, Any]:
+    """Settings of the emulator that plays a device: what its station says of it, then its own.
+
+    Raises
+    ------
+    SettingsError
+        Settings that its role has not.
+    """
+    p_name, s_name = RATINGS[device.role]
+    given: dict[str, Any] = {"phase": device.phase, "serial": device.serial_number or device.name}
+    if device.expected_identity is not None:
+        given["identity"] = device.expected_identity
+    if p_name:
+        given[p_name] = device.p_rated_kw
+    if s_name:
+        given[s_name] = device.s_rated_kva
+    if device.role == "storage":
+        given["capacity_kwh"] = 2.0 * device.p_rated_kw
+    if device.role == "analyser":
+        given["current_ratio"] = device.current_ratio
+        given["voltage_ratio"] = device.voltage_ratio
+        given["sign"] = float(device.signs.get("p", 1))
+    settings = {**given, **(device.emulated or {})}
+    try:
+        read_settings(device.role, settings)
+    except SettingsError as fault:
+        raise SettingsError(f"{device.name}: {fault}") from None
+    return settings
+
+
+def document_of(devices: Sequence[StationDevice], station: Station) -> dict[str, Any]:
+    """Spell one node as the document that its emulators' process takes.
+
+    Raises
+    ------
+    SettingsError
+        Settings that a role has not.
+    """
+    instruments = []
+    for device in devices:
+        settings = settings_of(device)
+        instruments.append(
+            {
+                "name": device.name,
+                "role": device.role,
+                "settings": settings,
+                "sunspec_port": 0 if device.driver == "sunspec" else None,
+            }
+        )
+    world = {"v_nominal_v": station.v_nominal_v, "f_nominal_hz": station.f_nominal_hz}
+    return {"world": world, "instruments": instruments}
+
+
+class EmulatedStation:
+    """Emulators of all emulated devices of a station, one process for each node.
+
+    Parameters
+    ----------
+    station : Station
+        Devices that play the same peer share a process and a world; one that plays nothing
+        has its own.
+
+    Attributes
+    ----------
+    addresses : dict of str to str
+        Where the driver of each emulated device finds it, while the block runs.
+    processes : dict of str to EmulatorProcess
+        By node.
+    """
+
+    def __init__(self, station: Station) -> None:
+        self._documents = {
+            name: document_of(devices, station) for name, devices in _groups(station).items()
+        }
+        self._sunspec = {one.name for one in station.devices if one.driver == "sunspec"}
+        self._open = ExitStack()
+        self.addresses: dict[str, str] = {}
+        self.processes: dict[str, EmulatorProcess] = {}
+
+    def __enter__(self) -> Self:
+        """Start all processes at once, then wait for their ports."""
+        with ExitStack() as opening:
+            for name, document in self._documents.items():
+                process = EmulatorProcess(document, name=name)
+                self.processes[name] = opening.enter_context(process)
+            for process in self.processes.values():
+                for device, ports in process.ports().items():
+                    self.addresses[device] = (
+                        f"sunspec://127.0.0.1:{ports['sunspec']}/1"
+                        if device in self._sunspec
+                        else f"TCPIP0::127.0.0.1::{ports['socket']}::SOCKET"
+                    )
+            self._open = opening.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the processes."""
+        self._open.__exit__(kind, fault, trace)
+        self.addresses.clear()
+        self.processes.clear()
+
+
+def _groups(station: Station) -> dict[str, tuple[StationDevice, ...]]:
+    """Emulated devices by the process that holds them."""
+    groups: dict[str, tuple[StationDevice, ...]] = {}
+    for device in station.devices:
+        if device.emulated is not None:
+            home = device.plays if device.plays is not None else f"{device.name} alone"
+            groups[home] = (*groups.get(home, ()), device)
+    return groups
+
+
+def _alone(name: str, params: InverterParams) -> dict[str, Any]:
+    """Spell a node with one inverter."""
+    return {"instruments": [{"name": name, "role": "inverter", "settings": asdict(params)}]}
 
 
 class EmulatedBench:
@@ -144,7 +275,7 @@ class EmulatedBench:
         """Start all processes at once, then connect to each."""
         with ExitStack() as opening:
             for name, params in self._devices.items():
-                process = EmulatorProcess(params, name=name)
+                process = EmulatorProcess(_alone(name, params), name=name)
                 self.processes[name] = opening.enter_context(process)
             for name, params in self._devices.items():
                 self.inverters[name] = opening.enter_context(self._connect(name, params))
@@ -165,11 +296,18 @@ class EmulatedBench:
 
     def _connect(self, name: str, params: InverterParams) -> ScpiInverter:
         """Give a driver to one emulator."""
-        self.addresses[name] = f"TCPIP0::127.0.0.1::{self.processes[name].port()}::SOCKET"
-        link = open_link(
-            self.addresses[name],
-            timeout_s=self._timeout_s,
-            expected_identity=identity_of(name),
+        port = self.processes[name].ports()[name]["socket"]
+        self.addresses[name] = f"TCPIP0::127.0.0.1::{port}::SOCKET"
+        device = StationDevice(
             name=name,
+            role="inverter",
+            driver="scpi-inverter",
+            expected_identity=identity_of(name),
+            p_rated_kw=params.p_rated_kw,
+            s_rated_kva=params.s_kva,
+            limits=Limits(p_max_kw=params.p_rated_kw),
+            timeout_s=self._timeout_s,
         )
-        return ScpiInverter(link, name=name, p_rated_kw=params.p_rated_kw)
+        opened = open_device(device, self.addresses[name])
+        assert isinstance(opened, ScpiInverter)
+        return opened

@@ -23,6 +23,7 @@ ERRORS = {
     -221: "Settings conflict",
     -222: "Data out of range",
     -224: "Illegal parameter value",
+    -226: "Lists not same length",
     -300: "Device-specific error",
     -350: "Queue overflow",
     -363: "Input buffer overrun",
@@ -34,7 +35,8 @@ QUEUE_LENGTH = 32
 _OPERATION_COMPLETE, _QUERY, _DEVICE, _EXECUTION, _COMMAND, _POWER_ON = 1, 4, 8, 16, 32, 128
 _ERROR_QUEUE, _MESSAGE, _EVENT, _MASTER = 4, 16, 32, 64  # status byte, SCPI-99 vol. 1, 9
 
-_NODE = re.compile(r"(\[)?:?([*A-Z]+)([a-z]*)(?(1)\])")
+_NODE = re.compile(r"(\[)?:?([*A-Z]+[0-9]*)([a-z]*)(#?)(?(1)\])")
+_SUFFIX = re.compile(r"(?<=[A-Z])[0-9]+(?=[:?]|$)")
 
 
 class ScpiError(Exception):
@@ -48,12 +50,13 @@ class ScpiError(Exception):
 def spellings(pattern: str) -> set[str]:
     """Every header, in capitals, that a pattern like ``[SOURce]:POWer:LIMit?`` allows.
 
-    Capitals are the short form, brackets mean that the node may be left out.
+    Capitals are the short form, brackets mean that the node may be left out, ``#`` stands for
+    a number.
     """
     query = "?" if pattern.endswith("?") else ""
     nodes = [
-        {short, short + rest.upper()} | ({""} if optional else set())
-        for optional, short, rest in _NODE.findall(pattern)
+        {short + number, short + rest.upper() + number} | ({""} if optional else set())
+        for optional, short, rest, number in _NODE.findall(pattern)
     ]
     return {":".join(filter(None, chosen)) + query for chosen in product(*nodes)}
 
@@ -81,6 +84,40 @@ def number(text: str, low: float, high: float, default: float | None = None) -> 
     raise ScpiError(-104, text)
 
 
+def switch(text: str) -> bool:
+    """Read ON, OFF, 1 or 0.
+
+    Raises
+    ------
+    ScpiError
+        −224 for anything else.
+    """
+    word = text.upper()
+    if word not in ("ON", "OFF", "1", "0"):
+        raise ScpiError(-224, text)
+    return word in ("ON", "1")
+
+
+def choice(text: str, *words: str) -> str:
+    """Read one of several words, in their short or long form; give its short form.
+
+    Parameters
+    ----------
+    text : str
+    words : str
+        With the short form in capitals.
+
+    Raises
+    ------
+    ScpiError
+        −224 for none of them.
+    """
+    for word in words:
+        if text.upper() in spellings(word):
+            return "".join(letter for letter in word if not letter.islower())
+    raise ScpiError(-224, text[:20])
+
+
 def arguments(given: list[str], least: int, most: int | None = None) -> list[str]:
     """Check how many parameters came."""
     if len(given) < least:
@@ -101,43 +138,55 @@ class Instrument:
 
     def __init__(self, identity: str) -> None:
         self.identity = identity
+        self.described: dict[str, str] = {}
         self._commands: dict[str, Handler] = {}
         self._errors: deque[tuple[int, str]] = deque()
         self._event_status, self._event_enable, self._service_enable = _POWER_ON, 0, 0
         self._answered = False
-        for pattern, handler in (
-            ("*IDN?", lambda: self.identity),
-            ("*RST", self.reset),
-            ("*CLS", self._clear_status),
-            ("*ESR?", self._take_event_status),
-            ("*ESE?", lambda: str(self._event_enable)),
-            ("*SRE?", lambda: str(self._service_enable)),
-            ("*STB?", self._status_byte),
-            ("*OPC", self._complete),
-            ("*OPC?", lambda: "1"),
-            ("*TST?", lambda: "0"),
-            ("*WAI", lambda: None),
-            ("SYSTem:ERRor[:NEXT]?", self._next_error),
-            ("SYSTem:ERRor:COUNt?", lambda: str(len(self._errors))),
-            ("SYSTem:VERSion?", lambda: "1999.0"),
+        for pattern, handler, about in (
+            ("*IDN?", self.identify, "maker, model, serial number, firmware"),
+            ("*RST", self.reset, "settings at power-on"),
+            ("*CLS", self._clear_status, "empty the error queue and the event status register"),
+            ("*ESR?", self._take_event_status, "event status register, which empties it"),
+            ("*ESE?", lambda: str(self._event_enable), "what the event bit sums up"),
+            ("*SRE?", lambda: str(self._service_enable), "what requests service"),
+            ("*STB?", lambda: str(self.status_byte()), "status byte"),
+            ("*OPC", self._complete, "set the bit of operation complete"),
+            ("*OPC?", lambda: "1", "1 when all before is done"),
+            ("*TST?", lambda: "0", "0: the self-test found nothing"),
+            ("*WAI", lambda: None, "nothing: every command is done when it is read"),
+            ("SYSTem:ERRor[:NEXT]?", self._next_error, "oldest error, taken out of the queue"),
+            ("SYSTem:ERRor:COUNt?", lambda: str(len(self._errors)), "errors in the queue"),
+            ("SYSTem:VERSion?", lambda: "1999.0", "year of SCPI"),
         ):
-            self.command(pattern, handler)
-        self.on("*ESE", self._set_event_enable)
-        self.on("*SRE", self._set_service_enable)
+            self.command(pattern, handler, about)
+        self.on("*ESE", self._set_event_enable, "`<0 to 255>`")
+        self.on("*SRE", self._set_service_enable, "`<0 to 255>`")
 
-    def on(self, pattern: str, handler: Handler) -> None:
-        """Have a command, in all its spellings, handled with the list of its parameters."""
+    def on(self, pattern: str, handler: Handler, about: str = "") -> None:
+        """Have a command, in all its spellings, handled with the list of its parameters.
+
+        The number that a ``#`` of the pattern stands for comes first among them; 1 where the
+        header has none.
+        """
+        self.described[pattern] = about
         for spelling in spellings(pattern):
             self._commands[spelling] = handler
+            if "#" in spelling:
+                self._commands[spelling.replace("#", "")] = lambda given: handler(["1", *given])
 
-    def command(self, pattern: str, handler: Callable[[], str | None]) -> None:
+    def command(self, pattern: str, handler: Callable[[], str | None], about: str = "") -> None:
         """Have a command without parameters handled."""
 
         def handle(given: list[str]) -> str | None:
             arguments(given, 0)
             return handler()
 
-        self.on(pattern, handle)
+        self.on(pattern, handle, about)
+
+    def identify(self) -> str:
+        """Say who it is."""
+        return self.identity
 
     def reset(self) -> None:
         """Bring the settings to their defaults; status and errors stay (IEEE 488.2, 10.32)."""
@@ -206,7 +255,12 @@ class Instrument:
         try:
             return self._commands[header]
         except KeyError:
-            raise ScpiError(-113, header[:40]) from None
+            pass
+        numbers = _SUFFIX.findall(header)
+        handler = self._commands.get(_SUFFIX.sub("#", header)) if len(numbers) == 1 else None
+        if handler is None:
+            raise ScpiError(-113, header[:40])
+        return lambda given: handler([*numbers, *given])
 
     def _next_error(self) -> str:
         """Take the oldest error out of the queue."""
@@ -223,13 +277,12 @@ class Instrument:
         taken, self._event_status = self._event_status, 0
         return str(taken)
 
-    def _status_byte(self) -> str:
+    def status_byte(self) -> int:
         """Sum up what waits."""
         byte = _ERROR_QUEUE if self._errors else 0
         byte |= _MESSAGE if self._answered else 0
         byte |= _EVENT if self._event_status & self._event_enable else 0
-        byte |= _MASTER if byte & self._service_enable else 0
-        return str(byte)
+        return byte | _MASTER if byte & self._service_enable else byte
 
     def _complete(self) -> None:
         """Every command is done when it is read, so operation complete is set at once."""

@@ -1,38 +1,18 @@
-"""A SCPI instrument on a raw loopback socket, with a watchdog and replies that go wrong.
+"""A SCPI instrument on a raw socket, with a watchdog and replies that go wrong.
 
 Lines are bounded: an overlong one is thrown away as it arrives, never collected.
 """
 
 import asyncio
-import os
 import socket
 import struct
-import sys
-import threading
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+from .faults import ReplyFault
+
 MAX_LINE = 4096  # bytes, line end included
-
-
-@dataclass(slots=True)
-class ReplyFault:
-    """What goes wrong with the next replies.
-
-    Attributes
-    ----------
-    name : str
-        One of `REPLY_FAULTS`.
-    left : int
-        How many replies it still spoils.
-    seconds : float
-        How long a delayed reply waits. [s]
-    """
-
-    name: str
-    left: int
-    seconds: float
 
 
 class Served(Protocol):
@@ -53,6 +33,41 @@ class Served(Protocol):
     def revert(self) -> None:
         """Fall back because the bench is silent."""
 
+    def latency_s(self) -> float:
+        """How long this reply takes. [s]"""
+
+
+class Watch:
+    """Has an instrument fall back when nobody has spoken to it for as long as it was told."""
+
+    def __init__(self, instrument: Served) -> None:
+        self._instrument = instrument
+        self._heard_s = self._armed_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def heard(self) -> None:
+        """Note that the bench is there, and watch for its silence while the watchdog is armed."""
+        armed_s = self._instrument.watchdog_s
+        if armed_s != self._armed_s and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._armed_s = armed_s
+        if armed_s > 0:
+            loop = asyncio.get_running_loop()
+            self._heard_s = loop.time()
+            if self._timer is None:
+                self._timer = loop.call_later(armed_s, self._look)
+
+    def _look(self) -> None:
+        """Have the instrument fall back when the silence has lasted too long."""
+        self._timer = None
+        loop = asyncio.get_running_loop()
+        left_s = self._heard_s + self._armed_s - loop.time()
+        if left_s > 0:
+            self._timer = loop.call_later(left_s, self._look)
+        else:
+            self._instrument.revert()
+
 
 class Connection(asyncio.Protocol):
     """One client: cuts its bytes into lines, and sends the answers back."""
@@ -62,6 +77,8 @@ class Connection(asyncio.Protocol):
         self._buffer = b""
         self._overlong = False
         self._late: asyncio.TimerHandle | None = None
+        self._waiting: deque[bytes] = deque()
+        self._thinks: asyncio.TimerHandle | None = None
         self.transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -75,8 +92,10 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what was still to be sent."""
         self._server.connections.discard(self)
-        if self._late is not None:
-            self._late.cancel()
+        for timer in (self._late, self._thinks):
+            if timer is not None:
+                timer.cancel()
+        self._waiting.clear()
 
     def pause_writing(self) -> None:
         """Stop listening to a client that does not read."""
@@ -89,14 +108,35 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Carry out every complete line."""
         *lines, rest = (self._buffer + data).split(b"\n")
-        for line in lines:
-            self._take_line(line)
-            if self.transport.is_closing():
-                return
+        self._waiting.extend(lines)
+        if self._thinks is None:
+            self._work()
+        if self.transport.is_closing():
+            return
         self._server.heard()
         if len(rest) >= MAX_LINE:
             self._overlong, rest = True, b""
         self._buffer = rest
+
+    def _work(self) -> None:
+        """Carry out the lines that wait, one after the other; each takes its time."""
+        self._thinks = None
+        waiting = self._waiting
+        while waiting and not self.transport.is_closing():
+            self._take_line(waiting.popleft())
+            if self._thinks is not None:
+                self.transport.pause_reading()
+                return
+
+    def _answer(self, reply: bytes, seconds: float) -> None:
+        """Send a reply when the instrument has found it, then go on."""
+
+        def answer() -> None:
+            self.send(reply)
+            self.transport.resume_reading()
+            self._work()
+
+        self._thinks = asyncio.get_running_loop().call_later(seconds, answer)
 
     def send(self, reply: bytes) -> None:
         """Send a reply as it is."""
@@ -130,12 +170,16 @@ class Connection(asyncio.Protocol):
         reply = answer.encode("ascii") + b"\n"
         # The answer to the message that orders a fault, or ends it, is a good one.
         if fault is None or fault is not instrument.reply_fault:
-            self.send(reply)
+            seconds = instrument.latency_s()
+            if seconds > 0.0:
+                self._answer(reply, seconds)
+            else:
+                self.send(reply)
             return
         fault.left -= 1
         if fault.left == 0:
             instrument.reply_fault = None
-        REPLY_FAULTS[fault.name](self, reply, fault.seconds)
+        SPOIL[fault.name](self, reply, fault.seconds)
 
 
 def _reset(connection: Connection) -> None:
@@ -145,7 +189,7 @@ def _reset(connection: Connection) -> None:
     connection.transport.abort()
 
 
-REPLY_FAULTS: dict[str, Callable[[Connection, bytes, float], None]] = {
+SPOIL: dict[str, Callable[[Connection, bytes, float], None]] = {
     "DROP": lambda connection, reply, seconds: None,
     "DELAY": lambda connection, reply, seconds: connection.send_later(reply, seconds),
     "GARBAGE": lambda connection, reply, seconds: connection.send(b"\xfe\x00#!\xff\n"),
@@ -157,66 +201,27 @@ REPLY_FAULTS: dict[str, Callable[[Connection, bytes, float], None]] = {
 
 
 class InstrumentServer:
-    """Serves one instrument to any number of clients on 127.0.0.1.
+    """Serves one instrument to any number of clients.
 
     Parameters
     ----------
     instrument : Served
         Who carries out the messages; it is the same for every client.
+    watch : Watch, optional
+        Shared with the instrument's other doors.
     """
 
-    def __init__(self, instrument: Served) -> None:
+    def __init__(self, instrument: Served, watch: Watch | None = None) -> None:
         self.instrument = instrument
         self.connections: set[Connection] = set()
-        self._heard_s = self._armed_s = 0.0
-        self._watch: asyncio.TimerHandle | None = None
+        self.heard = (watch or Watch(instrument)).heard
 
-    async def listen(self, port: int = 0) -> asyncio.Server:
-        """Accept clients on 127.0.0.1; port 0 takes any free one."""
+    async def listen(self, port: int = 0, host: str = "127.0.0.1") -> asyncio.Server:
+        """Accept clients; port 0 takes any free one."""
         loop = asyncio.get_running_loop()
-        return await loop.create_server(lambda: Connection(self), "127.0.0.1", port)
+        return await loop.create_server(lambda: Connection(self), host, port)
 
-    async def serve(self, port: int = 0, *, stop_at_eof: bool = False) -> None:
-        """Print the port and serve until cancelled, or until standard input ends."""
-        loop = asyncio.get_running_loop()
-        server = await self.listen(port)
-        print(server.sockets[0].getsockname()[1], flush=True)
-        async with server:
-            if not stop_at_eof:
-                await server.serve_forever()
-            ended = asyncio.Event()
-            # A thread, because not everything that can be standard input can be polled.
-            threading.Thread(target=_until_eof, args=(loop, ended), daemon=True).start()
-            await ended.wait()
+    def hang_up(self) -> None:
+        """End all connections."""
         for connection in list(self.connections):
             connection.transport.abort()
-
-    def heard(self) -> None:
-        """Note that the bench is there, and watch for its silence while the watchdog is armed."""
-        armed_s = self.instrument.watchdog_s
-        if armed_s != self._armed_s and self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
-        self._armed_s = armed_s
-        if armed_s > 0:
-            loop = asyncio.get_running_loop()
-            self._heard_s = loop.time()
-            if self._watch is None:
-                self._watch = loop.call_later(armed_s, self._look)
-
-    def _look(self) -> None:
-        """Have the instrument fall back when the silence has lasted too long."""
-        self._watch = None
-        loop = asyncio.get_running_loop()
-        left_s = self._heard_s + self._armed_s - loop.time()
-        if left_s > 0:
-            self._watch = loop.call_later(left_s, self._look)
-        else:
-            self.instrument.revert()
-
-
-def _until_eof(loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> None:
-    """Wait for the end of standard input: the parent closed it, or is dead."""
-    while os.read(sys.stdin.fileno(), 1024):
-        pass
-    loop.call_soon_threadsafe(ended.set)

@@ -122,16 +122,17 @@ def test_an_emulator_that_dies_is_noticed_at_the_next_tick():
 
 
 def test_an_emulator_that_does_not_start_says_why():
-    with EmulatorProcess(ROOF, name="--help") as process, pytest.raises(DeviceError) as failure:
-        process.port()
-    assert "emulator did not start" in str(failure.value)
-    assert "expected one argument" in str(failure.value)
+    process = EmulatorProcess({"instruments": [{"nam": "x"}]}, name="roof")
+    with process, pytest.raises(DeviceError) as failure:
+        process.ports()
+    assert "roof: its emulator did not start" in str(failure.value)
+    assert "unexpected keyword argument 'nam'" in str(failure.value)
 
 
 def test_an_emulator_that_says_nothing_is_given_up():
-    process = EmulatorProcess(ROOF, name="roof", start_timeout_s=0.0)
+    process = EmulatorProcess({"instruments": []}, name="roof", start_timeout_s=0.0)
     with process, pytest.raises(DeviceError, match=r"did not start within 0.0 s \(exit -9\)"):
-        process.port()
+        process.ports()
 
 
 PARENT = """
