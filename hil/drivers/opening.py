@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import cast
 
 from hil.link.options import LinkOptions
+from hil.link.transport import Opener
 from hil.link.visa import open_link as open_visa
 from hil.roles import Device, Link
 from hil.station import StationDevice
@@ -12,11 +13,19 @@ from hil.station import StationDevice
 from .channels import Channels
 
 OpenLink = Callable[[StationDevice, str], Link]
+Tap = Callable[[Opener], Opener]
 Driver = Callable[[StationDevice, str, OpenLink], Device]
 
 
-def open_link_of(device: StationDevice, address: str) -> Link:
+def open_link_of(device: StationDevice, address: str, *, tap: Tap | None = None) -> Link:
     """Connect to the device, and make sure that it is the one that the station expects.
+
+    Parameters
+    ----------
+    device : StationDevice
+    address : str
+    tap : callable, optional
+        Stands between link and wire, as `hil.link.record.Recorder.tap` gives it.
 
     Raises
     ------
@@ -31,6 +40,7 @@ def open_link_of(device: StationDevice, address: str) -> Link:
         expected_identity=device.expected_identity,
         name=device.name,
         options=LinkOptions.of(device.settings),
+        tap=tap,
     )
 
 

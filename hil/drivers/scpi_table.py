@@ -64,7 +64,7 @@ class TableDevice(ScpiDevice):
         if read.ask is None:
             return []
         one = not read.is_by_phase and not read.balanced
-        if name in ("vm_v", "i_a") and one and len(self._phases) > 1:
+        if name in ("vm_v", "i_a") and "vm_v" in self._part.read and one and len(self._phases) > 1:
             raise ValueError(
                 f"{self.name}: table {self._table.dialect!r} reads one {name}, but the station "
                 "wires three phases; expected phase a, b or c"
