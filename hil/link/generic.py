@@ -84,7 +84,8 @@ class Generic:
         from pyvisa.errors import VisaIOError
 
         try:
-            data, _ = self._resource.visalib.read(self._resource.session, count)
+            with self._resource.ignore_warning(StatusCode.success_max_count_read):
+                data, _ = self._resource.visalib.read(self._resource.session, count)
         except VisaIOError as failure:
             if failure.error_code == StatusCode.error_timeout:
                 raise Silent() from None

@@ -32,6 +32,21 @@ def open_session(address: str, *, backend: str, timeout_s: float) -> Any:
     return resource
 
 
+def list_resources(*, backend: str = "@py") -> tuple[str, ...]:
+    """List the addresses that a back-end finds by itself.
+
+    Raises
+    ------
+    Lost
+        No such back-end.
+    """
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
+        # As above; also what pyvisa-py says of wires that it cannot search.
+        warnings.simplefilter("ignore")
+        found: tuple[str, ...] = _manager(backend).list_resources("?*")
+    return tuple(sorted(found))
+
+
 def _close_what_it_left(failure: BaseException | None) -> None:
     """Let go of the sockets that pyvisa-py leaves open in the frames of a failure."""
     with _ONE_AT_A_TIME, warnings.catch_warnings():
@@ -53,6 +68,7 @@ def _manager(backend: str) -> Any:
             return pyvisa.ResourceManager(backend)
         except Exception as failure:
             # Each back-end fails in its own way when its library is missing.
+            why = " ".join(str(failure).split())
             raise Lost(
-                f"no VISA back-end {backend!r} here ({failure}); install its library, or choose @py"
+                f"no VISA back-end {backend!r} here ({why}); install its library, or choose @py"
             ) from failure
