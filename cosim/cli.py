@@ -15,6 +15,8 @@ import typer
 from .baseline_command import baseline_app
 from .bills_command import bills
 from .compare_command import compare
+from .devices_command import devices
+from .driver_test_command import driver_test
 from .flexibility_command import flexibility
 from .hosting_command import hosting
 from .ieee14_command import ieee14
@@ -203,7 +205,9 @@ app.command("flexibility")(flexibility)
 app.command()(ieee14)
 app.command()(hosting)
 app.command()(bills)
+app.command()(devices)
 app.command()(stop)
+app.command("driver-test")(driver_test)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from hil.roles import Identity, Link
 from .channels import Channels
 
 DIRECT = Channels()
+_MOST_ERRORS = 100
 
 
 class ScpiDevice:
@@ -71,6 +72,25 @@ class ScpiDevice:
         if len(fields) != 4:
             raise self._nonsense("maker, model, serial number and firmware", reply)
         return Identity(*fields)
+
+    def ask(self, query: str) -> str:
+        """Send one query as it is, and return its answer."""
+        return self._link.query(query)
+
+    def take_errors(self) -> list[str]:
+        """Take everything out of the device's error queue."""
+        return self._take_errors("SYST:ERR?")
+
+    def _take_errors(self, query: str) -> list[str]:
+        """Ask until there is none, or it never ends."""
+        found: list[str] = []
+        while len(found) < _MOST_ERRORS and not self._is_no_error(entry := self._link.query(query)):
+            found.append(entry)
+        return found
+
+    def _is_no_error(self, entry: str) -> bool:
+        """Tell ``0,"No error"`` from an error."""
+        return self._number(entry.partition(",")[0], entry) == 0
 
     def _number(self, text: str, reply: str) -> float:
         """Read one number; SCPI's not-a-number and infinity are none."""

@@ -13,7 +13,6 @@ from .table_parts import Read, RoleTable, Setting, Table, fill
 
 PLAUSIBLE = 10.0
 """Times the rating: a power beyond it was read in a wrong unit, or through a wrong ratio."""
-_MOST_ERRORS = 100
 
 
 class _Wanted(NamedTuple):
@@ -102,17 +101,7 @@ class TableDevice(ScpiDevice):
     def take_errors(self) -> list[str]:
         """Take everything out of the device's error queue; empty when it has none to ask."""
         query = self._table.speaks.errors
-        found: list[str] = []
-        while query is not None and len(found) < _MOST_ERRORS:
-            entry = self._link.query(query)
-            if self._is_no_error(entry):
-                break
-            found.append(entry)
-        return found
-
-    def _is_no_error(self, entry: str) -> bool:
-        """Tell ``0,"No error"`` from an error."""
-        return self._number(entry.partition(",")[0], entry) == 0
+        return [] if query is None else self._take_errors(query)
 
     def _converse(self, commands: list[str], queries: list[str]) -> list[str]:
         """Send commands, then queries, in as few lines as the device takes."""
