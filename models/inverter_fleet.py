@@ -140,6 +140,24 @@ class InverterFleet:
             self._close_block()
         return self.p_kw, self.q_kvar
 
+    def set_functions(self, unit: int, functions: InverterFunctions) -> None:
+        """Give a unit other functions from the next tick on; its timers and lags go on.
+
+        Raises
+        ------
+        ValueError
+            Settings that no inverter can have; nothing is changed.
+        """
+        row, kind = _settings(functions, self.dt_s), int(self._kind_of[unit])
+        if np.count_nonzero(self._kind_of == kind) == 1:
+            self._kinds[kind] = row
+        else:
+            self._kinds = np.vstack([self._kinds, row])
+            self._kind_of[unit] = len(self._kinds) - 1
+        p_kw, s_kva = self._ratings[unit, :2]
+        if p_kw > 0 and s_kva > 0:
+            self._ratings[unit, k.P_MEET] = _meeting_pu(functions, p_kw / s_kva)
+
     def command_limit(self, unit: int, p_pu: float) -> None:
         """Limit a unit's active power, by its rating; the revert timer starts anew.
 

@@ -164,6 +164,10 @@ class EmulatedInstrument(Instrument):
         """Give what it feeds. [W], [var]"""
         return 0.0, 0.0
 
+    def tick_power(self) -> tuple[float, float]:
+        """Give what it fed over the last tick of lockstep. [W], [var]"""
+        return self.power()
+
     def trip(self) -> None:
         """Open, and stay open until the faults are cleared."""
 
@@ -255,7 +259,10 @@ class EmulatedInstrument(Instrument):
         dt_s = number(arguments(given, 1)[0], 0.0, LONGEST_S)
         if not self.world.on_bench_clock:
             self.world.take_clock()
-        self.world.advance(dt_s)
+        try:
+            self.world.advance(dt_s)
+        except ValueError as fault:
+            raise ScpiError(-222, str(fault)) from None
         return str(round(self.world.now_s, 9))
 
     def _surround(self, given: list[str]) -> None:
@@ -289,8 +296,12 @@ class EmulatedInstrument(Instrument):
             if tick > self.world.tick:
                 self._available_kw = available_w / 1000.0
                 self.world.surround(vm_pu, f_hz)
-                self.world.pass_tick(dt_s)
-            p_w, q_var = self.power()
+                try:
+                    self.world.pass_tick(dt_s)
+                except ValueError as fault:
+                    self._last = (tick - 1.0,)
+                    raise ScpiError(-222, str(fault)) from None
+            p_w, q_var = self.tick_power()
             self._answer = (
                 f"{tick:.0f},{self.shown('p', p_w)},{self.shown('q', q_var)},{self.state()}"
             )

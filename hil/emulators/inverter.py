@@ -136,6 +136,11 @@ class EmulatedInverter(EmulatedInstrument):
         """Give what it feeds. [W], [var]"""
         return 1000.0 * self.physics.p_kw, 1000.0 * self.physics.q_kvar
 
+    def tick_power(self) -> tuple[float, float]:
+        """Give what it fed over the last tick of lockstep. [W], [var]"""
+        p_kw, q_kvar = self.world.mean[self.world.parties.index(self)]
+        return 1000.0 * p_kw, 1000.0 * q_kvar
+
     def reset(self) -> None:
         """Return to the settings at power-on: limit 0, watchdog off. The physics goes on."""
         super().reset()

@@ -82,6 +82,16 @@ def _inverter(world: World, parameters: tuple[Any, ...], manners: Manners) -> Em
     assert isinstance(functions, Functions)
     if functions.functions and not functions.standard:
         raise SettingsError("functions need a standard")
+    if functions.standard:
+        from .inverter_functions import FunctionalInverter
+
+        return FunctionalInverter(
+            params,
+            standard=functions.standard,
+            replaced=functions.functions,
+            world=world,
+            manners=manners,
+        )
     return EmulatedInverter(params, world=world, manners=manners)
 
 

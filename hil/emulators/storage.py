@@ -110,6 +110,11 @@ class EmulatedStorage(EmulatedInstrument):
         """Give what it feeds. [W], [var]"""
         return 1000.0 * self.p_kw, 1000.0 * self.q_kvar
 
+    def tick_power(self) -> tuple[float, float]:
+        """Give what it fed over the last tick of lockstep. [W], [var]"""
+        p_kw, q_kvar = self.world.mean[self.world.parties.index(self)]
+        return 1000.0 * p_kw, 1000.0 * q_kvar
+
     def reset(self) -> None:
         """Return to the settings at power-on: power 0."""
         super().reset()

@@ -14,6 +14,7 @@ PHASES = (0, 1, 2)
 LONGEST_BACKLOG_S = 10.0  # a process that slept longer does not live through all of it
 SHORTEST_S = 1e-4  # resolution of a source's own program
 _SLACK = 1e-9
+_WHOLE = 1e-6  # of a step, which a time may be off from a multiple of it
 
 
 class Party(Protocol):
@@ -86,6 +87,8 @@ class World:
         What all parties together fed over the last step, by phase. [kW], [kvar]
     energy_kwh : float
         What they fed so far, net. [kWh]
+    mean : list of (float, float)
+        What each party fed over the last tick of lockstep. [kW], [kvar]
 
     Notes
     -----
@@ -110,6 +113,8 @@ class World:
         self.now_s, self.tick, self.on_bench_clock = 0.0, -1, False
         self.vm_v, self.f_hz = 3 * [v_nominal_v], f_nominal_hz
         self.p_kw, self.q_kvar, self.energy_kwh = 3 * [0.0], 3 * [0.0], 0.0
+        self.mean: list[tuple[float, float]] = []
+        self._sums: list[list[float]] = []
         self._clock = clock
         self._began_s, self._lived_s = clock(), 0.0
 
@@ -148,19 +153,37 @@ class World:
             self._lived_s += self.step_s
 
     def advance(self, dt_s: float) -> None:
-        """Let simulated time pass in steps of `step_s`; the last one is the rest. [s]"""
-        steps = math.ceil(dt_s / self.step_s - _SLACK)
+        """Let simulated time pass in steps of `step_s`; the last one is the rest. [s]
+
+        Raises
+        ------
+        ValueError
+            The time is no multiple of the step, in a world whose step is fixed.
+        """
+        steps = math.ceil(dt_s / self.step_s - _WHOLE)
+        rest_s = dt_s - (steps - 1) * self.step_s
+        if self.fixed_step and steps and abs(rest_s - self.step_s) > _WHOLE * self.step_s:
+            raise ValueError(f"{dt_s} s is no multiple of the step, {self.step_s} s")
         for left in range(steps, 0, -1):
-            whole = left > 1 or self.fixed_step
-            self._pass(self.step_s if whole else dt_s - (steps - 1) * self.step_s)
+            self._pass(self.step_s if left > 1 or self.fixed_step else rest_s)
 
     def pass_tick(self, dt_s: float) -> None:
-        """Let a tick of lockstep pass: one step, or several where the node needs them. [s]"""
-        self.tick += 1
-        if self.fixed_step or self.source is not None:
-            self.advance(dt_s)
-        else:
+        """Let a tick of lockstep pass: one step, or several where the node needs them. [s]
+
+        Raises
+        ------
+        ValueError
+            As `advance`.
+        """
+        if not (self.fixed_step or self.source is not None):
             self._live(dt_s)
+            self.mean = [(party.p_kw, party.q_kvar) for party in self.parties]
+        else:
+            self._sums = [[0.0, 0.0] for _ in self.parties]
+            self.advance(dt_s)
+            self.mean = [(p / dt_s, q / dt_s) for p, q in self._sums]
+            self._sums = []
+        self.tick += 1
 
     def at(self, when_s: float, act: Callable[[], None]) -> None:
         """Have something done when this time has come. [s]"""
@@ -199,6 +222,9 @@ class World:
                 p_kw[phase] += party.p_kw / len(phases)
                 q_kvar[phase] += party.q_kvar / len(phases)
             drawn_kw += getattr(party, "drawn_kw", 0.0)
+        for party, sums in zip(self.parties, self._sums, strict=False):
+            sums[0] += party.p_kw * dt_s
+            sums[1] += party.q_kvar * dt_s
         self.p_kw, self.q_kvar = p_kw, q_kvar
         self.energy_kwh += sum(p_kw) * dt_s / 3600.0
         self.now_s += dt_s
