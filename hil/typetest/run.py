@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .by_events import enter_service, ride_through, trip
 from .by_frequency import frequency_droop
 from .by_power import constant_power_factor, constant_q, limit_power, watt_var
 from .by_voltage import volt_var, volt_watt
@@ -26,7 +27,7 @@ class Procedure:
     title: str
     clause: str
     function: str
-    play: Callable[[Setup], Iterator[Step | Plot]]
+    play: Callable[[Setup], Iterator[Step | Plot] | Iterator[Step]]
 
 
 PROCEDURES = {
@@ -39,6 +40,9 @@ PROCEDURES = {
     "constant-q": Procedure("Constant reactive power", "5.14.8", "constant_q", constant_q),
     "watt-var": Procedure("Watt-var", "unverified", "watt_var", watt_var),
     "limit-power": Procedure("Limit active power", "unverified", "power_limit", limit_power),
+    "ride-through": Procedure("Ride-through", "5.4, 5.5, unverified", "ride_through", ride_through),
+    "trip": Procedure("Trip", "5.4, 5.5, unverified", "voltage_trip", trip),
+    "enter-service": Procedure("Enter service", "5.6, unverified", "enter_service", enter_service),
 }
 
 

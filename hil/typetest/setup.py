@@ -116,7 +116,7 @@ class Setup:
             if other != function:
                 self.lab.set_function(other, {})
         unity = {**self.of("constant_pf"), "cos_phi": 1.0}
-        if function not in ("constant_pf", "constant_q", "volt_var", "watt_var"):
+        if function in ("volt_watt", "frequency_droop"):
             self.lab.set_function("constant_pf", unity)
         elif function != "constant_pf":
             self.lab.set_function("constant_pf", {})
