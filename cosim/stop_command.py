@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from hil.safety.stop import Notice
+    from hil.safety.notice import Notice
     from hil.station import StationDevice
 
 __all__ = ["stop"]
@@ -32,7 +32,7 @@ def stop(
 
     Exit codes: 0 every device says that it is safe, 1 one does not, 2 the input is wrong.
     """
-    from hil.safety.stop import notice_of, notices
+    from hil.safety.notice import notice_of, notices
     from hil.safety.stop import stop as stopped
 
     if station is None:

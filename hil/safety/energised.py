@@ -20,7 +20,6 @@ from .order import open_named
 from .safe_state import Secured, make_all_safe
 
 END_S = 2.0
-"""How long the end of the block tries a device; where a guardian is, it goes on trying. [s]"""
 
 
 class Bench:
@@ -130,6 +129,7 @@ def energised(
     opened: Callable[[StationDevice], Device] = open_named,
     live: bool = True,
     on_excess: Callable[[Excess], None] = lambda excess: None,
+    end_s: float = END_S,
 ) -> Iterator[Bench]:
     """Open all devices of an armed bench, in their safe state; and leave them in it.
 
@@ -145,6 +145,9 @@ def energised(
         stand still, there are no timers, and the interlock is asked once.
     on_excess : callable
         Told of every set point that was refused or clamped.
+    end_s : float
+        How long the end of the block tries each device; a guardian, where there is one, goes
+        on trying. [s]
 
     Raises
     ------
@@ -169,7 +172,7 @@ def energised(
             raise
         finally:
             bench.rest()
-            _leave(bench, fault, live)
+            _leave(bench, fault, live, end_s)
 
 
 def _open(bench: Bench, opened: Callable[[StationDevice], Device], live: bool) -> None:
@@ -203,7 +206,7 @@ def _watched(bench: Bench, live: bool) -> Iterator[None]:
         watch.end()
 
 
-def _leave(bench: Bench, fault: BaseException | None, live: bool) -> None:
+def _leave(bench: Bench, fault: BaseException | None, live: bool, end_s: float) -> None:
     """Make all safe, stop the timers of what is, and let go; nothing is sent after that."""
     bench._tripped = bench._tripped or "the bench is being left"
     devices = [device for device in bench.armed.devices if device.name in bench.drivers]
@@ -216,7 +219,7 @@ def _leave(bench: Bench, fault: BaseException | None, live: bool) -> None:
         bench.note("safe" if one.safe else "NOT SAFE", device=one.device, failure=one.failure)
 
     secured = make_all_safe(
-        devices, lambda device: leaving[device.name], within_s=END_S, noted=noted
+        devices, lambda device: leaving[device.name], within_s=end_s, noted=noted
     )
     for one in leaving.values():
         one.give_up()

@@ -18,14 +18,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from hil.errors import UnsafeError
+from hil.errors import LeaseError, UnsafeError
 from hil.station import Station, StationDevice
 
 from .arming import Armed, arm
 from .guardian import DONE, GRACE_S, READY
 from .heart import Heart
+from .lease import lease
+from .notice import notice_file, notice_of
 from .order import Order, to_json
-from .state import key_of, state_folder
 
 JOURNAL = "guardian.jsonl"
 # -P: a folder called hil where the user stands must not be taken for ours.
@@ -94,6 +95,8 @@ def guarded(
 
     Raises
     ------
+    LeaseError
+        Another run has the station or one of its devices, or its guardian is still at work.
     UnsafeError
         Not armed; a device does not answer the guardian; or at the end not all were safe.
     """
@@ -102,18 +105,30 @@ def guarded(
         yield Guard(armed)
         return
     with ExitStack() as stack:
+        stack.enter_context(lease(station, devices))
+        _refuse_beside_another(station)
         page = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="peerwatt-"))) / "heart"
         order = Order(
             station=station,
             devices=tuple(devices),
             journal=(folder / JOURNAL).resolve(),
             heart=page,
-            notice=state_folder() / f"{key_of(station.file)}.guardian.json",
+            notice=notice_file(station),
             hung_after_s=hung_after_s,
             safe_within_s=safe_within_s,
         )
         process = stack.enter_context(GuardianProcess(order))
         yield Guard(armed.watched(order.heart, order.journal), process)
+
+
+def _refuse_beside_another(station: Station) -> None:
+    """Refuse a bench that the guardian of a dead run still makes safe: it outlives the lease."""
+    left = notice_of(station)
+    if left is not None and left.process is not None:
+        raise LeaseError(
+            f"{station.name}: the guardian of a run that is gone (process {left.process.pid}) "
+            f"still makes it safe; wait for it, see {left.order.journal}; nothing was sent"
+        )
 
 
 class GuardianProcess:

@@ -22,6 +22,7 @@ import psutil
 
 from .heart import Heart, Seated
 from .journal import Journal
+from .notice import leave_notice
 from .order import Order, from_json, open_named
 from .safe_state import Secured, make_all_safe
 
@@ -175,8 +176,7 @@ def main() -> int:
     except Exception as failure:
         _say(f"{type(failure).__name__}: {failure}")
         return 1
-    notice = {"pid": os.getpid(), "began": psutil.Process().create_time(), "order": line}
-    order.notice.write_text(json.dumps(notice), "utf-8")
+    leave_notice(order.notice, line)
     _say(READY)
     try:
         reason = guardian.watch()
