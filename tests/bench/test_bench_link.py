@@ -1,95 +1,145 @@
-"""A tick in lockstep beside what it is made of: a raw socket, plain pyvisa, the physics."""
+"""A query over the link beside a raw socket, plain pyvisa and pyvisa-sim.
 
-import itertools
+The device is a process of its own, as real ones are, that answers at once. The last test prints
+ratios, interleaved, so that a noisy machine slows all of them alike.
+"""
+
+import contextlib
+import multiprocessing
 import socket
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 
 import pytest
-import pyvisa
 
-from hil.emulated_bench import EmulatedBench
-from hil.emulators.inverter import EmulatedInverter
-from models.inverter import InverterParams
+from hil.link.record import Recorder
+from hil.link.visa import open_link
 
-ROOF = InverterParams(p_rated_kw=30.0, s_kva=30.0)
-TICK = "SIM:TICK {},0.1,20000.0,1.0,50.0;:SOUR:POW:LIM 30000.0;:SIM:STEP?"
+ANSWERS = {b"*IDN?": b"Maker,Model,1,1", b"A?": b"1.5"}
 
 
-@pytest.fixture
-def bench() -> Iterator[EmulatedBench]:
-    with EmulatedBench({"roof": ROOF}) as running:
-        yield running
+def serve(ready: Connection) -> None:
+    """Answer lines until the parent goes, to several clients in turn."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ready.send(server.getsockname()[1])
+        while True:
+            threading.Thread(target=answer, args=(server.accept()[0],), daemon=True).start()
 
 
-@pytest.mark.benchmark(group="lockstep tick")
-def test_bench_lockstep_tick(benchmark, bench):
-    inverter = bench.inverters["roof"]
-    inverter.begin_lockstep(0.1)
-
-    reading = benchmark(inverter.tick, 20.0, 30.0, 1.0, 50.0)
-
-    assert reading.p_kw > 0
-
-
-@pytest.mark.benchmark(group="lockstep tick")
-def test_bench_the_same_bytes_over_a_raw_socket(benchmark, bench):
-    bench.inverters["roof"].begin_lockstep(0.1)
-    port = int(bench.addresses["roof"].split("::")[2])
-    counter = itertools.count()
-    with socket.create_connection(("127.0.0.1", port)) as raw:
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-        def exchange() -> bytes:
-            raw.sendall(TICK.format(next(counter)).encode() + b"\n")
-            return raw.recv(4096)
-
-        reply = benchmark(exchange)
-
-    assert reply.endswith(b",RUN,30000.0\n")
+def answer(client: socket.socket) -> None:
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with contextlib.suppress(OSError), client, client.makefile("rb") as lines:
+        for line in lines:
+            parts = line.strip().split(b";")
+            answers = [ANSWERS[part] for part in parts if part in ANSWERS]
+            if parts[-1] == b"*ESE?":
+                answers.append(parts[0].removeprefix(b"*ESE "))
+            client.sendall(b";".join(answers) + b"\n")
 
 
-@pytest.mark.benchmark(group="lockstep tick")
-def test_bench_the_same_line_by_plain_pyvisa(benchmark, bench):
-    bench.inverters["roof"].begin_lockstep(0.1)
-    counter = itertools.count()
-    manager = pyvisa.ResourceManager("@py")
-    options = {"read_termination": "\n", "write_termination": "\n"}
-    with manager.open_resource(bench.addresses["roof"], **options) as plain:
-        reply = benchmark(lambda: plain.query(TICK.format(next(counter))))
-
-    assert reply.endswith(",RUN,30000.0")
-
-
-@pytest.mark.benchmark(group="lockstep tick")
-def test_bench_the_emulator_without_a_wire(benchmark):
-    emulator = EmulatedInverter(ROOF)
-    counter = itertools.count()
-
-    reply = benchmark(lambda: emulator.execute(TICK.format(next(counter))))
-
-    assert reply is not None
-    assert reply.endswith(",RUN,30000.0")
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=serve, args=(there,), daemon=True)
+    process.start()
+    try:
+        yield here.recv()
+    finally:
+        process.kill()
+        process.join()
 
 
-@pytest.mark.benchmark(group="question")
-def test_bench_tagged_query(benchmark, bench):
-    inverter = bench.inverters["roof"]
+@contextlib.contextmanager
+def raw(port: int, message: bytes = b"A?\n") -> Iterator[Callable[[], object]]:
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.settimeout(1.0)
 
-    reading = benchmark(inverter.measure)
+        def query() -> bytes:
+            client.sendall(message)
+            return client.recv(4096)
 
-    assert reading.state == "running"
+        yield query
 
 
-@pytest.mark.benchmark(group="question")
-def test_bench_shortest_question_over_a_raw_socket(benchmark, bench):
-    port = int(bench.addresses["roof"].split("::")[2])
-    with socket.create_connection(("127.0.0.1", port)) as raw:
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+@contextlib.contextmanager
+def ours(port: int, **options: object) -> Iterator[Callable[[], object]]:
+    with open_link(f"TCPIP0::127.0.0.1::{port}::SOCKET", **options) as link:
+        yield lambda: link.query("A?")
 
-        def ask() -> bytes:
-            raw.sendall(b"*OPC?\n")
-            return raw.recv(4096)
 
-        reply = benchmark(ask)
+@contextlib.contextmanager
+def plain(port: int) -> Iterator[Callable[[], object]]:
+    import pyvisa
 
-    assert reply == b"1\n"
+    resource = pyvisa.ResourceManager("@py").open_resource(f"TCPIP0::127.0.0.1::{port}::SOCKET")
+    resource.read_termination = resource.write_termination = "\n"
+    try:
+        yield lambda: resource.query("A?")
+    finally:
+        resource.close()
+
+
+@contextlib.contextmanager
+def simulated(port: int) -> Iterator[Callable[[], object]]:
+    pytest.importorskip("pyvisa_sim")
+    import pyvisa
+
+    resource = pyvisa.ResourceManager("@sim").open_resource("ASRL2::INSTR")
+    resource.read_termination = "\r\n"
+    resource.write_termination = "\r\n"
+    try:
+        yield lambda: resource.query("?FREQ")
+    finally:
+        resource.close()
+
+
+WAYS = {"raw socket": raw, "link": ours, "plain pyvisa": plain, "pyvisa-sim": simulated}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_query(benchmark, port, way):
+    with WAYS[way](port) as query:
+        benchmark(query)
+
+
+def test_query_while_recording(benchmark, port, tmp_path):
+    with (
+        Recorder(tmp_path, say=pytest.fail) as recorder,
+        ours(port, tap=recorder.tap("roof")) as query,
+    ):
+        benchmark(query)
+
+
+def test_reconnect(benchmark, port):
+    with open_link(f"TCPIP0::127.0.0.1::{port}::SOCKET") as link:
+
+        def again() -> None:
+            link.drop()
+            link.connect()
+
+        benchmark(again)
+
+
+def test_ratios(port, benchmark, capsys):
+    """Interleaved rounds; the median of each way over that of the raw socket."""
+    tagged = b"*ESE 7;A?;*ESE?\n"
+    with raw(port) as bare, raw(port, tagged) as same, ours(port) as link, plain(port) as visa:
+        ways = {"raw": bare, "raw, same bytes": same, "link": link, "plain pyvisa": visa}
+        took: dict[str, list[float]] = {name: [] for name in ways}
+
+        def interleaved() -> None:
+            for name, query in ways.items():
+                began_s = time.perf_counter()
+                query()
+                took[name].append(time.perf_counter() - began_s)
+
+        benchmark.pedantic(interleaved, rounds=3000, warmup_rounds=10)
+    medians = {name: 1e6 * sorted(times)[len(times) // 2] for name, times in took.items()}
+    if benchmark.enabled:
+        with capsys.disabled():
+            for name, us in medians.items():
+                print(f"\n{name}: {us:.1f} µs, {us / medians['raw']:.2f} × raw", end="")
