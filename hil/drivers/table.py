@@ -115,7 +115,8 @@ def _problems(table: Table) -> list[tuple[Place, str]]:
                 if name not in (*must, *may):
                     known = ", ".join((*must, *may)) or "nothing"
                     found.append((place, f"a {role} does not {kind} it; it does {known}"))
-                found.extend((place, text) for text in _wrong(name, number))
+                else:
+                    found.extend((place, text) for text in _wrong(name, number))
     return found
 
 
