@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from hil.exchange import Exchange
 from market.delivery.ledger import Ledger
 from market.delivery.meters import Meters
 from models.der import DerFleet
@@ -30,7 +29,7 @@ from .charging import charges
 from .clock import Clock
 from .contracts_sim import ContractsSim
 from .der_sim import DerSim
-from .devices_sim import DevicesSim
+from .devices_sim import NO_BENCH, SETTLING_S, Bench, DevicesSim
 from .flexing import Flexing
 from .forward import forward_of
 from .frequency_sim import FrequencySim, IslandSim
@@ -42,6 +41,7 @@ from .meters_sim import MetersSim
 from .operating import completed, operates, operator_options, traffic_light
 from .operator_light import TrafficLight
 from .operator_sim import OperatorSim
+from .pacer_sim import PacerSim
 from .plan import wires
 from .post import Post, courier_of, post_of
 from .pricing import HeldMechanism, Pricing, fees_come_on_top, pricing
@@ -202,7 +202,8 @@ def boxes(
     recorder: TickRecorder,
     watch: Watch,
     log: Log,
-    exchange: Exchange | None = None,
+    bench: Bench = NO_BENCH,
+    pacing: Mapping[str, Any] | None = None,
 ) -> Boxes:
     """Put every object into its box, in the order in which a tick passes them."""
     clock, names = made.clock, made.names
@@ -211,8 +212,8 @@ def boxes(
     tick: dict[str, Any] = {}
     if operates(made.resolved):
         tick["operator"] = _operator(made, log)
-    if exchange is not None:
-        tick["devices"] = _devices(made, exchange, log)
+    if bench.exchange is not None:
+        tick["devices"] = _devices(made, bench, log, settling=pacing is None)
     tick["der"] = (
         DerSim(),
         {
@@ -237,7 +238,9 @@ def boxes(
         "watch": watch,
     }
     tick["recorder"] = (RecorderSim(), recording)
+    paced = {} if pacing is None else {"pacer": (PacerSim(), {"clock": clock, **pacing})}
     return {
+        **paced,
         "profiles": (
             ProfilesSim(),
             {
@@ -321,17 +324,19 @@ def _grid(made: Plant) -> Any:
     return UnbalancedGridSim(), {"grid": made.three_phase, "phases": phases, **options}
 
 
-def _devices(made: Plant, exchange: Exchange, log: Log) -> Any:
+def _devices(made: Plant, bench: Bench, log: Log, *, settling: bool) -> Any:
     seating = made.seating
     return (
         DevicesSim(),
         {
-            "exchange": exchange,
+            "exchange": bench.exchange,
+            "clear": bench.clear,
             "players": seating.players,
             "called": seating.called,
             "peers": made.names,
             "clock": made.clock,
             "misdeeds": misdeeds(made.resolved, seating, made.clock),
+            "settling_s": SETTLING_S if settling else 0.0,
             "log": log,
         },
     )
@@ -393,7 +398,7 @@ def _events(made: Plant) -> dict[str, list[Any]]:
     return kinds
 
 
-def laid(made: Plant) -> list[Wire]:
+def laid(made: Plant, *, paced: bool = False) -> list[Wire]:
     """Lay all wires of a run, generators to their buses included."""
     island = made.resolved.scenario.island
     spec = made.resolved.scenario.frequency
@@ -404,6 +409,7 @@ def laid(made: Plant) -> list[Wire]:
         unbalanced=made.three_phase is not None,
         operated=operates(made.resolved),
         by_orders=made.by_orders,
+        paced=paced,
         f_hz=island.nominal_hz if island is not None else spec.nominal_hz,
     )
     for generator, bus in made.generators().items():

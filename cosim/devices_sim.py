@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,28 @@ class Misdeed:
     values: tuple[float, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """The devices of a run, while they are open.
+
+    Attributes
+    ----------
+    exchange : Exchange or None
+        None where models play all.
+    beat : callable
+        To be called at every tick: shows the guardian that the run lives.
+    clear : callable
+        Ends all faults of the emulated devices of a node.
+    """
+
+    exchange: Exchange | None
+    beat: Callable[[], None] = lambda: None
+    clear: Callable[[str], None] = lambda node: None
+
+
+NO_BENCH = Bench(exchange=None)
+
+
 class DevicesSim(Box):
     """Lets each node of devices play the PV inverter of one peer.
 
@@ -80,6 +102,7 @@ class DevicesSim(Box):
         clock: Clock,
         called: Mapping[str, str] | None = None,
         misdeeds: Sequence[Misdeed] = (),
+        clear: Callable[[str], None] | None = None,
         settling_s: float = SETTLING_S,
         log: Log = silent,
     ) -> dict[str, Any]:
@@ -95,12 +118,15 @@ class DevicesSim(Box):
         called : mapping of str to str, optional
             What the event log calls each node; its own name unless given.
         misdeeds : sequence of Misdeed
+        clear : callable, optional
+            Ends all faults of a node by a way of its own; the exchange's unless given.
         settling_s : float
-            What devices live through before the first tick; 0 for those in a time of their
-            own. [s]
+            What devices on the bench's clock live through before the first tick; those in a
+            time of their own have lived. [s]
         log : Log
         """
         self._exchange, self._clock, self._log = exchange, clock, log
+        self._clear = clear or exchange.clear_faults
         self._players = np.array([players[node] for node in exchange.names], dtype=np.intp)
         self._called = [(called or {}).get(node, node) for node in exchange.names]
         self._of_peer = [peers[player] for player in self._players]
@@ -111,6 +137,7 @@ class DevicesSim(Box):
         for misdeed in misdeeds:
             self._misdeeds.setdefault(misdeed.at, []).append(misdeed)
         self._off, self._lost, self._foretold = np.zeros((3, len(exchange.names)), dtype=np.bool_)
+        self._because = [""] * len(exchange.names)
         self._lost_since = np.zeros(len(exchange.names), dtype=np.int64)
         meta: dict[str, Any] = self.meta
         return meta
@@ -124,6 +151,7 @@ class DevicesSim(Box):
             for _ in range(self._settling):
                 self._exchange.exchange(asked)
         answered = self._exchange.exchange(asked)
+        self._hear(time)
         self._tell(time, answered)
         self._pv_kw[self._players] = answered.p_kw
         self._q_kvar[self._players] = answered.q_kvar
@@ -161,7 +189,7 @@ class DevicesSim(Box):
             place = self._exchange.names.index(misdeed.node)
             named = {"device": misdeed.device, "peer": self._of_peer[place]}
             if misdeed.fault is None:
-                self._exchange.clear_faults(misdeed.node)
+                self._clear(misdeed.node)
                 self._foretold[place] = False
                 self._log(time, "device_fault_cleared", **named)
                 continue
@@ -171,6 +199,17 @@ class DevicesSim(Box):
                 self._log(time, "trip", **named)
             else:
                 self._log(time, "device_fault", fault=misdeed.fault, **named)
+
+    def _hear(self, time: int) -> None:
+        """Note why devices are lost, and log what only the exchange can know."""
+        for happened in self._exchange.happened():
+            place = self._exchange.names.index(happened.name)
+            if happened.what == "lost":
+                self._because[place] = happened.because
+            elif happened.what != "back":
+                named = {"device": self._called[place], "peer": self._of_peer[place]}
+                kind = "device_" + happened.what.replace(" ", "_")
+                self._log(time, kind, because=happened.because, **named)
 
     def _tell(self, time: int, answered: Answered) -> None:
         """Log what has changed: devices lost and back, and trips that nobody asked for."""
@@ -189,8 +228,14 @@ class DevicesSim(Box):
         if lost:
             self._lost_since[place] = time
             stands_in = round(float(answered.p_kw[place]), 6)
+            because = self._because[place]
             self._log(
-                time, "device_lost", age_s=float(answered.age_s[place]), p_kw=stands_in, **named
+                time,
+                "device_lost",
+                age_s=float(answered.age_s[place]),
+                p_kw=stands_in,
+                because=because,
+                **named,
             )
         else:
             lost_s = (time - int(self._lost_since[place])) * self._clock.dt_s

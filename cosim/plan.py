@@ -11,6 +11,7 @@ from .recorder_sim import ISLAND_LISTS, ISLAND_SCALARS, LISTS, PHASE_ATTRS, SCAL
 from .wiring import Wire
 
 CLOCKED_BOXES = (
+    "pacer",
     "profiles",
     "manager",
     "operator",
@@ -37,6 +38,7 @@ def wires(
     by_orders: bool = True,
     unbalanced: bool = False,
     operated: bool = False,
+    paced: bool = False,
 ) -> list[Wire]:
     """Lay out a run's wires.
 
@@ -56,6 +58,8 @@ def wires(
         Whether the grid is solved in three phases.
     operated : bool
         Whether an operator acts on the grid.
+    paced : bool
+        Whether ticks wait for the wall clock.
     """
     before = {
         "zeros": np.zeros(peers),
@@ -77,6 +81,9 @@ def wires(
         laid += _island(before)
     if operated:
         laid += _operator(before)
+    if paced:
+        sources = {"operator": operated, "devices": devices}
+        laid += _paced(*(box for box in OPENING_BOXES if sources.get(box, True)))
     return laid
 
 
@@ -120,6 +127,15 @@ def _closed_clock(*boxes: str) -> list[Wire]:
     out before the recorder has read them.
     """
     return [_later("recorder", box, {"tick": -1}) for box in boxes]
+
+
+OPENING_BOXES = ("profiles", "operator", "devices", "der", "frequency")
+"""Boxes that could open a tick, and so have to wait for its time."""
+
+
+def _paced(*boxes: str) -> list[Wire]:
+    """Let sources wait for the pacer, and the pacer for the last box of the tick before."""
+    return [*(_wire("pacer", box, "tick") for box in boxes), *_closed_clock("pacer")]
 
 
 def _tick(before: Mapping[str, Any]) -> list[Wire]:

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hil.emulated_bench import EmulatedBench
+from hil.emulated_bench import EmulatedStation
 from hil.exchange import Exchange
+from hil.realtime.live import RealTimeExchange
 from hil.realtime.lockstep import LockstepExchange
-from hil.realtime.node import Node
+from hil.realtime.opening import open_armed
+from hil.safety.arming import Armed
+from hil.safety.guarded import guarded
+from hil.station import OnLoss, Station, StationDevice
 from models.grid_unbalanced import PHASES
-from models.inverter import InverterParams
 from results.recording import TickRecorder
 
 from .assembly import Plant
 from .audit import Auditor
+from .devices_sim import NO_BENCH, Bench
+from .emulated_faults import clear_all
+from .live import Live
 from .recorder_sim import DEVICE_LISTS, ISLAND_LISTS, ISLAND_SCALARS, LISTS, SCALARS
+from .seating import UNITS
 
 
 @contextmanager
@@ -44,24 +53,58 @@ def signals(stop: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
-def bench(made: Plant) -> Iterator[Exchange | None]:
-    """Start the emulators of a run, on its clock; safe and gone at the end."""
+def bench(made: Plant, folder: Path, live: Live | None) -> Iterator[Bench]:
+    """Open the devices of a run, its emulators started for it; safe, and gone, at the end."""
     station = made.seating.station
     if not station.devices:
-        yield None
+        yield NO_BENCH
         return
-    units = {node: devices[0] for node, devices in station.nodes().items()}
-    ratings = {
-        unit.name: InverterParams(p_rated_kw=unit.p_rated_kw, s_kva=unit.s_rated_kva)
-        for unit in units.values()
-    }
-    timeout_s = max(unit.timeout_s for unit in units.values())
-    with EmulatedBench(ratings, timeout_s=timeout_s) as bench:
-        nodes = {
-            node: Node(node, bench.inverters[unit.name], on_loss=unit.on_loss)
-            for node, unit in units.items()
-        }
-        yield LockstepExchange(nodes, dt_s=made.resolved.dt_s)
+    with _emulators(station) as addresses, ExitStack() as opening:
+        devices = [
+            replace(device, address=addresses.get(device.name, device.address))
+            for device in station.devices
+        ]
+        arm_now, ask = (False, None) if live is None else (live.arm, live.ask)
+        guard = opening.enter_context(guarded(station, devices, folder, arm_now=arm_now, ask=ask))
+        # Before devices are made safe, their faults end: those of emulators are over with the run.
+        exchange = opening.enter_context(_exchange(made, station, guard.armed, live))
+        opening.callback(clear_all, addresses)
+        yield Bench(exchange=exchange, beat=guard.beat, clear=partial(_clear, station, addresses))
+
+
+@contextmanager
+def _exchange(made: Plant, station: Station, armed: Armed, live: Live | None) -> Iterator[Exchange]:
+    """Open the devices on the bench's clock, or in their own."""
+    if live is None:
+        with open_armed(armed) as opened:
+            yield LockstepExchange(opened.nodes, dt_s=made.resolved.dt_s)
+        return
+    on_loss = {node: _loss(of_node) for node, of_node in station.nodes().items()}
+    with RealTimeExchange(partial(open_armed, armed), on_loss) as in_time:
+        yield in_time
+
+
+def _clear(station: Station, addresses: Mapping[str, str], node: str) -> None:
+    """End all faults of the emulated devices of one node."""
+    clear_all(
+        {one.name: addresses[one.name] for one in station.nodes()[node] if one.emulated is not None}
+    )
+
+
+@contextmanager
+def _emulators(station: Station) -> Iterator[Mapping[str, str]]:
+    """Start what is emulated, and give their addresses; their faults end with the block."""
+    with EmulatedStation(station) as emulated:
+        addresses = dict(emulated.addresses)
+        try:
+            yield addresses
+        finally:
+            clear_all(addresses)
+
+
+def _loss(devices: tuple[StationDevice, ...]) -> OnLoss:
+    """What a node does when it is lost: what its inverter says."""
+    return next(device for device in devices if device.role in UNITS).on_loss
 
 
 def recorder(made: Plant, folder: Path) -> TickRecorder:

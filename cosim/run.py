@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hil.errors import BenchError
+from hil.realtime.pacer import Pacer
 from models.grid import PowerFlowDiverged
 from results.bills import write_bills
 from results.folder import EventLog, Manifest, Status, write_json
@@ -21,14 +22,17 @@ from results.verdict import Verdict
 from scenarios.load import load_scenario
 from scenarios.overrides import Override
 from scenarios.resolve import ResolvedScenario
+from scenarios.station import load_station
 
 from . import provenance, resources
 from .ageing import ageing_rows
 from .assembly import Plant, boxes, energy_books, laid, plant
 from .book_keeping import first_anchor, open_ledger
 from .judging import checks_of, judge
+from .live import Live
+from .pacer_sim import measured_jitter, told
 from .pricing import described
-from .seating import Seating, nobody, seated, unheeded
+from .seating import Seating, nobody, refuse_real, seated, unheeded
 from .world import Boxes, prepared
 
 RUNS = Path("results/runs")
@@ -82,6 +86,8 @@ def run_scenario(
     seed: int | None = None,
     overrides: Sequence[Override] = (),
     model_devices: bool = False,
+    station: Path | str | None = None,
+    live: Live | None = None,
     bundled: bool = True,
     progress: Progress | None = None,
     report: bool = True,
@@ -100,6 +106,10 @@ def run_scenario(
         Values that are set instead of the scenario's; recorded in the manifest.
     model_devices : bool
         Let models play the devices, instead of emulators reached through VISA.
+    station : path, optional
+        The bench whose devices play peers.
+    live : Live, optional
+        Play in real time, and how.
     bundled : bool
         Let the boxes of a tick share one slot of mosaik's scheduler; the tables do not differ.
     progress : callable, optional
@@ -108,18 +118,18 @@ def run_scenario(
 
     Raises
     ------
-    ScenarioError
-        The file is not a scenario; nothing was written.
+    ScenarioError, SeatingError
+        The file is not a scenario, or not one for this station; nothing was written.
     RunBroken
         Physics, a device or an invariant stopped it; the folder holds what was recorded.
     """
     resolved = load_scenario(path, seed=seed, overrides=overrides)
-    seating = nobody(resolved) if model_devices else seated(resolved, None)
+    seating = _seating(resolved, station, model_devices=model_devices, live=live)
     folder = _new_folder(out or RUNS, resolved.scenario.scenario)
     described = _described(resolved) | {"overrides": [str(one) for one in overrides]}
     manifest = Manifest(folder, described)
     began = wall.perf_counter()
-    run = _Run(resolved, folder, seating=seating, bundled=bundled, progress=progress)
+    run = _Run(resolved, folder, seating=seating, live=live, bundled=bundled, progress=progress)
     try:
         status = run.play()
     except (PowerFlowDiverged, InvariantViolated, BenchError, ValueError) as fault:
@@ -133,6 +143,7 @@ def run_scenario(
         raise
     manifest.end(status, **run.ending())
     timing = {"set_up_s": run.set_up_s, "physics_s": run.physics_s, "by_simulator_s": run.seconds}
+    timing |= run.real_time()
     write_json(folder / "timing.json", timing)
     passed, verdicts, metrics = judge(
         folder,
@@ -147,6 +158,23 @@ def run_scenario(
         write_report(folder)
     write_json(folder / "timing.json", timing | {"total_s": wall.perf_counter() - began})
     return RunOutcome(folder, status, passed, verdicts, metrics)
+
+
+def _seating(
+    resolved: ResolvedScenario,
+    station: Path | str | None,
+    *,
+    model_devices: bool,
+    live: Live | None,
+) -> Seating:
+    """Give devices their seats, before anything is written or energised."""
+    if model_devices:
+        return nobody(resolved)
+    bench = None if station is None else load_station(station, scenario=resolved)
+    made = seated(resolved, bench)
+    if live is None:
+        refuse_real(made.station)
+    return made
 
 
 def _new_folder(out: Path, name: str) -> Path:
@@ -197,11 +225,15 @@ class _Run:
         folder: Path,
         *,
         seating: Seating,
+        live: Live | None,
         bundled: bool,
         progress: Progress | None,
     ) -> None:
         self._resolved, self._folder, self._bundled = resolved, folder, bundled
-        self._seating, self._progress = seating, progress
+        self._seating, self._live, self._progress = seating, live, progress
+        self._pacer = None if live is None else Pacer(resolved.dt_s, overrun=live.overrun)
+        self._late_us: list[float] = []
+        self._beat: Callable[[], None] = lambda: None
         self._stopping = False
         self._boxes: Boxes = {}
         self.set_up_s = self.physics_s = self._physics_began = 0.0
@@ -217,7 +249,8 @@ class _Run:
             self._ledger = ledger
             made = plant(self._resolved, ledger=ledger, log=self._log, seating=self._seating)
             self._made = made
-            exchange = open_.enter_context(resources.bench(made))
+            bench = open_.enter_context(resources.bench(made, self._folder, self._live))
+            self._beat = bench.beat
             for event in unheeded(self._resolved, self._seating):
                 at = made.clock.preroll + event.tick
                 self._log(at, "device_fault_ignored", device=event.target, fault=event.fault)
@@ -225,7 +258,12 @@ class _Run:
             write_json(self._folder / "network.json", resources.drawing(made))
             self._auditor = resources.auditor(made, lambda: energy_books(made, self._boxes))
             self._boxes = boxes(
-                made, exchange=exchange, recorder=recorder, watch=self._watch, log=self._log
+                made,
+                bench=bench,
+                recorder=recorder,
+                watch=self._watch,
+                log=self._log,
+                pacing=self._pacing(),
             )
             self.set_up_s = wall.perf_counter() - began
             status = self._play(made)
@@ -235,8 +273,9 @@ class _Run:
 
     def _play(self, made: Plant) -> Status:
         self._physics_began = wall.perf_counter()
+        wires = laid(made, paced=self._pacer is not None)
         try:
-            with prepared(self._boxes, laid(made), made.clock, bundled=self._bundled) as go:
+            with prepared(self._boxes, wires, made.clock, bundled=self._bundled) as go:
                 self._physics_began = wall.perf_counter()
                 go()
         except Interrupted:
@@ -259,8 +298,21 @@ class _Run:
             "voltage_loop_gain": self._made.voltage_loop_gain,
         }
 
+    def _pacing(self) -> dict[str, Any] | None:
+        """What the pacer's box takes; None outside of real time."""
+        if self._pacer is None:
+            return None
+        return {"pacer": self._pacer, "late_us": self._late_us}
+
+    def real_time(self) -> dict[str, Any]:
+        """Say how the run kept its time, where it had to."""
+        if self._pacer is None:
+            return {}
+        return {"real_time": {**told(self._pacer, self._late_us), "timer": measured_jitter()}}
+
     def _watch(self, tick: int, given: Mapping[str, Mapping[str, Any]]) -> None:
         self._auditor.see(tick, given)
+        self._beat()
         if self._stopping:
             raise Interrupted
         if self._progress is not None and (tick + 1) % REPORT_EVERY_TICKS == 0:

@@ -178,6 +178,22 @@ def _stand_ins(resolved: ResolvedScenario, players: Mapping[str, int]) -> Iterat
             yield peer.device, at[position]
 
 
+def refuse_real(station: Station) -> None:
+    """Refuse devices that keep their own time where ticks would wait for them.
+
+    Raises
+    ------
+    SeatingError
+        Naming every real device.
+    """
+    real = [device.name for device in station.devices if device.emulated is None]
+    if real:
+        raise SeatingError(
+            f"{station.file}: real devices ({', '.join(real)}) keep their own time, and ticks that "
+            "wait for them would falsify ramps and energy; run with --real-time"
+        )
+
+
 def nobody(resolved: ResolvedScenario) -> Seating:
     """Leave all seats to models."""
     station = Station(name=resolved.scenario.scenario, file=resolved.file, devices=())

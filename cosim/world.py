@@ -44,7 +44,8 @@ def prepared(
             sharing = {
                 "boxes": {name: boxes[name] for name in inside},
                 "wires": within,
-                "leaping": all(_events_alone(boxes, wire) for wire in across),
+                "leaping": "pacer" not in boxes
+                and all(_events_alone(boxes, wire) for wire in across),
             }
             bundle = world.start("Hosted", box=Bundle(), options=sharing)
         for name, (box, options) in boxes.items():
