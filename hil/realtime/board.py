@@ -1,22 +1,22 @@
 """The board between the tick and those who speak to devices: newest asked, newest readings.
 
-A page of shared memory. Each field has one writer, who makes its count odd while he writes; a
-reader who meets an odd count, or another after than before, looks again, and keeps what he had
-when that does not help. So nobody ever waits for anybody.
+A page of shared memory. Each side has one writing process, which makes a count odd while it
+writes; a reader who meets an odd count, or another after than before, looks again, and keeps
+what he had when that does not help. So neither process ever waits for the other.
 """
 
+import threading
 from multiprocessing.shared_memory import SharedMemory
 from typing import NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hil.exchange import Asked
+from hil.exchange import Asked, FloatArray
 
 _LOOKS = 3
-_COUNT, P_KW, Q_KVAR, TRIPPED, ENERGY_KWH, MEASURED_S = range(6)
-_COLUMNS = 8  # a cache line each
-_HEAD = 64  # count of what is asked, count of messages; a cache line
+_ASKED, _READ, _MESSAGES = range(3)  # counts
+P_KW, Q_KVAR, TRIPPED, ENERGY_KWH, MEASURED_S = range(5)
+_HEAD = 64  # the counts have a cache line of their own
 
 
 class Row(NamedTuple):
@@ -53,18 +53,21 @@ class Board:
     """
 
     def __init__(self, nodes: int, *, name: str | None = None) -> None:
-        size = _HEAD + 8 * (1 + 3 * nodes) + 8 * _COLUMNS * nodes
+        n_asked, n_read = 1 + 3 * nodes, nodes * len(Row._fields)
+        size = _HEAD + 8 * (n_asked + n_read)
         self._owns = name is None
         self._memory = SharedMemory(name=name, create=name is None, size=size)
         self.name, self._nodes = self._memory.name, nodes
-        page: NDArray[np.uint8] = np.ndarray((size,), np.uint8, self._memory.buf)
-        self._counts: NDArray[np.int64] = page[:16].view(np.int64)
-        self._asked = page[_HEAD : _HEAD + 8 * (1 + 3 * nodes)].view(np.float64)
-        rows = page[_HEAD + self._asked.nbytes : size].view(np.float64)
-        self._rows = rows.reshape(nodes, _COLUMNS)
-        self._spare = np.empty(1 + 3 * nodes)
-        self._seen = np.zeros((nodes, _COLUMNS))
-        self._seen[:, 1:6] = NO_READING
+        # Scalars through a memoryview: a tenth of what numpy takes for one.
+        assert self._memory.buf is not None
+        self._counts = self._memory.buf[:_HEAD].cast("q")
+        self._asked: FloatArray = np.ndarray((n_asked,), np.float64, self._memory.buf, _HEAD)
+        self._rows: FloatArray = np.ndarray(
+            (nodes, len(Row._fields)), np.float64, self._memory.buf, _HEAD + 8 * n_asked
+        )
+        self._writing = threading.Lock()
+        self._spare = np.empty(n_asked)
+        self._seen = np.array(nodes * [NO_READING])
         if self._owns:
             self._rows[:] = self._seen
 
@@ -79,58 +82,55 @@ class Board:
     def close(self) -> None:
         """Let go of it; whoever made it takes it away."""
         # The arrays hold the memory open.
-        del self._counts, self._asked, self._rows
+        del self._asked, self._rows
+        self._counts.release()
         self._memory.close()
         if self._owns:
             self._memory.unlink()
 
     def ask(self, asked: Asked) -> None:
         """Write what the tick asks."""
-        n, spare = self._nodes, self._spare
+        n, spare, counts = self._nodes, self._spare, self._counts
         spare[0] = asked.f_hz
         spare[1 : 1 + n] = asked.available_kw
         spare[1 + n : 1 + 2 * n] = asked.limit_kw
         spare[1 + 2 * n :] = asked.vm_pu
-        self._counts[0] += 1
+        counts[_ASKED] += 1
         self._asked[:] = spare
-        self._counts[0] += 1
+        counts[_ASKED] += 1
 
     def asked(self) -> tuple[int, Asked] | None:
         """Read what was asked last, with the number of the question; None when it is torn."""
-        n = self._nodes
         for _ in range(_LOOKS):
-            count = int(self._counts[0])
+            count = self._counts[_ASKED]
             copy = self._asked.copy()
-            if count % 2 == 0 and count == self._counts[0]:
-                f_hz, given = float(copy[0]), copy[1:].reshape(3, n)
-                return count // 2, Asked(given[0], given[1], given[2], f_hz)
+            if count % 2 == 0 and count == self._counts[_ASKED]:
+                given = copy[1:].reshape(3, self._nodes)
+                return count // 2, Asked(given[0], given[1], given[2], float(copy[0]))
         return None
 
     def write(self, node: int, row: Row) -> None:
-        """Write the reading of one node; only its own thread does."""
-        mine = self._rows[node]
-        mine[_COUNT] += 1.0
-        mine[1:6] = row
-        mine[_COUNT] += 1.0
+        """Write the reading of one node; threads of one process take turns."""
+        with self._writing:
+            self._counts[_READ] += 1
+            self._rows[node] = row
+            self._counts[_READ] += 1
 
-    def readings(self) -> NDArray[np.float64]:
-        """Read all nodes: rows of `Row` from column 1 on; a torn row is as it was before."""
-        counts = self._rows[:, _COUNT]
+    def readings(self) -> FloatArray:
+        """Read all nodes, a row like `Row` for each; as they were before when torn."""
         for _ in range(_LOOKS):
-            before = counts.copy()
+            count = self._counts[_READ]
             copy = self._rows.copy()
-            whole = (before == counts) & (before % 2.0 == 0.0)
-            if whole.all():
+            if count % 2 == 0 and count == self._counts[_READ]:
+                self._seen = copy
                 break
-            copy[~whole] = self._seen[~whole]
-        self._seen = copy
-        return copy
+        return self._seen
 
     def message(self) -> None:
-        """Count a message that was sent beside the board."""
-        self._counts[1] += 1
+        """Count a message that was sent beside the board; one thread at a time."""
+        self._counts[_MESSAGES] += 1
 
     @property
     def messages(self) -> int:
         """How many messages were sent beside the board."""
-        return int(self._counts[1])
+        return int(self._counts[_MESSAGES])

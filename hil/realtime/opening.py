@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
-from hil.drivers.opening import open_device
-from hil.roles import Device
+from hil.phil.interface import Interface, QuasiStatic
+from hil.roles import Device, GridSimulator
 from hil.safety.arming import Armed
-from hil.safety.limited import limited
-from hil.safety.limits import BenchLimits
+from hil.safety.energised import energised
 from hil.station import Station, StationDevice
 
 from .io_process import LiveBench
@@ -55,9 +54,11 @@ def _node(
             "is an inverter or a store"
         )
     others = [parts[part] for part in ("load", "grid-simulator") if part in parts]
+    source = parts.get("grid-simulator")
     return Node(
         name,
         parts["unit"],
+        grid=None if source is None else _SourcedGrid(source, station),
         pv=parts.get("pv-simulator"),
         analyser=parts.get("analyser"),
         scale=unit.scale,
@@ -68,22 +69,44 @@ def _node(
     )
 
 
+class _SourcedGrid:
+    """The grid of a node, played by a grid simulator through `hil.phil`."""
+
+    def __init__(self, source: GridSimulator, station: Station) -> None:
+        self._source = source
+        # Neither lag nor slew nor look-ahead, so the length of a step does not matter.
+        settings = QuasiStatic(v_nominal_v=station.v_nominal_v, step_s=1.0)
+        self._interface = Interface(settings, f_nominal_hz=station.f_nominal_hz)
+
+    def apply(self, vm_pu: float, f_hz: float, dt_s: float) -> None:
+        """Have the source play this voltage and frequency. [p.u.], [Hz], [s]"""
+        point = self._interface.source(vm_pu, f_hz)
+        self._source.set_grid(point.vm_v, point.f_hz)
+
+
 @contextmanager
-def open_armed(armed: Armed) -> Iterator[LiveBench]:
-    """Open the devices that may be energised, behind their limits; safe and let go at the end."""
-    bench = BenchLimits(armed.station)
-    drivers: dict[str, Device] = {}
-    try:
+def open_armed(armed: Armed, *, live: bool = True) -> Iterator[LiveBench]:
+    """Open the devices that may be energised, and close the outputs of their sources.
+
+    Parameters
+    ----------
+    armed : Armed
+    live : bool
+        Devices keep their own time: their revert timers run. On the bench's clock none do.
+
+    Notes
+    -----
+    Grid simulators stand at nominal and PV simulators at no sun when their outputs close, so
+    that nothing flows before the first tick. At the end everything is safe, see `energised`.
+    """
+    with energised(armed, who="devices", live=live) as bench:
+        station = armed.station
         for device in armed.devices:
-            assert device.address is not None
-            opened = open_device(device, device.address)
-            drivers[device.name] = limited(opened, device, bench)
-        nodes = nodes_of(armed.station, drivers)
-        try:
-            yield LiveBench(nodes, lambda: None)
-        finally:
-            for node in nodes.values():
-                node.make_safe()
-    finally:
-        for driver in drivers.values():
-            driver.close()
+            driver = cast(Any, bench.drivers[device.name])
+            if device.role == "grid-simulator":
+                driver.set_grid(station.v_nominal_v, station.f_nominal_hz)
+                driver.energise(True)
+            elif device.role == "pv-simulator":
+                driver.set_available(0.0)
+                driver.energise(True)
+        yield LiveBench(nodes_of(station, bench.drivers), bench.beat)
