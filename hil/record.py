@@ -9,7 +9,9 @@ import shutil
 import socket
 import statistics
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -18,13 +20,13 @@ from typing import Any, Literal
 from results.folder import write_json
 
 from .drivers.opening import open_device, open_link_of
-from .errors import BenchError
+from .errors import BenchError, IdentityError, LinkError
 from .link.record import Recorder
 from .roles import Device, Identity, Link
 from .safety.lease import user
 from .station import Station, StationDevice
 
-__all__ = ["BENCH_FILE", "BenchRecord", "Seen", "look"]
+__all__ = ["BENCH_FILE", "BenchRecord", "Seen", "look", "recorded"]
 
 BENCH_FILE = "bench.json"
 _MOST_ERRORS = 20
@@ -227,7 +229,7 @@ class BenchRecord:
         *,
         mode: Literal["lockstep", "real time"],
         armed_by: str | None = None,
-        say: Any = print,
+        say: Callable[[str], None] = print,
     ) -> None:
         self._path = folder / BENCH_FILE
         self.recorder = Recorder(folder / "bench", say=say)
@@ -268,6 +270,53 @@ class BenchRecord:
 
     def _write(self) -> None:
         write_json(self._path, self.content)
+
+
+@contextmanager
+def recorded(
+    folder: Path,
+    station: Station,
+    devices: Sequence[StationDevice],
+    *,
+    mode: Literal["lockstep", "real time"],
+    armed_by: str | None = None,
+    say: Callable[[str], None] = print,
+) -> Iterator[BenchRecord]:
+    """Look at the devices of a run, write `bench.json`, and how they were left at the end.
+
+    Parameters
+    ----------
+    folder : Path
+        Run folder.
+    station : Station
+    devices : sequence of StationDevice
+        Those of the run, each with the address where it is.
+    mode, armed_by, say
+        See `BenchRecord`.
+
+    Raises
+    ------
+    IdentityError, LinkError
+        A device is another one than the station expects, or does not answer.
+    """
+    record = BenchRecord(folder, station, mode=mode, armed_by=armed_by, say=say)
+    with ThreadPoolExecutor(max(1, len(devices))) as pool:
+        seen = list(pool.map(lambda one: look(one, one.address, asks=10), devices))
+    record.seen(seen)
+    amiss = [one for one in seen if one.amiss]
+    try:
+        if amiss:
+            told = "; ".join(f"{one.device.name}: {', '.join(one.amiss)}" for one in amiss)
+            raise (IdentityError if all(one.identity for one in amiss) else LinkError)(told)
+        yield record
+    except BaseException as fault:
+        record.end({one.name: "not said by the run" for one in devices}, broke=_broke(fault))
+        raise
+    record.end({one.name: "" for one in devices})
+
+
+def _broke(fault: BaseException) -> str:
+    return "; ".join([str(fault) or type(fault).__name__, *getattr(fault, "__notes__", ())])
 
 
 def _station(station: Station, folder: Path) -> dict[str, Any]:

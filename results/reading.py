@@ -82,9 +82,10 @@ class Record:
         return flat.reshape(len(chunked), chunked.type.list_size)
 
     def names(self, column: str) -> tuple[str, ...]:
-        """Whose values a list column holds: `buses`, their phases, or `peers`."""
+        """Whose values a list column holds: `buses`, their phases, `devices` or `peers`."""
         width = self.ticks[column].type.list_size
         kinds = (self.phases, self.buses) if column.startswith(("vm_", "vuf_")) else (self.peers,)
+        kinds = (self.devices,) if column.startswith("device_") else kinds
         for given in kinds:
             if len(given) == width:
                 return given
@@ -121,6 +122,11 @@ class Record:
     def peers(self) -> tuple[str, ...]:
         """Names of the peers, in the order of the list columns."""
         return tuple(json.loads(self._metadata("peers", "[]")))
+
+    @cached_property
+    def devices(self) -> tuple[str, ...]:
+        """Names of the devices, in the order of the list columns that begin with `device_`."""
+        return tuple(json.loads(self._metadata("devices", "[]")))
 
     @cached_property
     def dt_s(self) -> float:

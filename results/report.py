@@ -7,6 +7,7 @@ from .metrics import COVER_LABELS, Metric, key_figures, role_of
 from .outcome import outcomes
 from .page import embedded, write_page
 from .reading import Record
+from .report_bench import bench_section
 from .report_benefit import benefit_plot, benefit_section
 from .report_bills import bills_section
 from .report_communication import communication_section
@@ -65,6 +66,7 @@ def _context(record: Record) -> dict[str, Any]:
         "communication": communication_section(record),
         "benefit_plots": of_benefit,
         "bills": bills_section(record),
+        "bench": bench_section(record),
         "plots": drawn,
         **embedded([*drawn, *of_market, *of_design, *of_benefit]),
         "marks": [(record.clock(tick), what) for tick, what in instants],
