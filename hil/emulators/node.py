@@ -16,13 +16,16 @@ from typing import Any
 
 from .analyser import EmulatedAnalyser
 from .grid_simulator import EmulatedGridSimulator
+from .hislip import HislipServer
 from .instrument import EmulatedInstrument, Manners
 from .inverter import EmulatedInverter
 from .load import EmulatedLoad
+from .modbus import ModbusServer
 from .pv_simulator import EmulatedPvSimulator
-from .server import InstrumentServer, Watch
+from .server import Door, InstrumentServer, Watch
 from .settings import Functions, SettingsError, read_settings
 from .storage import EmulatedStorage
+from .sunspec import SunSpecInverter
 from .world import World
 
 HEARTBEAT_S = 0.1
@@ -124,11 +127,19 @@ class Station:
         self.instrument, self.name = instrument, placed.name
         self._host = host
         watch = Watch(instrument)
-        self._doors: dict[str, Any] = {}
+        self._doors: dict[str, Door] = {}
         self.ports: dict[str, int] = {}
         if placed.port is not None:
             self._doors["socket"] = InstrumentServer(instrument, watch)
             self.ports["socket"] = placed.port
+        if placed.hislip_port is not None:
+            self._doors["hislip"] = HislipServer(instrument, watch)
+            self.ports["hislip"] = placed.hislip_port
+        if placed.sunspec_port is not None:
+            if not isinstance(instrument, EmulatedInverter):
+                raise SettingsError(f"{placed.name}: only an inverter speaks SunSpec")
+            self._doors["sunspec"] = ModbusServer(instrument, SunSpecInverter(instrument), watch)
+            self.ports["sunspec"] = placed.sunspec_port
         self._servers: list[asyncio.Server] = []
         self._back: asyncio.TimerHandle | None = None
         self._opening: set[asyncio.Task[None]] = set()

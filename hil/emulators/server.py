@@ -1,18 +1,21 @@
-"""A SCPI instrument on a raw socket, with a watchdog and replies that go wrong.
+"""What every door of an instrument does: messages in turn, replies that take time or go wrong.
 
-Lines are bounded: an overlong one is thrown away as it arrives, never collected.
+A door cuts bytes into messages and turns each into a reply; `Connection` sees to it that
+replies come in order, after the time the instrument takes, and spoilt where a fault says so.
+`InstrumentServer` is the plainest door, lines on a raw socket.
 """
 
 import asyncio
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from .faults import ReplyFault
 
 MAX_LINE = 4096  # bytes, line end included
+_OVERLONG = b" " * MAX_LINE
 
 
 class Served(Protocol):
@@ -35,6 +38,9 @@ class Served(Protocol):
 
     def latency_s(self) -> float:
         """How long this reply takes. [s]"""
+
+    def status_byte(self) -> int:
+        """Sum up what waits (IEEE 488.2, 11.2)."""
 
 
 class Watch:
@@ -70,32 +76,48 @@ class Watch:
 
 
 class Connection(asyncio.Protocol):
-    """One client: cuts its bytes into lines, and sends the answers back."""
+    """One client: its messages are carried out in turn.
 
-    def __init__(self, server: "InstrumentServer") -> None:
-        self._server = server
-        self._buffer = b""
-        self._overlong = False
-        self._late: asyncio.TimerHandle | None = None
+    Parameters
+    ----------
+    instrument : Served
+        Who carries them out.
+    heard : callable
+        Feeds the watchdog.
+    connections : set
+        Of the door; it is in there while it lasts.
+    """
+
+    def __init__(
+        self, instrument: Served, heard: Callable[[], None], connections: "set[Connection]"
+    ) -> None:
+        self.instrument = instrument
+        self._heard, self._connections = heard, connections
+        self._late: set[asyncio.TimerHandle] = set()
         self._waiting: deque[bytes] = deque()
         self._thinks: asyncio.TimerHandle | None = None
         self.transport: asyncio.Transport
+
+    def cut(self, data: bytes) -> Iterable[bytes]:
+        """Cut what came into whole messages, and keep the rest."""
+        raise NotImplementedError
+
+    def carry_out(self, message: bytes) -> bytes | None:
+        """Turn a message into its reply."""
+        raise NotImplementedError
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send without waiting for more to send."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
-        self._server.connections.add(self)
+        self._connections.add(self)
         endpoint: socket.socket = transport.get_extra_info("socket")
         endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what was still to be sent."""
-        self._server.connections.discard(self)
-        for timer in (self._late, self._thinks):
-            if timer is not None:
-                timer.cancel()
-        self._waiting.clear()
+        self._connections.discard(self)
+        self.forget()
 
     def pause_writing(self) -> None:
         """Stop listening to a client that does not read."""
@@ -106,68 +128,60 @@ class Connection(asyncio.Protocol):
         self.transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
-        """Carry out every complete line."""
-        *lines, rest = (self._buffer + data).split(b"\n")
-        self._waiting.extend(lines)
+        """Carry out every complete message."""
+        self._waiting.extend(self.cut(data))
         if self._thinks is None:
             self._work()
-        if self.transport.is_closing():
-            return
-        self._server.heard()
-        if len(rest) >= MAX_LINE:
-            self._overlong, rest = True, b""
-        self._buffer = rest
-
-    def _work(self) -> None:
-        """Carry out the lines that wait, one after the other; each takes its time."""
-        self._thinks = None
-        waiting = self._waiting
-        while waiting and not self.transport.is_closing():
-            self._take_line(waiting.popleft())
-            if self._thinks is not None:
-                self.transport.pause_reading()
-                return
-
-    def _answer(self, reply: bytes, seconds: float) -> None:
-        """Send a reply when the instrument has found it, then go on."""
-
-        def answer() -> None:
-            self.send(reply)
-            self.transport.resume_reading()
-            self._work()
-
-        self._thinks = asyncio.get_running_loop().call_later(seconds, answer)
+        if not self.transport.is_closing():
+            self._heard()
 
     def send(self, reply: bytes) -> None:
         """Send a reply as it is."""
         self.transport.write(reply)
 
     def send_later(self, reply: bytes, seconds: float) -> None:
-        """Send a reply when its time has come, unless another message comes before."""
+        """Send a reply when its time has come."""
 
         def send_now() -> None:
-            self._late = None
+            self._late.discard(timer)
             self.send(reply)
 
-        self._late = asyncio.get_running_loop().call_later(seconds, send_now)
+        timer = asyncio.get_running_loop().call_later(seconds, send_now)
+        self._late.add(timer)
 
-    def _take_line(self, line: bytes) -> None:
-        """Carry out one line, and answer it well or badly."""
-        instrument = self._server.instrument
-        if self._overlong or len(line) >= MAX_LINE:
-            self._overlong = False
-            instrument.report(-363)
-            return
-        if self._late is not None:
-            # IEEE 488.2, 6.3.2.3: a new message before the answer was read clears the answer.
-            self._late.cancel()
-            self._late = None
-            instrument.report(-410)
+    def take_back(self) -> bool:
+        """Take back replies that are late; say whether there were any."""
+        late = bool(self._late)
+        for timer in self._late:
+            timer.cancel()
+        self._late.clear()
+        return late
+
+    def forget(self) -> None:
+        """Forget all that waits."""
+        self._waiting.clear()
+        self.take_back()
+        if self._thinks is not None:
+            self._thinks.cancel()
+            self._thinks = None
+
+    def _work(self) -> None:
+        """Carry out the messages that wait, one after the other; each takes its time."""
+        self._thinks = None
+        waiting = self._waiting
+        while waiting and not self.transport.is_closing():
+            self._take(waiting.popleft())
+            if self._thinks is not None:
+                self.transport.pause_reading()
+                return
+
+    def _take(self, message: bytes) -> None:
+        """Carry out one message, and answer it well or badly."""
+        instrument = self.instrument
         fault = instrument.reply_fault
-        answer = instrument.execute(line.rstrip(b"\r").decode("latin-1"))
-        if answer is None:
+        reply = self.carry_out(message)
+        if reply is None:
             return
-        reply = answer.encode("ascii") + b"\n"
         # The answer to the message that orders a fault, or ends it, is a good one.
         if fault is None or fault is not instrument.reply_fault:
             seconds = instrument.latency_s()
@@ -180,6 +194,48 @@ class Connection(asyncio.Protocol):
         if fault.left == 0:
             instrument.reply_fault = None
         SPOIL[fault.name](self, reply, fault.seconds)
+
+    def _answer(self, reply: bytes, seconds: float) -> None:
+        """Send a reply when the instrument has found it, then go on."""
+
+        def answer() -> None:
+            self.send(reply)
+            self.transport.resume_reading()
+            self._work()
+
+        self._thinks = asyncio.get_running_loop().call_later(seconds, answer)
+
+
+class Lines(Connection):
+    """One client of a raw socket: lines in, lines out.
+
+    Lines are bounded: an overlong one is thrown away as it arrives, never collected.
+    """
+
+    _buffer = b""
+    _overlong = False
+
+    def cut(self, data: bytes) -> Iterable[bytes]:
+        """Cut into lines; an overlong one has become one byte more than the longest."""
+        *lines, rest = (self._buffer + data).split(b"\n")
+        if self._overlong and lines:
+            self._overlong, lines[0] = False, _OVERLONG
+        if self._overlong or len(rest) >= MAX_LINE:
+            self._overlong, rest = True, b""
+        self._buffer = rest
+        return lines
+
+    def carry_out(self, message: bytes) -> bytes | None:
+        """Carry out one line."""
+        instrument = self.instrument
+        if len(message) >= MAX_LINE:
+            instrument.report(-363)
+            return None
+        if self.take_back():
+            # IEEE 488.2, 6.3.2.3: a new message before the answer was read clears the answer.
+            instrument.report(-410)
+        answer = instrument.execute(message.rstrip(b"\r").decode("latin-1"))
+        return None if answer is None else answer.encode("ascii") + b"\n"
 
 
 def _reset(connection: Connection) -> None:
@@ -198,9 +254,10 @@ SPOIL: dict[str, Callable[[Connection, bytes, float], None]] = {
     "CLOSE": lambda connection, reply, seconds: connection.transport.close(),
     "RESET": lambda connection, reply, seconds: _reset(connection),
 }
+"""What each of `faults.REPLY_FAULTS` does."""
 
 
-class InstrumentServer:
+class Door:
     """Serves one instrument to any number of clients.
 
     Parameters
@@ -216,12 +273,23 @@ class InstrumentServer:
         self.connections: set[Connection] = set()
         self.heard = (watch or Watch(instrument)).heard
 
+    def connect(self) -> Connection:
+        """Make the connection of a new client."""
+        raise NotImplementedError
+
     async def listen(self, port: int = 0, host: str = "127.0.0.1") -> asyncio.Server:
         """Accept clients; port 0 takes any free one."""
-        loop = asyncio.get_running_loop()
-        return await loop.create_server(lambda: Connection(self), host, port)
+        return await asyncio.get_running_loop().create_server(self.connect, host, port)
 
     def hang_up(self) -> None:
         """End all connections."""
         for connection in list(self.connections):
             connection.transport.abort()
+
+
+class InstrumentServer(Door):
+    """The raw socket."""
+
+    def connect(self) -> Connection:
+        """Make the connection of a new client."""
+        return Lines(self.instrument, self.heard, self.connections)
