@@ -17,6 +17,7 @@ from .bills_command import bills
 from .compare_command import compare
 from .devices_command import devices
 from .driver_test_command import driver_test
+from .emulate_command import emulate
 from .flexibility_command import flexibility
 from .hosting_command import hosting
 from .ieee14_command import ieee14
@@ -25,6 +26,7 @@ from .market_command import clear_market
 from .portable import Portable
 from .stop_command import stop
 from .sweep_command import sweep
+from .type_test_command import type_test
 
 if TYPE_CHECKING:
     from .run import RunOutcome
@@ -206,8 +208,10 @@ app.command()(ieee14)
 app.command()(hosting)
 app.command()(bills)
 app.command()(devices)
+app.command()(emulate)
 app.command()(stop)
 app.command("driver-test")(driver_test)
+app.command("type-test")(type_test)
 
 
 @app.command()

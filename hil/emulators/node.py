@@ -112,7 +112,7 @@ _BUILDERS: Mapping[str, Callable[[World, tuple[Any, ...], Manners], EmulatedInst
 }
 
 
-class Station:
+class Outlet:
     """The doors of one instrument; they close for the time of a reboot.
 
     Parameters
@@ -196,10 +196,10 @@ async def serve_node(
         of JSON unless given.
     """
     world, placed = read_node(document)
-    stations = [Station(build_instrument(world, each), each, host) for each in placed]
-    for station in stations:
-        await station.open()
-    (announce or _print)({station.name: station.ports for station in stations})
+    outlets = [Outlet(build_instrument(world, each), each, host) for each in placed]
+    for outlet in outlets:
+        await outlet.open()
+    (announce or _print)({outlet.name: outlet.ports for outlet in outlets})
     ended = asyncio.Event()
     if stop_at_eof:
         # A thread, because not everything that can be standard input can be polled.
@@ -213,8 +213,8 @@ async def serve_node(
             except TimeoutError:
                 continue
     finally:
-        for station in stations:
-            station.close()
+        for outlet in outlets:
+            outlet.close()
 
 
 def _print(ports: dict[str, dict[str, int]]) -> None:
