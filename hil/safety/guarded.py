@@ -181,10 +181,10 @@ class GuardianProcess:
         trace: TracebackType | None,
     ) -> None:
         """Have it check that all is safe; what is not is an error, or a note of what came first."""
-        tripped = self._heart.tripped
         self._seat.leave()
         try:
             unsafe = self._verified()
+            tripped = self._heart.tripped
         finally:
             self._let_go()
         if tripped and fault is None:

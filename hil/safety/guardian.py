@@ -76,7 +76,7 @@ class Guardian:
             awake_s, last_s = min(now_s - last_s, 2 * POLL_S), now_s
             self._heart.look()
             if (end := self._word()) is not None:
-                return None if end == DONE else end
+                return self._left_behind() if end == DONE else end
             reason = "peerwatt stop" if self._stop_asked else self._heart.tripped
             if reason := reason or self._gone_or_hung(awake_s):
                 return reason
@@ -112,6 +112,13 @@ class Guardian:
         if self._told.strip() == DONE.encode():
             return DONE
         return None if heard else "the run is gone"
+
+    def _left_behind(self) -> str | None:
+        """Find who drove and did not leave, though the run says that all is safe."""
+        for seat in self._heart.seats():
+            if seat.drives:
+                return f"{seat.name} (process {seat.pid}) has not left the bench in order"
+        return None
 
     def _gone_or_hung(self, awake_s: float) -> str | None:
         """Find a process at the bench that died or hangs; what hangs is killed at once."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from hil.drivers.opening import open_device
+from hil.drivers.opening import OpenLink, open_device, open_link_of
 from hil.errors import IdentityError, LinkError
 from hil.roles import Device
 from hil.station import Station, StationDevice
@@ -48,8 +48,14 @@ def from_json(line: str) -> Order:
     return replace(order, devices=tuple(_with_paths(device) for device in order.devices))
 
 
-def open_named(device: StationDevice) -> Device:
+def open_named(device: StationDevice, *, open_link: OpenLink = open_link_of) -> Device:
     """Open a device where the station says it is, and make sure that it is that one.
+
+    Parameters
+    ----------
+    device : StationDevice
+    open_link : callable, optional
+        Opens the connection, for those that record it.
 
     Raises
     ------
@@ -60,7 +66,7 @@ def open_named(device: StationDevice) -> Device:
     """
     if device.address is None:
         raise LinkError(f"{device.name}: is emulated within its run; nobody else can reach it")
-    opened = open_device(device, device.address)
+    opened = open_device(device, device.address, open_link=open_link)
     try:
         if device.serial_number is not None:
             _expect_serial(device, opened.identify().serial)
@@ -80,6 +86,7 @@ def _expect_serial(device: StationDevice, serial: str) -> None:
 
 def _with_paths(device: StationDevice) -> StationDevice:
     """Tell a command table's file from the name of a shipped one, which JSON spells alike."""
-    if isinstance(device.table, str) and os.sep in device.table:
-        return replace(device, table=Path(device.table))
-    return device
+    if device.table is None:
+        return device
+    name = str(device.table)
+    return replace(device, table=Path(name) if os.sep in name else name)
