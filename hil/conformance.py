@@ -318,7 +318,7 @@ class Conformance:
             self._device.surround(_SUN * self._station.p_rated_kw, 1.0, 50.0)
         self._command(wanted)
         rated = self._device.p_rated_kw
-        p_kw = self._until(lambda p_kw: abs(p_kw - wanted) < _FOLLOWS * rated)
+        p_kw = self._until(lambda p_kw: abs(abs(p_kw) - abs(wanted)) < _FOLLOWS * rated)
         if abs(p_kw) < _FOLLOWS * rated:
             self._device.make_safe()
             raise _NotTestable(f"it moves {p_kw:g} kW of {wanted:g} kW: no sun, or no grid")

@@ -159,9 +159,14 @@ class TableDevice(ScpiDevice):
         return [speaks.errors] if speaks.errors is not None and speaks.proof != "errors" else []
 
     def _check(self, entries: list[str], name: str, value: float) -> None:
-        """Refuse to go on after an error that the device reports of a setting."""
+        """Refuse to go on after an error that the device reports of a setting.
+
+        What happened to the device by itself (SCPI-99 vol. 2, 21.8: −3xx, as a watchdog that
+        reverted) or to an earlier answer (−4xx) is not of this setting: the read-back decides.
+        """
         for entry in entries:
-            if not self._is_no_error(entry):
+            code = self._number(entry.partition(",")[0], entry)
+            if code and not -500 < code <= -300:
                 raise SetpointError(
                     f"{self.name}: {name} {value:g} was refused; the device says {entry}"
                 )
