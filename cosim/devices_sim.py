@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,9 @@ from hil.exchange import Answered, Asked, Exchange
 
 from .box import Box, FloatArray, Inputs, Log, model, only, silent
 from .clock import NEVER, Clock
+
+PORT = re.compile(r"TCPIP0::127\.0\.0\.1::[0-9]+::SOCKET")
+"""Where an emulator listens, which is elsewhere in every run."""
 
 SETTLING_S = 3.0
 """What devices in lockstep live through before the first tick, so that they do not begin at
@@ -205,11 +209,12 @@ class DevicesSim(Box):
         for happened in self._exchange.happened():
             place = self._exchange.names.index(happened.name)
             if happened.what == "lost":
-                self._because[place] = happened.because
+                self._because[place] = PORT.sub("its emulator", happened.because)
             elif happened.what != "back":
+                because = PORT.sub("its emulator", happened.because)
                 named = {"device": self._called[place], "peer": self._of_peer[place]}
                 kind = "device_" + happened.what.replace(" ", "_")
-                self._log(time, kind, because=happened.because, **named)
+                self._log(time, kind, because=because, **named)
 
     def _tell(self, time: int, answered: Answered) -> None:
         """Log what has changed: devices lost and back, and trips that nobody asked for."""

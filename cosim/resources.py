@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hil.emulated_bench import EmulatedStation
 from hil.exchange import Exchange
 from hil.realtime.live import RealTimeExchange
 from hil.realtime.lockstep import LockstepExchange
 from hil.realtime.opening import open_armed
+from hil.record import recorded
 from hil.safety.arming import Armed
 from hil.safety.guarded import guarded
 from hil.station import OnLoss, Station, StationDevice
@@ -66,6 +68,12 @@ def bench(made: Plant, folder: Path, live: Live | None) -> Iterator[Bench]:
         ]
         arm_now, ask = (False, None) if live is None else (live.arm, live.ask)
         guard = opening.enter_context(guarded(station, devices, folder, arm_now=arm_now, ask=ask))
+        if live is not None or made.seating.on_station:
+            mode: Literal["lockstep", "real time"] = "lockstep" if live is None else "real time"
+            record = recorded(
+                folder, station, devices, mode=mode, armed_by=guard.armed.by, say=_told
+            )
+            opening.enter_context(record)
         # Before devices are made safe, their faults end: those of emulators are over with the run.
         exchange = opening.enter_context(_exchange(made, station, guard.armed, live))
         opening.callback(clear_all, addresses)
@@ -76,7 +84,7 @@ def bench(made: Plant, folder: Path, live: Live | None) -> Iterator[Bench]:
 def _exchange(made: Plant, station: Station, armed: Armed, live: Live | None) -> Iterator[Exchange]:
     """Open the devices on the bench's clock, or in their own."""
     if live is None:
-        with open_armed(armed) as opened:
+        with open_armed(armed, live=False) as opened:
             yield LockstepExchange(opened.nodes, dt_s=made.resolved.dt_s)
         return
     on_loss = {node: _loss(of_node) for node, of_node in station.nodes().items()}
@@ -100,6 +108,11 @@ def _emulators(station: Station) -> Iterator[Mapping[str, str]]:
             yield addresses
         finally:
             clear_all(addresses)
+
+
+def _told(line: str) -> None:
+    """Tell the operator what is odd about a device."""
+    print(line, file=sys.stderr)
 
 
 def _loss(devices: tuple[StationDevice, ...]) -> OnLoss:

@@ -42,12 +42,15 @@ class Seating:
         What the event log calls each node: its inverter.
     node_of : mapping of str to str
         Node that stands for a device of the scenario.
+    on_station : bool
+        Whether a station file describes them.
     """
 
     station: Station
     players: Mapping[str, int]
     called: Mapping[str, str]
     node_of: Mapping[str, str]
+    on_station: bool = False
 
 
 def seated(resolved: ResolvedScenario, station: Station | None) -> Seating:
@@ -95,6 +98,7 @@ def seated(resolved: ResolvedScenario, station: Station | None) -> Seating:
         players=players,
         called={node: _unit(devices).name for node, devices in nodes.items()},
         node_of=dict(_stand_ins(resolved, players)),
+        on_station=station is not None,
     )
 
 

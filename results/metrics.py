@@ -50,6 +50,7 @@ def key_figures(record: Record) -> list[Metric]:
     if record.ticks.num_rows:
         figures += [*_voltage(record), *_frequency(record), *_boundary(record)]
     told = [*_market(record), *_own_energy(record), *_ageing(record), *_messages(record)]
+    told += _devices(record)
     return [*figures, *told, *_money(record)]
 
 
@@ -278,6 +279,31 @@ def _taken_s(record: Record, rows: Sequence[dict[str, Any]], kind: str | None) -
         (row["arrived_tick"] - row["sent_tick"]) * record.dt_s
         for row in rows
         if row["why"] == "arrived" and kind in (None, row["kind"])
+    ]
+
+
+def _devices(record: Record) -> list[Metric]:
+    """What devices left unsaid; none where all were heard at every tick."""
+    if not record.devices or not record.has("device_stale"):
+        return []
+    stale = record.values("device_stale") > 0
+    if not stale.any():
+        return []
+    at = [record.peers.index(record.played[name]) for name in record.devices]
+    kw = np.abs(record.values("pv_kw")[:, at].astype(np.float64))
+    seconds = stale.sum(axis=0) * record.dt_s
+    note = f"most {record.devices[int(seconds.argmax())]}, {seconds.max():.1f} s"
+    hours = record.dt_s / 3600
+    losses = int((np.diff(stale.astype(np.int8), axis=0, prepend=0) > 0).sum())
+    return [
+        Metric("device_losses", "Devices lost, times", float(losses), ""),
+        Metric("device_stale_s", "Devices not heard", float(seconds.sum()), "s", note),
+        Metric(
+            "device_stale_kwh",
+            "Fed while not heard, as taken",
+            float(kw[stale].sum() * hours),
+            "kWh",
+        ),
     ]
 
 

@@ -129,6 +129,12 @@ class Record:
         return tuple(json.loads(self._metadata("devices", "[]")))
 
     @cached_property
+    def played(self) -> dict[str, str]:
+        """Peer that each device played."""
+        found: dict[str, str] = json.loads(self._metadata("played", "{}"))
+        return found
+
+    @cached_property
     def dt_s(self) -> float:
         """Length of a tick. [s]"""
         return float(self._metadata("dt_s", "1"))

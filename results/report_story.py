@@ -18,6 +18,7 @@ MARKED = {
     "load_changed": "changes its load",
     "load_shed": "load is shed",
     "black": "the feeder goes dark",
+    "device_lost": "is not heard",
 }
 """Kinds of events that every plot marks, and what is said of them."""
 
