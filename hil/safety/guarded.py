@@ -73,6 +73,7 @@ def guarded(
     ask: Callable[[str], bool] | None = None,
     rehearse: bool = False,
     hung_after_s: float = 3.0,
+    run_hung_after_s: float = 30.0,
     safe_within_s: float = 10.0,
 ) -> Iterator[Guard]:
     """Lease the station, get leave to energise it, and start its guardian.
@@ -88,8 +89,10 @@ def guarded(
         See `hil.safety.arming.arm`.
     rehearse : bool
         Start a guardian also where nothing is real.
-    hung_after_s : float
-        A process at the bench that has shown no beat for so long is killed. [s]
+    hung_after_s, run_hung_after_s : float
+        How long a process that drives devices, and the run that does not, may show no beat
+        before it is killed. A market that clears may keep the run from its ticks for a while;
+        whoever drives then makes the devices safe by itself. [s]
     safe_within_s : float
         How long the guardian goes on trying to reach a device. [s]
 
@@ -115,6 +118,7 @@ def guarded(
             heart=page,
             notice=notice_file(station),
             hung_after_s=hung_after_s,
+            run_hung_after_s=run_hung_after_s,
             safe_within_s=safe_within_s,
         )
         process = stack.enter_context(GuardianProcess(order))

@@ -130,7 +130,8 @@ class Guardian:
             beats, silent_s = self._silent.get(who, (-1, 0.0))
             silent_s = 0.0 if seat.rests or seat.beats != beats else silent_s + awake_s
             self._silent[who] = seat.beats, silent_s
-            if silent_s >= self._order.hung_after_s:
+            order = self._order
+            if silent_s >= (order.hung_after_s if seat.drives else order.run_hung_after_s):
                 self._kill(seat, "hangs")
                 return f"{seat.name} (process {seat.pid}) showed no beat for {silent_s:.1f} s"
         return None

@@ -24,7 +24,7 @@ class Order:
     journal, heart, notice : Path
         Where it writes what it did; where others show that they live; where it says that it is
         there, for ``peerwatt stop``.
-    hung_after_s, safe_within_s : float
+    hung_after_s, run_hung_after_s, safe_within_s : float
         See `hil.safety.guarded.guarded`. [s]
     """
 
@@ -34,6 +34,7 @@ class Order:
     heart: Path
     notice: Path
     hung_after_s: float
+    run_hung_after_s: float
     safe_within_s: float
 
 

@@ -45,6 +45,7 @@ def main() -> None:
         folder,
         arm_now=True,
         hung_after_s=hung_after_s,
+        run_hung_after_s=hung_after_s,
         safe_within_s=safe_within_s,
     ) as guard:
         if processes == "one":

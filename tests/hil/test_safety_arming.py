@@ -12,6 +12,7 @@ from hil.errors import LinkError, UnsafeError
 from hil.safety.arming import ENERGISING, Armed, arm
 from hil.safety.energised import energised
 from hil.safety.guarded import guarded
+from hil.safety.journal import Journal
 from hil.safety.safe_state import STAGES, make_all_safe
 from hil.station import Interlock, Limits, Station, StationDevice
 
@@ -273,3 +274,8 @@ def test_a_device_that_does_not_answer_never_keeps_the_source_on():
     assert secured[0].after_s < 0.5
     assert "roof: NOT SAFE" in str(secured[1])
     assert told == secured
+
+
+def test_a_full_disk_keeps_nobody_from_making_the_bench_safe(capfd):
+    Journal(Path("/dev/full"), who="guardian").write("safe", device="roof")
+    assert '"device": "roof"' in capfd.readouterr().err
