@@ -75,20 +75,24 @@ def bench(made: Plant, folder: Path, live: Live | None) -> Iterator[Bench]:
             )
             opening.enter_context(record)
         # Before devices are made safe, their faults end: those of emulators are over with the run.
-        exchange = opening.enter_context(_exchange(made, station, guard.armed, live))
+        exchange = opening.enter_context(_exchange(made, station, guard.armed, live, folder))
         opening.callback(clear_all, addresses)
         yield Bench(exchange=exchange, beat=guard.beat, clear=partial(_clear, station, addresses))
 
 
 @contextmanager
-def _exchange(made: Plant, station: Station, armed: Armed, live: Live | None) -> Iterator[Exchange]:
-    """Open the devices on the bench's clock, or in their own."""
+def _exchange(
+    made: Plant, station: Station, armed: Armed, live: Live | None, folder: Path
+) -> Iterator[Exchange]:
+    """Open the devices on the bench's clock, or in their own: then every byte is recorded."""
     if live is None:
         with open_armed(armed, live=False) as opened:
             yield LockstepExchange(opened.nodes, dt_s=made.resolved.dt_s)
         return
     on_loss = {node: _loss(of_node) for node, of_node in station.nodes().items()}
-    with RealTimeExchange(partial(open_armed, armed), on_loss) as in_time:
+    with RealTimeExchange(
+        partial(open_armed, armed, record_in=folder / "bench"), on_loss
+    ) as in_time:
         yield in_time
 
 

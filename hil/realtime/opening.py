@@ -1,13 +1,19 @@
 """From a station and its drivers to nodes."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
+from hil.drivers.opening import OpenLink, open_link_of
+from hil.link.record import Recorder
 from hil.phil.interface import Interface, QuasiStatic
 from hil.roles import Device, GridSimulator
 from hil.safety.arming import Armed
 from hil.safety.energised import energised
+from hil.safety.order import open_named
 from hil.station import Station, StationDevice
 
 from .io_process import LiveBench
@@ -85,7 +91,9 @@ class _SourcedGrid:
 
 
 @contextmanager
-def open_armed(armed: Armed, *, live: bool = True) -> Iterator[LiveBench]:
+def open_armed(
+    armed: Armed, *, live: bool = True, record_in: Path | None = None
+) -> Iterator[LiveBench]:
     """Open the devices that may be energised, and close the outputs of their sources.
 
     Parameters
@@ -93,13 +101,20 @@ def open_armed(armed: Armed, *, live: bool = True) -> Iterator[LiveBench]:
     armed : Armed
     live : bool
         Devices keep their own time: their revert timers run. On the bench's clock none do.
+    record_in : Path, optional
+        Folder into which every byte goes that devices are sent and say.
 
     Notes
     -----
     Grid simulators stand at nominal and PV simulators at no sun when their outputs close, so
     that nothing flows before the first tick. At the end everything is safe, see `energised`.
     """
-    with energised(armed, who="devices", live=live) as bench:
+    with ExitStack() as stack:
+        opened: Callable[[StationDevice], Device] = open_named
+        if record_in is not None:
+            recorder = stack.enter_context(Recorder(record_in, say=_complain))
+            opened = partial(open_named, open_link=_recording(recorder))
+        bench = stack.enter_context(energised(armed, who="devices", live=live, opened=opened))
         station = armed.station
         for device in armed.devices:
             driver = cast(Any, bench.drivers[device.name])
@@ -110,3 +125,13 @@ def open_armed(armed: Armed, *, live: bool = True) -> Iterator[LiveBench]:
                 driver.set_available(0.0)
                 driver.energise(True)
         yield LiveBench(nodes_of(station, bench.drivers), bench.beat)
+
+
+def _recording(recorder: Recorder) -> OpenLink:
+    """Open links whose bytes are recorded."""
+    return lambda device, address: open_link_of(device, address, tap=recorder.tap(device.name))
+
+
+def _complain(words: str) -> None:
+    """Say it where whoever runs the bench looks."""
+    print(words, file=sys.stderr, flush=True)
