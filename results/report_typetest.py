@@ -100,7 +100,7 @@ class _Scale:
         (x0, x1), (y0, y1) = self._x, self._y
         across, up = (x - x0) / (x1 - x0), (y - y0) / (y1 - y0)
         inner = HEIGHT - TOP - FOOT
-        return LEFT + across * (WIDTH - LEFT - 12), TOP + (1.0 - up) * inner
+        return LEFT + across * (WIDTH - LEFT - 26), TOP + (1.0 - up) * inner
 
     def path(self, points: Sequence[tuple[float, float]]) -> str:
         """Spell points as SVG takes them."""
@@ -115,7 +115,7 @@ class _Scale:
             y = self._y[0] + share * (self._y[1] - self._y[0])
             across, up = self.at(x, self._y[0])[0], self.at(self._x[0], y)[1]
             yield (
-                f'<line x1="{LEFT}" x2="{WIDTH - 12}" y1="{up:.1f}" y2="{up:.1f}" '
+                f'<line x1="{LEFT}" x2="{WIDTH - 26}" y1="{up:.1f}" y2="{up:.1f}" '
                 'stroke="#87919c" opacity="0.25"/>'
             )
             yield f'<text x="{LEFT - 6}" y="{up + 4:.1f}" text-anchor="end" {words}>{y:.3g}</text>'
@@ -123,7 +123,7 @@ class _Scale:
                 f'<text x="{across:.1f}" y="{HEIGHT - FOOT + 16}" text-anchor="middle" '
                 f"{words}>{x:.4g}</text>"
             )
-        middle = LEFT + (WIDTH - LEFT - 12) / 2
+        middle = LEFT + (WIDTH - LEFT - 26) / 2
         yield (
             f'<text x="{middle:.0f}" y="{HEIGHT - 6}" text-anchor="middle" {words}>'
             f"{escape(plot['x'])}</text>"
