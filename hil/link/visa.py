@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from hil.errors import DeviceError, IdentityError, LinkError
 
-from .address import Address, read_address
+from .address import read_address
 from .lines import compound, line_of, text_of
 from .options import LinkOptions
 from .proofs import Proof, Unproven, proof_of
 from .transport import MAX_LINE, Lost, Opener, Overlong, Silent, Transport
+from .wires import open_transport
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -73,29 +74,6 @@ def open_link(
     )
     link.connect()
     return link
-
-
-def open_transport(
-    address: Address, timeout_s: float, options: LinkOptions, after_doubt: bool
-) -> Transport:
-    """Open the wire that an address names.
-
-    Raises
-    ------
-    Lost
-        Nobody is there.
-    """
-    if options.backend == "@py" and address.wire == "socket":
-        from .raw_socket import RawSocket
-
-        return RawSocket(address, timeout_s=timeout_s)
-    if options.backend == "@py" and address.wire == "hislip":
-        from .hislip import HiSlip
-
-        return HiSlip(address, timeout_s=timeout_s)
-    from .generic import Generic
-
-    return Generic(address, timeout_s=timeout_s, options=options, after_doubt=after_doubt)
 
 
 class VisaLink:
