@@ -140,9 +140,9 @@ def station(folder, **emulated):
 
 
 def test_the_command_judges_an_emulated_device_and_leaves_record_and_page(tmp_path):
+    file = station(tmp_path, trip_f_hz=[57.0, 62.0], enter_f_hz=[59.0, 60.5])
     done = CliRunner().invoke(
-        app,
-        ["type-test", station(tmp_path), "--procedure", "limit-power", "--out", f"{tmp_path}/out"],
+        app, ["type-test", file, "--procedure", "limit-power", "--out", f"{tmp_path}/out"]
     )
     assert done.exit_code == 0, done.output
     found = json.loads((tmp_path / "out" / "type-test.json").read_text("utf-8"))
