@@ -119,6 +119,8 @@ class EmulatorProcess:
 def settings_of(device: StationDevice) -> dict[str, Any]:
     """Settings of the emulator that plays a device: what its station says of it, then its own.
 
+    ``step_s`` is of the node: see `document_of`.
+
     Raises
     ------
     SettingsError
@@ -139,6 +141,7 @@ def settings_of(device: StationDevice) -> dict[str, Any]:
         given["voltage_ratio"] = device.voltage_ratio
         given["sign"] = float(device.signs.get("p", 1))
     settings = {**given, **(device.emulated or {})}
+    settings.pop("step_s", None)
     try:
         read_settings(device.role, settings)
     except SettingsError as fault:
@@ -148,6 +151,8 @@ def settings_of(device: StationDevice) -> dict[str, Any]:
 
 def document_of(devices: Sequence[StationDevice], station: Station) -> dict[str, Any]:
     """Spell one node as the document that its emulators' process takes.
+
+    Its step is the shortest ``step_s`` of its devices.
 
     Raises
     ------
@@ -166,6 +171,9 @@ def document_of(devices: Sequence[StationDevice], station: Station) -> dict[str,
             }
         )
     world = {"v_nominal_v": station.v_nominal_v, "f_nominal_hz": station.f_nominal_hz}
+    steps = {one.emulated["step_s"] for one in devices if one.emulated and "step_s" in one.emulated}
+    if steps:
+        world["step_s"] = min(steps)
     return {"world": world, "instruments": instruments}
 
 

@@ -100,6 +100,8 @@ class Channel(Connection):
             return self._talk(received)
         # What is no answer of the instrument is never spoilt.
         self.send(answer.spell())
+        if answer.kind == FATAL_ERROR:
+            self.transport.close()
         return None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -128,7 +130,6 @@ class Channel(Connection):
         if received.kind == ASYNC_INITIALIZE and session and session.asynchronous is None:
             self.session, session.asynchronous = session, self
             return Message(ASYNC_INITIALIZE_RESPONSE, 0, int.from_bytes(b"PW"))
-        self.transport.close()
         return Message(FATAL_ERROR, _BAD_SEQUENCE, 0, b"initialize comes first")
 
     def _talk(self, received: Message) -> bytes | None:

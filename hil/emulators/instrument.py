@@ -235,7 +235,7 @@ class EmulatedInstrument(Instrument):
             return str(getattr(self, name))
 
         self.on(pattern, put, f"`<{about}>`")
-        self.on(f"{pattern}?", tell, f"`[MIN|MAX|DEF]`: {about}")
+        self.on(f"{pattern}?", tell, "`[MIN|MAX|DEF]`")
 
     def _set_watchdog(self, given: list[str]) -> None:
         """Arm the watchdog; 0 disarms it."""

@@ -84,7 +84,8 @@ class ModbusClient(Connection):
                 raise ModbusError(ILLEGAL_VALUE)
             self._registers.write(address, [value])
             return request
-        if not 1 <= value <= MOST_WRITTEN or len(request) != 6 + 2 * value != 6 + request[5]:
+        fits = len(request) > 5 and len(request) == 6 + request[5] == 6 + 2 * value
+        if not (fits and 1 <= value <= MOST_WRITTEN):
             raise ModbusError(ILLEGAL_VALUE)
         self._registers.write(address, struct.unpack_from(f">{value}H", request, 6))
         return request[:5]

@@ -1,10 +1,10 @@
 """A PV simulator that is not there: a DC source with the curve of an array.
 
-The curve goes through its four points, short circuit, maximum power and no load, as the SAS
-mode of such sources does: I = Isc·(1 − a·(exp(b·V/Voc) − 1)) with a and b from the points.
-Irradiance scales the current and temperature the voltage. It makes available what its maximum
-power point gives; inverters of its node draw from it, and its voltage is where the curve has
-their power, to the right of the maximum.
+The curve is an exponential through short circuit, maximum power and no load, as the SAS mode of
+such sources has it: see `EmulatedPvSimulator.current_a`. Irradiance scales the current and
+temperature the voltage. It makes available what its maximum power point gives; inverters of its
+node draw from it, and its voltage is where the curve has their power, to the right of the
+maximum.
 """
 
 import math
@@ -31,8 +31,8 @@ class PvSimulatorParams:
         Largest no-load voltage. [V]
     v_mpp_v : float
         Voltage at the maximum power point at first. [V]
-    fill_v, fill_i : float
-        Vmp over Voc and Imp over Isc, at first and when a power is set. [1]
+    fill_v : float
+        Vmp over Voc, at first. [1]
     v_per_c : float
         Change of voltage with temperature. [1/K]
     """
@@ -41,8 +41,30 @@ class PvSimulatorParams:
     v_max_v: float = 1000.0
     v_mpp_v: float = 600.0
     fill_v: float = 0.82
-    fill_i: float = 0.93
     v_per_c: float = -0.003
+
+
+def share_at_mpp(fill_v: float) -> float:
+    """Imp over Isc with which the curve has its maximum power just at Vmp. [1]
+
+    Parameters
+    ----------
+    fill_v : float
+        Vmp over Voc, x. [1]
+
+    Notes
+    -----
+    With E = exp(c·(x − 1)) the power V·(1 − E) is largest where 1 − E = c·x·E, which is
+    exp(c·(1 − x)) = 1 + c·x; its root above 0 is at most 1/(1 − x)².
+    """
+    low, high = 1e-6, 1.0 / (1.0 - fill_v) ** 2 + 2.0
+    for _ in range(_HALVINGS):
+        steep = 0.5 * (low + high)
+        if steep * (1.0 - fill_v) < math.log1p(steep * fill_v):
+            low = steep
+        else:
+            high = steep
+    return 1.0 - math.exp(low * (fill_v - 1.0))
 
 
 class EmulatedPvSimulator(EmulatedInstrument):
@@ -195,12 +217,12 @@ class EmulatedPvSimulator(EmulatedInstrument):
     def _set_power(self, given: list[str]) -> None:
         """Set the power at the maximum power point: the currents follow, irradiance is standard."""
         power_w = number(arguments(given, 1)[0], 0.0, 1000.0 * self.params.p_max_kw, 0.0)
-        if self.vmp_v * self._warmth() <= 0.0:
-            raise ScpiError(-221, "no voltage at the maximum power point")
+        if not 0.5 * self.voc_v < self.vmp_v < self.voc_v or self._warmth() <= 0.0:
+            raise ScpiError(-221, f"no array has {self.vmp_v} V of {self.voc_v} V at its best")
         self.accept()
         self.irradiance = _STANDARD_W_PER_M2
         self.imp_a = power_w / (self.vmp_v * self._warmth())
-        self.isc_a = self.imp_a / self.params.fill_i
+        self.isc_a = self.imp_a / share_at_mpp(self.vmp_v / self.voc_v)
 
     def _switch(self, given: list[str]) -> None:
         """Close or open the output."""
