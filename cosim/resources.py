@@ -31,6 +31,7 @@ from .emulated_faults import clear_all
 from .live import Live
 from .recorder_sim import DEVICE_LISTS, ISLAND_LISTS, ISLAND_SCALARS, LISTS, SCALARS
 from .seating import UNITS
+from .warm_up import warm_up
 
 
 @contextmanager
@@ -93,6 +94,9 @@ def _exchange(
     with RealTimeExchange(
         partial(open_armed, armed, record_in=folder / "bench"), on_loss
     ) as in_time:
+        scenario = made.resolved.scenario
+        f_hz = scenario.island.nominal_hz if scenario.island else scenario.frequency.nominal_hz
+        warm_up(in_time, dt_s=made.resolved.dt_s, f_hz=f_hz, tell=_told)
         yield in_time
 
 
