@@ -202,6 +202,7 @@ class _Clerk:
             self._attempt(self._exchange)
             self._office.settle(self._node.name)
             heard = self._office.listen(heard, between_s)
+        self._attempt(self._obey)  # faults that end with the run
 
     def _attempt(self, act: Callable[[], None]) -> None:
         """Do something that may fail, and go on."""
