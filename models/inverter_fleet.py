@@ -256,6 +256,8 @@ def _settings(kind: InverterFunctions, dt_s: float) -> Floats:
 
 
 def _reactive_settings(row: Floats, kind: InverterFunctions, dt_s: float) -> None:
+    # Without a function the lag goes to nothing at once, also from what another one left in it.
+    row[k.Q_SHARE] = 1.0
     if kind.reactive is not None:
         row[k.Q_MODE] = _REACTIVE[kind.reactive]
         row[k.Q_SHARE] = share_of_step(getattr(kind, kind.reactive).response_s, dt_s)

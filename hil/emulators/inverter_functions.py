@@ -40,6 +40,8 @@ NODES = {
 }
 """Node of each function's command."""
 
+_WORDS = (("absorb", "inject"), ("reactive", "active"))
+
 
 class FunctionalPhysics:
     """One inverter of `models.inverter_fleet`.
@@ -232,14 +234,17 @@ def _read(before: Any, words: list[str]) -> Any:
     """Read a value of the same kind as the one before."""
     if isinstance(before, bool) and words in (["0"], ["1"], ["ON"], ["OFF"]):
         return words in (["1"], ["ON"])
-    if isinstance(before, str) and len(words) == 1:
+    if isinstance(before, str):
+        known = next(words for words in _WORDS if before in words)
+        if len(words) != 1 or words[0].lower() not in known:
+            raise ScpiError(-224, ",".join(words)[:20])
         return words[0].lower()
     values = [decimal(word) for word in words]
     numbers = [value for value in values if value is not None]
     if len(numbers) != len(words) or not words:
         raise ScpiError(-104, ",".join(words)[:30])
     if not isinstance(before, tuple):
-        if len(numbers) != 1 or isinstance(before, bool | str):
+        if len(numbers) != 1 or isinstance(before, bool):
             raise ScpiError(-108)
         return numbers[0]
     if before and isinstance(before[0], tuple):
