@@ -1,6 +1,5 @@
 """What a station's parts say together: who is where, who plays what, limits inside ratings."""
 
-import re
 from collections.abc import Iterator
 from datetime import date
 
@@ -11,8 +10,7 @@ from .rules import nearest
 from .schema_station import NOTHING, BenchDeviceSpec, StationSpec
 from .spec import Problem
 
-DRIVERS = ("scpi-inverter", "scpi", "sunspec")
-_SUNSPEC = re.compile(r"sunspec://[^\s/:]+(:\d{1,5})?(/\d{1,3})?")
+DRIVERS = ("scpi-inverter", "scpi")
 _DRAWING = ("storage", "load", "grid-simulator", "analyser")
 _NEVER = float("inf")
 
@@ -115,12 +113,9 @@ def _place_problems(device: BenchDeviceSpec) -> Iterator[Problem]:
     if address is None:
         message = "missing; expected where the device is, or emulated: true"
         yield Problem(("address",), message)
-    elif device.driver == "sunspec" and not _SUNSPEC.fullmatch(address):
-        message = f"{address!r} is no address of SunSpec; expected sunspec://<host>:<port>/<unit>"
-        yield Problem(("address",), message)
-    elif device.driver != "sunspec" and address.lower().startswith("sunspec:"):
-        message = f"{address!r} needs driver: sunspec; expected that, or a VISA address"
-        yield Problem(("address",), message)
+    elif address.lower().startswith("sunspec:") and not _is_file(device.driver):
+        message = f"{address!r}: no shipped driver speaks SunSpec Modbus; expected a VISA address"
+        yield Problem(("address",), message + ", or a driver of your own in a file")
     elif driver_of(device) in ("scpi", "scpi-inverter"):
         try:
             read_address(address)
@@ -140,9 +135,6 @@ def _driver_problems(device: BenchDeviceSpec) -> Iterator[Problem]:
         return
     if driver == "scpi-inverter" and device.role != "inverter":
         message = f"scpi-inverter does not drive a {device.role}; expected scpi with a table"
-        yield Problem(("driver",), message)
-    if driver == "sunspec" and device.role not in ("inverter", "storage"):
-        message = f"sunspec does not drive a {device.role}; expected an inverter or a storage"
         yield Problem(("driver",), message)
     if "link" in device.settings:
         yield Problem(("settings", "link"), "stands for itself; expected link: beside settings")

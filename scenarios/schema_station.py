@@ -156,7 +156,7 @@ class BenchDeviceSpec(Spec):
     role: Role = Field(description="What it is.")
     driver: str | None = Field(
         default=None,
-        description="scpi-inverter, scpi (by a command table), sunspec, or <file>.py:<class> "
+        description="scpi-inverter, scpi (by a command table), or <file>.py:<class> "
         "beside this file; left out, scpi-inverter for an inverter and scpi for the others.",
     )
     table: str | None = Field(
@@ -166,8 +166,8 @@ class BenchDeviceSpec(Spec):
     )
     address: str | None = Field(
         default=None,
-        description="VISA address, as TCPIP0::192.168.0.10::5025::SOCKET, or "
-        "sunspec://<host>:<port>/<unit>; a real device must have it.",
+        description="VISA address, as TCPIP0::192.168.0.10::5025::SOCKET; a real device must "
+        "have it.",
     )
     emulated: bool | dict[str, Any] = Field(
         default=False,

@@ -44,12 +44,15 @@ def folder(tmp_path_factory):
 
 
 def test_its_commands_work_as_typed(folder):
-    (folder / "scenarios").symlink_to(ROOT / "scenarios")
+    for part in ("scenarios", "stations"):
+        (folder / part).symlink_to(ROOT / part)
     commands = re.findall(r"^\.venv/bin/peerwatt (.*)$", README, flags=re.MULTILINE)
     kinds = ["validate", "run", "run", "market", "run", "bills", "ledger"]
-    kinds += ["baseline", "compare", "sweep"]
+    kinds += ["devices", "run", "type-test", "baseline", "compare", "sweep"]
     assert [command.split()[0] for command in commands] == kinds
-    for command in commands[:4]:
+    # A run in real time is held by tests/cosim/test_cosim_hil.py.
+    of_bench = [command for command in commands if command.split()[0] in ("devices", "type-test")]
+    for command in [*commands[:4], *of_bench]:
         done = peerwatt(*shlex.split(command), cwd=folder)
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
     (run,) = (folder / "results/runs").glob("street-*")

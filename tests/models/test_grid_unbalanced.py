@@ -61,13 +61,7 @@ def with_loads(net, p_mw, q_mvar):
     return net
 
 
-@pytest.mark.parametrize(
-    "scenario",
-    [
-        "on_peak_566",
-        *(pytest.param(s, marks=pytest.mark.soak) for s in ("off_peak_1", "off_peak_1440")),
-    ],
-)
+@pytest.mark.parametrize("scenario", ["on_peak_566", "off_peak_1", "off_peak_1440"])
 def test_the_ieee_european_feeder_is_that_of_runpp_3ph(scenario):
     net = networks.ieee_european_lv_asymmetric(scenario)
     net.trafo["tap_dependency_table"] = False  # the shipped feeder is older than this column

@@ -58,12 +58,14 @@ REAL_TIME = {
 def run(tmp_path):
     """Four ticks of a tenth of a second with one device, lost in the last two."""
     Manifest(tmp_path, {"scenario": "hil"}).end("finished")
-    lists = {"device_age_s": 1, "device_stale": 1}
+    lists = {"device_age_s": 1, "device_stale": 1, "pv_kw": 1}
     metadata = {"devices": json.dumps(["roof"]), "peers": '["mill"]', "dt_s": "0.1"}
+    metadata |= {"played": json.dumps({"roof": "mill"})}
     start = {"start": "2016-06-14T11:45:00+02:00"}
     with TickRecorder(tmp_path, scalars=[], lists=lists, metadata=metadata | start) as recorder:
         for tick, (age, stale) in enumerate([(0.01, 0), (0.03, 0), (0.51, 1), (0.61, 1)]):
             values = {"device_age_s": np.array([age]), "device_stale": np.array([stale])}
+            values |= {"pv_kw": np.zeros(1)}
             recorder.write(tick, [], values)
     with EventLog(tmp_path) as events:
         events.write(2, "device_lost", device="roof", peer="mill", age_s=0.51, p_kw=0.0)

@@ -230,8 +230,8 @@ def test_a_good_station_is_read_with_every_default(tmp_path):
         (
             "TCPIP0::192.168.0.10::5025::SOCKET",
             "sunspec://192.168.0.10/1",
-            "s.yaml:7:14: devices.roof.address: 'sunspec://192.168.0.10/1' needs driver: sunspec; "
-            "expected that, or a VISA address",
+            "s.yaml:7:14: devices.roof.address: 'sunspec://192.168.0.10/1': no shipped driver "
+            "speaks SunSpec Modbus; expected a VISA address, or a driver of your own in a file",
         ),
     ],
 )
