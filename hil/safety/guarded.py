@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -218,8 +218,7 @@ class GuardianProcess:
     def _verified(self) -> str:
         """Say that all is safe, and read what it found; empty when it agrees."""
         self._send(DONE)
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        self._hang_up()
         limit_s = self._order.safe_within_s + 3 * GRACE_S
         try:
             self._process.wait(timeout=limit_s)
@@ -243,6 +242,12 @@ class GuardianProcess:
         except (BrokenPipeError, ValueError):
             return
 
+    def _hang_up(self) -> None:
+        """Close its input; what one that is gone was not told, nobody needs."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+
     def _line(self) -> str:
         """Read one line of it, or its last words."""
         assert self._process.stdout is not None
@@ -254,11 +259,8 @@ class GuardianProcess:
 
     def _let_go(self) -> None:
         """Close what connects to it."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except BrokenPipeError:
-                    continue
+        self._hang_up()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
         self._complaints.close()
         self._heart.close()

@@ -35,7 +35,7 @@ def played(name, **given):
             "name": name,
             "role": ROLES[name],
             "driver": "scpi-inverter" if name == "roof" else "scpi",
-            "emulated": {},
+            "emulated": {"reconnect_delay_s": 0.5} if name == "roof" else {},
             "plays": "mill",
             "p_rated_kw": 5.0,
             "s_rated_kva": 5.0,
@@ -362,6 +362,63 @@ def test_stop_takes_over_from_a_guardian_that_is_gone(lab):
     assert stopped.returncode == 0
     assert stopped.stdout.startswith("lab: its guardian is gone; making it safe from here")
     assert lab.is_safe()
+
+
+def station_file(lab):
+    """The lab as the operator writes it down, every device real."""
+    lines = ["station: lab", "devices:"]
+    for device in lab.station(p_rated_kw=40.0).devices:
+        driver = open_device(device, device.address)
+        lines += [
+            f"  {device.name}:",
+            f"    role: {device.role}",
+            f"    driver: {device.driver}",
+            f"    address: {device.address}",
+            f"    identity: '{driver.identify()}'",
+            "    plays: mill",
+            "    p_rated_kw: 4",
+            "    scale: 10",
+            "    revert: 3600 s",
+            "    timeout: 500 ms",
+        ]
+        lines += [f"    table: {device.table}"] if device.table else []
+        lines += ["    limits: {v_max_v: 260}"] if device.name == "grid" else []
+        driver.close()
+    file = lab.folder / "lab.yaml"
+    file.write_text("\n".join(lines))
+    return file
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("end", ["kill", "stop", "interrupt"])
+def test_a_scenario_on_a_real_bench_leaves_it_safe_however_it_ends(lab, end):
+    file = station_file(lab)
+    village = Path(__file__).parents[2] / "scenarios" / "village.yaml"
+    words = ["run", village, "--station", file, "--real-time", "--arm", "--out", lab.folder / "out"]
+    with subprocess.Popen(
+        [sys.executable, "-c", "from cosim.cli import main; main()", *map(str, words)],
+        env=lab.environment,
+        cwd=lab.folder,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            until(lambda: process.poll() is not None or lab.holds()[0] > 0)
+            assert process.poll() is None, process.stderr.read()
+            if end == "stop":
+                assert stop_command(lab, str(file)).returncode == 0
+                assert lab.is_safe()
+            else:
+                process.send_signal(signal.SIGKILL if end == "kill" else signal.SIGINT)
+                begun_s = time.monotonic()
+                until(lab.is_safe)
+                assert time.monotonic() - begun_s < 5.0
+            said = process.communicate(timeout=PATIENCE_S)[1]
+        finally:
+            process.kill()
+    assert process.returncode == {"kill": -signal.SIGKILL, "stop": 3, "interrupt": 130}[end]
+    if end == "stop":
+        assert "the run broke: the guardian makes the bench safe: peerwatt stop" in said
 
 
 @pytest.mark.soak
