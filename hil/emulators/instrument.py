@@ -206,7 +206,10 @@ class EmulatedInstrument(Instrument):
 
     def latency_s(self) -> float:
         """How long this reply takes. [s]"""
-        return self.manners.latency_s + self.manners.jitter_s * self._dice.random()
+        manners = self.manners
+        if manners.jitter_s > 0.0:
+            return manners.latency_s + manners.jitter_s * self._dice.random()
+        return manners.latency_s
 
     def accept(self) -> None:
         """Go on with a new setpoint, unless setpoints are refused.

@@ -3,16 +3,26 @@
 import contextlib
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from hil.emulated_bench import EmulatedBench, EmulatorProcess
+from hil.emulated_bench import (
+    EmulatedBench,
+    EmulatedStation,
+    EmulatorProcess,
+    document_of,
+    settings_of,
+)
+from hil.emulators.settings import SettingsError
 from hil.errors import DeviceError, LinkError
 from hil.roles import InverterReading
+from hil.station import Limits, Station, StationDevice
 from models.inverter import Inverter, InverterParams
 
 ROOF = InverterParams(p_rated_kw=5.0, s_kva=5.0)
@@ -165,3 +175,90 @@ def test_the_emulator_ends_with_its_parent_however_that_dies(number):
             with contextlib.suppress(ConnectionResetError):
                 assert witness.recv(1) == b""
     assert gone(port)
+
+
+def device(name: str, role: str, **given: object) -> StationDevice:
+    return StationDevice(
+        **{
+            "name": name,
+            "role": role,
+            "driver": "scpi",
+            "emulated": {},
+            "plays": "mill",
+            "p_rated_kw": 5.0,
+            "s_rated_kva": 6.0,
+            "limits": Limits(p_max_kw=5.0),
+            **given,
+        }
+    )
+
+
+def station(*devices: StationDevice) -> Station:
+    return Station(
+        name="lab", file=Path("lab.yaml"), devices=devices, v_nominal_v=240.0, f_nominal_hz=60.0
+    )
+
+
+def asked(address: str, line: str) -> str:
+    port = int(address.split("::")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as raw:
+        raw.sendall(f"{line}\n".encode())
+        return raw.makefile().readline().strip()
+
+
+def test_devices_that_play_the_same_peer_share_a_process_and_a_world():
+    lab = station(
+        device("inverter", "inverter", expected_identity="Maker,Model,7,1"),
+        device("grid", "grid-simulator", serial_number="G 1"),
+        device("real", "analyser", emulated=None, address="TCPIP0::lab::5025::SOCKET"),
+        device("store", "storage", plays=None),
+        device("spare", "load", plays=None),
+    )
+    with EmulatedStation(lab) as bench:
+        assert set(bench.addresses) == {"inverter", "grid", "store", "spare"}
+        assert set(bench.processes) == {"mill", "store alone", "spare alone"}
+        assert asked(bench.addresses["inverter"], "*IDN?;:POW:LIM? MAX") == "Maker,Model,7,1;5000.0"
+        assert asked(bench.addresses["grid"], "*IDN?;:VOLT?;:FREQ?;:OUTP ON;:SIM:CLOC:ADV? 1") == (
+            "Peerwatt,Emulated grid-simulator,G 1,1;240.0;60.0;1.0"
+        )
+        assert asked(bench.addresses["inverter"], "MEAS:VOLT?") == "240.0"
+        ports = [int(address.split("::")[2]) for address in bench.addresses.values()]
+    assert all(map(gone, ports))
+    assert (bench.addresses, bench.processes) == ({}, {})
+
+
+def test_an_inverter_of_a_sunspec_driver_is_found_where_it_speaks_that():
+    lab = station(device("inverter", "inverter", driver="sunspec"))
+    with EmulatedStation(lab) as bench:
+        found = re.fullmatch(r"sunspec://127\.0\.0\.1:(\d+)/1", bench.addresses["inverter"])
+        assert found
+        with socket.create_connection(("127.0.0.1", int(found[1])), timeout=20) as raw:
+            raw.sendall(bytes.fromhex("0001 0000 0006 01 03 9c40 0002"))
+            assert raw.recv(32).endswith(b"SunS")
+
+
+def test_an_analyser_is_wired_as_the_station_says_unless_its_emulator_says_otherwise():
+    signs = {"p": -1}
+    declared = device("meter", "analyser", current_ratio=10.0, signs=signs, phase="b")
+    assert settings_of(declared) == {
+        "phase": "b",
+        "serial": "meter",
+        "current_ratio": 10.0,
+        "voltage_ratio": 1.0,
+        "sign": -1.0,
+    }
+    mistaken = device("meter", "analyser", signs=signs, emulated={"sign": 1.0, "noise": 0.01})
+    assert (settings_of(mistaken)["sign"], settings_of(mistaken)["noise"]) == (1.0, 0.01)
+
+
+def test_a_setting_that_no_emulator_has_is_told_with_its_device():
+    with pytest.raises(SettingsError, match="meter: analyser: no setting 'nois'; nearest: noise"):
+        EmulatedStation(station(device("meter", "analyser", emulated={"nois": 1})))
+
+
+def test_the_step_of_a_node_is_its_finest():
+    devices = [
+        device("a", "inverter", emulated={"step_s": 0.005}),
+        device("b", "load", emulated={"step_s": 0.002}),
+    ]
+    assert document_of(devices, station(*devices))["world"]["step_s"] == 0.002
