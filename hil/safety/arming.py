@@ -35,9 +35,10 @@ class Armed:
         How the operator gave it; `emulated` where nothing is real.
     at : datetime
         When. [UTC]
-    heart, journal : Path or None
-        Where those who drive show that they live, and where they note what they did; None
-        where no guardian watches.
+    heart : Path or None
+        Where those who drive show that they live; None where no guardian watches.
+    journal : Path or None
+        Where they note what they did; without a guardian, only where limits were in the way.
     """
 
     station: Station
@@ -54,8 +55,8 @@ class Armed:
             raise UnsafeError("leave to energise comes from hil.safety.arming.arm alone")
         object.__setattr__(self, "key", None)
 
-    def watched(self, heart: Path, journal: Path) -> "Armed":
-        """Tell it of the guardian that watches."""
+    def noted(self, journal: Path, heart: Path | None = None) -> "Armed":
+        """Tell it where to note what happens, and of the guardian that watches."""
         return replace(self, heart=heart, journal=journal, key=_KEY)
 
 

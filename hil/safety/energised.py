@@ -20,6 +20,7 @@ from .order import open_named
 from .safe_state import Secured, make_all_safe
 
 END_S = 2.0
+_EXCESS = ("beyond limits", "times beyond limits")
 
 
 class Bench:
@@ -92,8 +93,8 @@ class Bench:
             )
 
     def note(self, event: str, **details: Any) -> None:
-        """Write what happened, where there is a journal."""
-        if self._journal is not None:
+        """Write what happened; without a guardian nobody needs to read that all went well."""
+        if self._journal is not None and (self.armed.heart is not None or event in _EXCESS):
             self._journal.write(event, **details)
 
     def sit(self, who: str, heart: Heart) -> Seat:
@@ -104,7 +105,7 @@ class Bench:
     def note_excesses(self) -> None:
         """Write how often limits were in the way."""
         for (name, quantity, action), count in self._excesses.items():
-            self.note("limits", device=name, quantity=quantity, action=action, count=count)
+            self.note(_EXCESS[1], device=name, quantity=quantity, action=action, count=count)
 
     def _why_not(self) -> str | None:
         """Say why nothing may be sent, if so."""
@@ -116,7 +117,7 @@ class Bench:
         """Note the first of each kind; the record gets all, the journal their number."""
         kind = excess.device, excess.quantity, excess.action
         if kind not in self._excesses:
-            self.note("limit", said=str(excess))
+            self.note(_EXCESS[0], said=str(excess))
         self._excesses[kind] += 1
         self._on_excess(excess)
 

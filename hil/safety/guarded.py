@@ -103,7 +103,7 @@ def guarded(
     UnsafeError
         Not armed; a device does not answer the guardian; or at the end not all were safe.
     """
-    armed = arm(station, devices, arm_now=arm_now, ask=ask)
+    armed = arm(station, devices, arm_now=arm_now, ask=ask).noted((folder / JOURNAL).resolve())
     if armed.by == "emulated" and not rehearse:
         yield Guard(armed)
         return
@@ -122,7 +122,7 @@ def guarded(
             safe_within_s=safe_within_s,
         )
         process = stack.enter_context(GuardianProcess(order))
-        yield Guard(armed.watched(order.heart, order.journal), process)
+        yield Guard(armed.noted(order.journal, order.heart), process)
 
 
 def _refuse_beside_another(station: Station) -> None:

@@ -193,6 +193,7 @@ def test_a_bench_that_hangs_is_killed_and_then_made_safe(lab):
     assert "the driver (process" in lab.event("tripped")["reason"]
     assert "showed no beat for 0." in lab.event("tripped")["reason"]
     assert lab.event("killed")["process"] == driver.pid
+    assert lab.event("killed")["because"] == "hangs"
     assert "UnsafeError: the guardian makes the bench safe: the driver" in said
 
 

@@ -3,15 +3,16 @@
 import pickle
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hil.errors import LinkError, UnsafeError
+from hil.errors import LinkError, SetpointError, UnsafeError
 from hil.safety.arming import ENERGISING, Armed, arm
 from hil.safety.energised import energised
-from hil.safety.guarded import guarded
+from hil.safety.guarded import JOURNAL, guarded
 from hil.safety.journal import Journal
 from hil.safety.safe_state import STAGES, make_all_safe
 from hil.station import Interlock, Limits, Station, StationDevice
@@ -154,6 +155,36 @@ def test_devices_begin_safe_with_timers_and_end_safe_in_order_without_them():
     for name in ("roof", "sun", "drain", "grid"):
         own = [entry[1:] for entry in said if entry[0] == name]
         assert own == [("safe",), ("revert", 0.0), ("closed",)]
+
+
+def test_a_driver_that_somebody_kept_drives_nothing_after_the_block():
+    said = []
+    armed, _, opened = bench_of(device("roof"), said=said)
+    with energised(armed, opened=opened) as bench:
+        roof = bench.drivers["roof"]
+        roof.limit_power(3.0)
+    before = list(said)
+    with pytest.raises(UnsafeError, match="is being left; nothing was sent"):
+        roof.limit_power(3.0)
+    assert said == before
+
+
+@pytest.mark.parametrize("beyond", ["refuse", "clamp"])
+def test_what_a_scenario_asks_beyond_limits_stands_in_the_run_folder(tmp_path, beyond):
+    said = []
+    played = device("roof", emulated={})
+    bench_station = station(played, beyond=beyond)
+    with (
+        guarded(bench_station, [played], tmp_path) as guard,
+        energised(guard.armed, opened=lambda one: Fake(one.name, said)) as bench,
+    ):
+        for _ in range(3):
+            with suppress(SetpointError):
+                bench.drivers["roof"].limit_power(6.0)
+    assert [entry[1] for entry in said if entry[1] in (5.0, 6.0)] == [5.0] * 3 * (beyond == "clamp")
+    first, total = Journal(tmp_path / JOURNAL, who="").read()
+    assert "roof: power of 6 kW is outside its rating of 5 kW" in first["said"]
+    assert (total["action"], total["count"]) == (beyond, 3)
 
 
 def test_the_stages_hold_every_role_once():
