@@ -83,7 +83,7 @@ class _Measured(_Limited):
     def measure(self) -> AcReading:
         with self._limits.lock:
             reading: AcReading = self._driver.measure()
-        self._limits.bench.watch(self.name, reading)
+        self._limits.watch(reading)
         return reading
 
 

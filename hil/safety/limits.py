@@ -252,6 +252,23 @@ class DeviceLimits:
             "frequency", f_hz, "Hz", [Bound(low_hz, high_hz, _range(low_hz, high_hz, "Hz"))]
         )
 
+    def watch(self, reading: AcReading) -> None:
+        """Look at measured currents and voltages.
+
+        Raises
+        ------
+        UnsafeError
+            One is outside what device, or bench, may see.
+        """
+        most_a = self.device.limits.i_max_a
+        for i_a in reading.i_a if most_a is not None else ():
+            if not abs(i_a) <= most_a:
+                raise UnsafeError(
+                    f"{self.device.name}: {i_a:g} A is more than its limit of {most_a:g} A; "
+                    "everything is to be made safe"
+                )
+        self.bench.watch(self.device.name, reading)
+
     def is_safe_now(self) -> None:
         """Start again from nothing: it was made safe."""
         self._held_kw, self._reach_kw, self._told_s = 0.0, 0.0, -math.inf

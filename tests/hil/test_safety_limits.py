@@ -32,7 +32,8 @@ class Recording:
     p_rated_kw = 5.0
 
     def __init__(self, now=lambda: 0.0):
-        self.taken, self._now, self.fails, self.volts = [], now, False, (230.0,)
+        self.taken, self._now, self.fails = [], now, False
+        self.volts, self.amps = (230.0,), (0.0,)
 
     def _take(self, what, *values):
         self.taken.append((self._now(), what, *values))
@@ -46,7 +47,7 @@ class Recording:
         return lambda *values: self._take(name, *values)
 
     def measure(self):
-        return AcReading(0.0, 0.0, self.volts, (0.0,), 50.0)
+        return AcReading(0.0, 0.0, self.volts, self.amps, 50.0)
 
     def values(self, what):
         return [values[0] for _, kind, *values in self.taken if kind == what]
@@ -292,6 +293,16 @@ def test_a_measured_voltage_outside_the_benchs_window_makes_the_bench_unsafe():
     fake.volts = (230.0, 281.0, 230.0)
     with pytest.raises(UnsafeError, match="281 V"):
         source.measure()
+
+
+def test_a_measured_current_above_its_limit_makes_the_bench_unsafe():
+    watt = device("watt", "analyser", limits=Limits(i_max_a=16.0))
+    fake, analyser = behind(watt)
+    fake.amps = (16.0, -16.0, 0.0)
+    analyser.measure()
+    fake.amps = (0.0, -16.1, 0.0)
+    with pytest.raises(UnsafeError, match="watt: -16.1 A is more than its limit of 16 A"):
+        analyser.measure()
 
 
 def test_abilities_show_and_nothing_else_of_a_driver_can_be_reached():
