@@ -301,7 +301,7 @@ def test_a_measured_current_above_its_limit_makes_the_bench_unsafe():
     fake.amps = (16.0, -16.0, 0.0)
     analyser.measure()
     fake.amps = (0.0, -16.1, 0.0)
-    with pytest.raises(UnsafeError, match="watt: -16.1 A is more than its limit of 16 A"):
+    with pytest.raises(UnsafeError, match=r"watt: -16\.1 A is more than its limit of 16 A"):
         analyser.measure()
 
 
