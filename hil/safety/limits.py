@@ -261,8 +261,8 @@ class DeviceLimits:
             One is outside what device, or bench, may see.
         """
         most_a = self.device.limits.i_max_a
-        for i_a in reading.i_a if most_a is not None else ():
-            if not abs(i_a) <= most_a:
+        for i_a in reading.i_a:
+            if most_a is not None and not abs(i_a) <= most_a:
                 raise UnsafeError(
                     f"{self.device.name}: {i_a:g} A is more than its limit of {most_a:g} A; "
                     "everything is to be made safe"
