@@ -314,7 +314,8 @@ def test_a_bench_whose_guardian_is_gone_or_hangs_drives_no_further(lab, number):
         guardian = lab.guardian()
         guardian.send_signal(number)
         until(lab.is_safe)
-        guardian.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            guardian.kill()
         until(lambda: process.poll() is not None)
         assert b"the guardian" in process.stderr.read()
 
