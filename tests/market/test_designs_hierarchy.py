@@ -85,7 +85,10 @@ def markets(draw):
     """A book with peers on both sides, and a tree of groups over its peers."""
     n = draw(st.integers(1, 8))
     m = draw(st.integers(0, 14))
-    ints = lambda low, high: draw(st.lists(st.integers(low, high), min_size=m, max_size=m))  # noqa: E731
+
+    def ints(low, high):
+        return draw(st.lists(st.integers(low, high), min_size=m, max_size=m))
+
     orders = Orders(
         peers=[f"peer {i}" for i in range(n)],
         peer_index=ints(0, n - 1),

@@ -11,10 +11,7 @@ from market.designs.nested import solve_design
 from market.designs.network import Network, line_limits, voltage_limits
 from market.designs.problem import Agents, DesignError, Edges
 
-SOLVERS = [
-    pytest.param("piqp", marks=pytest.mark.skipif(not pytest.importorskip("piqp"), reason="")),
-    "highs",
-]
+SOLVERS = ["piqp", "highs"]
 NEAR = 1e-4
 
 

@@ -244,9 +244,10 @@ def _linear(community, calls, mine, chosen, weight, n, periods):
 @st.composite
 def communities(draw, most=3):
     n, periods = draw(st.integers(1, most)), 2
-    whole = lambda low, high, size: draw(  # noqa: E731
-        st.lists(st.integers(low, high), min_size=size, max_size=size)
-    )
+
+    def whole(low, high, size):
+        return draw(st.lists(st.integers(low, high), min_size=size, max_size=size))
+
     return Sites(
         names=tuple(f"site {i}" for i in range(n)),
         operators=tuple(draw(st.sampled_from(["west", "east"])) for _ in range(n)),

@@ -142,7 +142,10 @@ def test_a_block_that_nobody_traded_stands_for_nothing():
 @st.composite
 def books(draw):
     m = draw(st.integers(1, 10))
-    whole = lambda low, high: draw(st.lists(st.integers(low, high), min_size=m, max_size=m))  # noqa: E731
+
+    def whole(low, high):
+        return draw(st.lists(st.integers(low, high), min_size=m, max_size=m))
+
     return Orders(
         peers=PEERS,
         # Two who sell and two who buy: behind a meter stands one side.
