@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 from scipy.sparse import eye, kron, vstack
@@ -168,7 +168,6 @@ def most_gain(orders, sells, buys):
     return -found.fun
 
 
-@settings(max_examples=150, deadline=None)
 @given(orders=books(), k=st.sampled_from([0, 0.3, 0.5, 1]))
 def test_it_gains_the_most_and_nobody_would_rather_trade_otherwise(orders, k):
     clearing = with_k(k).clear(orders)
@@ -201,7 +200,6 @@ def test_it_gains_the_most_and_nobody_would_rather_trade_otherwise(orders, k):
             assert gain is None or least[i] + least[j] >= gain
 
 
-@settings(max_examples=100, deadline=None)
 @given(orders=books(), k=st.sampled_from([0, 0.3, 0.5, 1]))
 def test_without_fees_and_wishes_its_price_is_the_uniform_one(orders, k):
     plain = Orders.of(
@@ -217,7 +215,6 @@ def test_without_fees_and_wishes_its_price_is_the_uniform_one(orders, k):
         assert told.price_ticks == uniform.price_ticks
 
 
-@settings(max_examples=100, deadline=None)
 @given(orders=books())
 def test_prices_in_between_lie_between_those_of_the_two_sides(orders):
     ends = [with_k(k).clear(orders).trades for k in (0, 1, 0.4)]
@@ -230,7 +227,6 @@ def test_prices_in_between_lie_between_those_of_the_two_sides(orders):
     ]
 
 
-@settings(max_examples=100, deadline=None)
 @given(rows=st.lists(st.tuples(st.booleans(), st.integers(0, 30)), min_size=2, max_size=9))
 def test_buyers_of_one_wh_pay_under_k_0_what_vcg_asks_of_them(rows):
     # Independent: by [1] and [2] the prices best for buyers are their Vickrey payments.
@@ -243,7 +239,6 @@ def test_buyers_of_one_wh_pay_under_k_0_what_vcg_asks_of_them(rows):
     assert (told.order_money_ueur()[trades] == vcg.order_money_ueur()[trades]).all()
 
 
-@settings(max_examples=60, deadline=None)
 @given(orders=books(largest_wh=1), data=st.data())
 def test_a_buyer_of_one_wh_gains_nothing_by_a_lie_under_k_0(orders, data):
     alone = [
@@ -268,7 +263,6 @@ def test_a_buyer_of_one_wh_gains_nothing_by_a_lie_under_k_0(orders, data):
     assert gains[1] <= gains[0]
 
 
-@settings(max_examples=60, deadline=None)
 @given(orders=books(), data=st.data())
 def test_the_order_of_rows_and_of_peers_makes_no_difference(orders, data):
     rows = np.array(data.draw(st.permutations(range(len(orders)))), dtype=np.int64)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from market.book import Order, OrderError, Orders
@@ -413,7 +413,6 @@ def gain_without(orders, peer):
     return int(sign @ UniformPrice().clear(others).filled_wh)
 
 
-@settings(max_examples=200)
 @given(orders=ORDERS)
 def test_vcg_charges_what_clearing_again_without_the_peer_says(orders):
     # By the definition: gain of the others without the peer, less their gain with it.

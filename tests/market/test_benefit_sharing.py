@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -62,7 +62,6 @@ def test_a_mixture_is_the_mean_of_its_parts():
     assert benefit_ueur == pytest.approx([433_333, 183_333, 183_333], abs=1)
 
 
-@settings(deadline=None, max_examples=150)
 @given(
     st.sampled_from(sorted(BY)),
     st.lists(st.integers(-(10**7), 10**7), min_size=3, max_size=3),
@@ -80,7 +79,6 @@ def test_bills_are_exact_and_nobody_is_worse_off(by, net, feed_in, spread):
     assert (bills.receives_ueur > alone_ueur - 1).all()
 
 
-@settings(deadline=None, max_examples=30)
 @given(
     st.sampled_from(["equal", "contribution", "shapley", "nash"]),
     st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=40),

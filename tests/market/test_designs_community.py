@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from market.book import Order, Orders
@@ -187,7 +187,6 @@ def test_prices_that_are_swapped_are_refused():
         CommunityMarket.Options(import_ticks=5)
 
 
-@settings(max_examples=60)
 @given(
     rows=st.lists(
         st.tuples(st.integers(0, 3), st.booleans(), st.integers(-20, 60), st.integers(1, 50)),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from market.book import Order, OrderError, Orders
@@ -164,7 +164,6 @@ def test_marginal_costs_and_prices_meet_at_every_peer(seed):
                 assert marginal[peer] <= worth + 1e-2
 
 
-@settings(max_examples=100)
 @given(seed=st.integers(0, 10**6), gamma=st.sampled_from([0.0, 1.0, 4.0]), ties=st.booleans())
 def test_a_pool_with_a_wedge_is_full_p2p_with_one_gamma(seed, gamma, ties):
     agents, _ = random_market(seed)
@@ -386,7 +385,6 @@ def books(draw):
     )  # fmt: skip
 
 
-@settings(max_examples=60)
 @given(book=books())
 def test_no_linear_book_could_gain_more_and_every_promise_holds(book):
     # The most that can be gained is from a linear program over pairs, by HiGHS, in `gains`.

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from market.book import Order, OrderError, Orders
@@ -110,7 +110,6 @@ def chain(groups, one):
         one = int(groups.parent[one])
 
 
-@settings(max_examples=80, deadline=None)
 @given(market=markets())
 def test_a_trade_is_of_the_innermost_group_that_has_both_and_at_its_price(market):
     orders, groups = market
@@ -129,7 +128,6 @@ def test_a_trade_is_of_the_innermost_group_that_has_both_and_at_its_price(market
     assert balanced == {name: level.balanced_wh for name, level in told.items()}
 
 
-@settings(max_examples=80, deadline=None)
 @given(market=markets())
 def test_what_comes_to_a_group_is_its_own_and_what_its_parts_pass_up(market):
     orders, groups = market
@@ -153,7 +151,6 @@ def net_of_own_use(orders):
     return own
 
 
-@settings(max_examples=80, deadline=None)
 @given(market=markets())
 def test_in_one_auction_a_group_is_on_one_side_and_nobody_trades_with_itself(market):
     orders, groups = market
@@ -170,7 +167,6 @@ def test_in_one_auction_a_group_is_on_one_side_and_nobody_trades_with_itself(mar
     assert all(len(taken) == 1 for taken in sides.values())
 
 
-@settings(max_examples=80, deadline=None)
 @given(market=markets())
 def test_it_never_gains_more_than_one_pool_and_as_much_without_groups(market):
     orders, groups = market
@@ -186,7 +182,6 @@ def test_it_never_gains_more_than_one_pool_and_as_much_without_groups(market):
     assert flat.price_ticks == pool.price_ticks
 
 
-@settings(max_examples=80, deadline=None)
 @given(market=markets())
 def test_groups_without_a_better_partner_outside_lose_nothing(market):
     # Everybody sells at one limit and buys at another: which partner is open, so no level binds,
@@ -198,7 +193,6 @@ def test_groups_without_a_better_partner_outside_lose_nothing(market):
     assert trades.energy_wh.sum() == UniformPrice().clear(orders).volume_wh(orders)
 
 
-@settings(max_examples=80, deadline=None)
 @given(market=markets(), k=st.sampled_from([0, 0.25, 1]))
 def test_money_and_energy_are_exact(market, k):
     orders, _ = market

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from market.book import Order, Trade
@@ -162,7 +162,6 @@ def by_sum_check(true_wh):
     return Complaint(0, "ben", 61, 1000 * true_wh, signature="valid", busbar_milliwh=busbar)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     read_wh=st.integers(-2500, 500),
     true_wh=st.integers(-2500, 500),

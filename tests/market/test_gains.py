@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from market import Order, Orders, clear, clear_file, share, share_file, uniform_charges
@@ -93,7 +93,6 @@ def test_an_empty_market_clears_to_nothing(name):
 
 
 @pytest.mark.parametrize("name", ORDER_DRIVEN)
-@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_all_gains_add_up_to_what_the_trades_are_worth(name, data):
     n = data.draw(st.integers(2, 10))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from market.book import Order, Trade
@@ -317,7 +317,6 @@ class Deal:
 netted = st.integers(-2000, 2000)
 
 
-@settings(max_examples=40)
 @given(
     energies=st.lists(st.integers(1, 1000), min_size=1, max_size=4),
     calls=st.lists(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from market.book import Clearing, Mechanism, Order, Orders
@@ -126,7 +126,6 @@ def books(draw):
 
 
 @pytest.mark.parametrize("mechanism", [*CALL_AUCTIONS, ContinuousAuction])
-@settings(max_examples=60, deadline=None)
 @given(orders=books())
 def test_money_of_buyers_is_that_of_sellers_grid_and_operator(mechanism, orders):
     clearing = NodeFees(mechanism()).clear(orders)
@@ -150,7 +149,6 @@ def test_money_of_buyers_is_that_of_sellers_grid_and_operator(mechanism, orders)
     assert (paired.fee_ticks == entry + leave).all()
 
 
-@settings(max_examples=100, deadline=None)
 @given(orders=books())
 def test_without_fees_it_changes_nothing(orders):
     free = orders.with_charges(nodes([0, 0, 0], [0, 0, 0], orders.charges.place))
@@ -159,7 +157,6 @@ def test_without_fees_it_changes_nothing(orders):
     assert wrapped.price_ticks == plain.price_ticks
 
 
-@settings(max_examples=60, deadline=None)
 @given(orders=books(), lie=st.integers(-60, 140), row=st.integers(0, 11))
 def test_vcg_stays_truthful_with_fees(orders, lie, row):
     # A peer with one order gains nothing by another limit: what it gains is its true limit, less

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
@@ -69,7 +69,6 @@ def test_three_widows_of_the_talmud(estate, shares):
     assert nucleolus(bankruptcy([100, 200, 300], estate)) == pytest.approx(shares, abs=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 50), min_size=2, max_size=6), st.floats(0.05, 1))
 def test_bankruptcies_follow_the_talmud(claims, part):
     estate = part * sum(claims)
@@ -86,7 +85,6 @@ def test_sixteen_creditors_follow_the_talmud():
         )
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.integers(2, 6))
 def test_it_is_in_the_core_unless_the_core_is_empty(seed, n):
     rng = np.random.default_rng(seed)
@@ -101,7 +99,6 @@ def test_it_is_in_the_core_unless_the_core_is_empty(seed, n):
         assert found.in_core is not core_is_empty(game)
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(-5_000_000, 5_000_000), min_size=1, max_size=9))
 def test_no_community_is_left_by_anybody(net):
     # The core of an energy game is never empty.
@@ -112,7 +109,6 @@ def test_no_community_is_left_by_anybody(net):
     assert objection(game, shares, tolerance=1e-7 * game.total).in_core
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.integers(2, 6))
 def test_no_other_split_makes_the_complaints_smaller(seed, n):
     # By its definition: complaints, the largest first, come later in the dictionary elsewhere.

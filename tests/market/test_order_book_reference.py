@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from market.book import Orders
@@ -160,7 +160,6 @@ def levels(side):
     return list(zip(*(column.tolist() for column in side), strict=True))
 
 
-@settings(max_examples=500, deadline=None)
 @given(steps=STEPS, cuts=st.lists(st.integers(0, 40), max_size=3))
 def test_trades_states_and_depth_are_those_of_the_slow_book(steps, cuts):
     told, slow = stream_of(steps), ListBook()
@@ -181,7 +180,6 @@ def test_trades_states_and_depth_are_those_of_the_slow_book(steps, cuts):
     assert levels(asks) == slow.depth(buys=False)
 
 
-@settings(max_examples=300, deadline=None)
 @given(steps=STEPS)
 def test_energy_balances_and_nobody_trades_beyond_its_limit_or_with_itself(steps):
     told = [event for event in stream_of(steps) if event[0] in (Kind.LIMIT, Kind.IMMEDIATE)]
@@ -202,7 +200,6 @@ def test_energy_balances_and_nobody_trades_beyond_its_limit_or_with_itself(steps
         assert bids.price_ticks[0] < asks.price_ticks[0]
 
 
-@settings(max_examples=300, deadline=None)
 @given(steps=STEPS, data=st.data())
 def test_the_auction_at_a_gate_gives_the_slow_books_trades_whatever_the_rows_order(steps, data):
     told = [event for event in stream_of(steps) if event[0] == Kind.LIMIT]

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 from scipy.sparse import eye, kron, vstack
@@ -102,7 +102,6 @@ def all_flows(sold, bought):
     return found
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_small_pairings_cost_the_least_of_all_possibilities(data):
     bought = data.draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))
@@ -195,7 +194,6 @@ def least_cost(sold, bought, fees):
 ENDS = st.tuples(st.integers(0, 2), st.integers(0, 9), st.integers(0, 9))
 
 
-@settings(max_examples=150, deadline=None)
 @given(peers=st.lists(ENDS, min_size=2, max_size=9), seed=st.integers(0, 2**32 - 1))
 def test_pairing_by_place_costs_what_pairing_by_peer_costs(peers, seed):
     # Independent: HiGHS on the pairs of peers. Peers may sell and buy at once, at three places
@@ -329,7 +327,6 @@ BIDDERS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(bidders=BIDDERS, seed=st.integers(0, 2**32 - 1))
 def test_with_bids_below_value_by_the_fee_cap_nobody_trades_at_a_loss(bidders, seed):
     n = len(bidders)

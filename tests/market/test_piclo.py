@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from market.book import Order, Orders
@@ -156,7 +156,6 @@ def liking(orders, sell, buy):
 
 
 @given(orders=village())
-@settings(max_examples=150)
 def test_no_buyer_and_generator_would_both_rather_have_each_other(orders):
     # Stability by its definition, for all pairs. Generators would rather serve earlier buyers.
     clearing = Piclo().clear(orders)
@@ -181,7 +180,6 @@ def test_no_buyer_and_generator_would_both_rather_have_each_other(orders):
 
 
 @given(orders=village(), data=st.data())
-@settings(max_examples=80)
 def test_ranking_untruthfully_gains_nothing(orders, data):
     # What a buyer gets first, by its true ranks, is never better under other ranks.
     buy = int(data.draw(st.sampled_from(np.flatnonzero(orders.is_buy).tolist())))

@@ -4,7 +4,7 @@ attributes, charges and peers on both sides.
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from market.book import Order, OrderError, Orders
@@ -72,7 +72,6 @@ def books(draw):
 
 @pytest.mark.parametrize("platform", PLATFORMS, ids=IDS)
 @given(book=books())
-@settings(max_examples=100)
 def test_a_platform_keeps_the_promises_of_every_mechanism(platform, book):
     clearing = platform.clear(book)
 
@@ -87,7 +86,6 @@ def test_a_platform_keeps_the_promises_of_every_mechanism(platform, book):
 
 @pytest.mark.parametrize("platform", PLATFORMS, ids=IDS)
 @given(book=books(), data=st.data())
-@settings(max_examples=30)
 def test_the_order_of_the_rows_makes_no_difference(platform, book, data):
     shuffled = data.draw(st.permutations(range(len(book))))
     straight, turned = platform.clear(book), platform.clear(book.take(shuffled))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from market.bidders.protocol import Outlook
@@ -159,7 +159,6 @@ def books(draw):
 
 
 @pytest.mark.parametrize("mechanism", [UniformPrice(), FullP2PMarket()])
-@settings(max_examples=60, deadline=None)
 @given(orders=books())
 def test_trades_of_a_block_add_up_to_its_orders_in_energy_and_money(mechanism, orders):
     clearing = mechanism.clear(orders)

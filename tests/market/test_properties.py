@@ -308,7 +308,7 @@ LOTS = st.integers(2, 6).flatmap(
 
 
 @pytest.mark.parametrize("name", [name for name in CLEARED if PROPERTIES[name].truthful])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(lots=LOTS)
 def test_nobody_gains_by_a_lie_where_truthfulness_is_claimed(name, lots):
     assert best_lie(name, *lots) <= 0

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from dateutil.rrule import HOURLY, rrule
 from hypothesis import assume as given_that
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from market.book import Orders
@@ -48,7 +48,6 @@ def pymarket_filled(transactions, n):
     return filled
 
 
-@settings(max_examples=60, deadline=None)
 @given(orders=books())
 def test_huangs_auction_agrees_with_pymarket(orders):
     # pymarket rations in fractions, we in whole Wh: less than one Wh apart, the sums equal.
@@ -90,7 +89,6 @@ def crosses_within_an_order(orders):
     )
 
 
-@settings(max_examples=60, deadline=None)
 @given(orders=books(), seed=st.integers(0, 20))
 def test_muda_agrees_with_pymarket_where_each_half_has_one_clearing_price(orders, seed):
     # Where a half would clear at a range of prices, pymarket takes the middle of the last limits
@@ -140,7 +138,6 @@ def assume_clear(orders):
     return filled, meta[0]["price"] if meta else None
 
 
-@settings(max_examples=60, deadline=None)
 @given(orders=books())
 def test_the_uniform_price_trades_what_assumes_pay_as_clear_trades(orders):
     # ASSUME's price is the dearest ask that trades, whatever bids are left out: not above the

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from market.delivery.contract import Contract
@@ -84,7 +84,6 @@ def moved_by(settlement, contract_id):
     return moved
 
 
-@settings(max_examples=60)
 @given(worlds())
 def test_each_metered_milliwatthour_stands_in_exactly_one_row(world):
     rows = settle_period(world, TERMS).rows
@@ -99,7 +98,6 @@ def test_each_metered_milliwatthour_stands_in_exactly_one_row(world):
     assert len(keys) == len(set(keys))
 
 
-@settings(max_examples=60)
 @given(worlds())
 def test_collateral_is_used_up_or_returned_and_money_sums_to_zero(world):
     settlement = settle_period(world, TERMS)
@@ -110,7 +108,6 @@ def test_collateral_is_used_up_or_returned_and_money_sums_to_zero(world):
         assert sum(moved.values()) == 0
 
 
-@settings(max_examples=60)
 @given(worlds())
 def test_who_kept_its_word_is_whole_to_the_microeuro(world):
     settlement = settle_period(world, TERMS)
@@ -132,7 +129,6 @@ def test_who_kept_its_word_is_whole_to_the_microeuro(world):
             assert moved[account_of(c.buyer)] - c.collateral_buyer_ueur == got - due
 
 
-@settings(max_examples=60)
 @given(worlds())
 def test_nobody_but_its_parties_fund_and_lpd_pays_for_a_contract(world):
     settlement = settle_period(world, TERMS)
@@ -145,7 +141,6 @@ def test_nobody_but_its_parties_fund_and_lpd_pays_for_a_contract(world):
         assert moved["dso"] >= 0
 
 
-@settings(max_examples=60)
 @given(worlds())
 def test_a_failing_party_loses_no_more_than_its_collateral(world):
     settlement = settle_period(world, TERMS)
@@ -162,7 +157,6 @@ def test_a_failing_party_loses_no_more_than_its_collateral(world):
         )
 
 
-@settings(max_examples=150)
 @given(worlds())
 def test_kept_contracts_at_once_are_what_one_at_a_time_would_have_been(world):
     terms = TERMS.with_values(levy_ticks=30, vat_permille=190, imbalance="dual")

@@ -37,7 +37,6 @@ def test_a_split_that_hands_out_too_little_is_objected_to_by_all():
     assert objection(game, np.array([1.0, 1.0])).members == (0, 1)
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.lists(METERS.filter(bool), min_size=2, max_size=10),
     st.lists(st.integers(0, 20), min_size=10, max_size=10),
@@ -66,7 +65,7 @@ def test_the_search_finds_what_looking_at_all_finds(net, weights, data):
     assert found.in_core == (exact <= 1e-6)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10**6))
 def test_eighteen_meters_are_searched_as_if_enumerated(seed):
     rng = np.random.default_rng(seed)

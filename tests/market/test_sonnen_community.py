@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from market.book import Order, Orders
@@ -121,7 +121,6 @@ members = st.tuples(
 
 
 @given(rows=st.lists(members, max_size=10))
-@settings(max_examples=250)
 def test_the_pool_is_shared_by_its_rules_to_the_watt_hour(rows):
     # Sums by the three rules on what each member has or wants in the end, with Python's integers.
     orders = book(*rows)
@@ -163,7 +162,6 @@ def test_the_pool_is_shared_by_its_rules_to_the_watt_hour(rows):
 
 
 @given(rows=st.lists(members, max_size=10))
-@settings(max_examples=100)
 def test_what_was_pooled_can_be_paired_without_anybody_serving_itself(rows):
     orders = book(*rows)
     charges = uniform_charges(len(orders.peers), 1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from market.book import Order, Orders
@@ -155,7 +155,6 @@ def obvious(orders, connected):
 
 
 @given(orders=exchanges(), connected=st.permutations("abcdef"), named=st.integers(0, 6))
-@settings(max_examples=250)
 def test_the_exchange_does_what_one_would_do_by_hand(orders, connected, named):
     line = connected[:named]
     clearing = Trader(Trader.Options(connected=tuple(line))).clear(orders)
@@ -168,7 +167,6 @@ def test_the_exchange_does_what_one_would_do_by_hand(orders, connected, named):
 
 
 @given(orders=exchanges())
-@settings(max_examples=100)
 def test_in_every_zone_the_released_stand_before_the_curtailed(orders):
     clearing = Trader().clear(orders)
     zone = orders.attributes.get("zone", np.empty(0))

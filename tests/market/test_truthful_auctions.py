@@ -96,19 +96,16 @@ def best_lie(mechanism, orders):
 
 
 @pytest.mark.parametrize("mechanism", EQUAL_LOTS.values(), ids=lambda m: type(m).__name__)
-@settings(max_examples=40, deadline=None)
 @given(orders=LOTS)
 def test_no_price_but_the_true_one_pays_with_one_equal_lot_per_peer(mechanism, orders):
     assert best_lie(mechanism, orders) <= 0
 
 
-@settings(max_examples=40, deadline=None)
 @given(orders=SIZES)
 def test_no_price_but_the_true_one_pays_under_vcg_whatever_the_sizes(orders):
     assert best_lie(VickreyClarkeGroves(), orders) <= 0
 
 
-@settings(max_examples=40, deadline=None)
 @given(orders=SIZES)
 def test_no_price_but_the_true_one_pays_in_huangs_auction_whatever_the_sizes(orders):
     assert best_lie(Huang(), orders) <= 0
@@ -173,7 +170,6 @@ def book_lie(draw, orders, peer):
     [VickreyClarkeGroves(), *(Muda(Muda.Options(seed=seed)) for seed in range(4))],
     ids=["vcg", "muda 0", "muda 1", "muda 2", "muda 3"],
 )
-@settings(max_examples=80, deadline=None)
 @given(orders=several(), data=st.data())
 def test_no_other_set_of_orders_pays(mechanism, orders, data):
     # The whole peer misreports: every limit, the energies, and which orders it gives. MUDA's
@@ -226,7 +222,6 @@ def test_nothing_is_efficient_balanced_and_truthful_at_once(name):
     assert not all(claimed)
 
 
-@settings(max_examples=100)
 @given(orders=LOTS)
 def test_mcafee_and_trade_reduction_lose_at_most_the_last_trade(orders):
     book = Orders.of(orders)
@@ -236,7 +231,6 @@ def test_mcafee_and_trade_reduction_lose_at_most_the_last_trade(orders):
         assert lost_wh in (0, orders[0].energy_wh)
 
 
-@settings(max_examples=100)
 @given(orders=several())
 def test_halves_of_muda_do_not_trade_more_than_the_whole(orders):
     book = Orders.of(orders)

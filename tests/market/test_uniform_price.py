@@ -191,7 +191,7 @@ def test_the_order_of_the_rows_makes_no_difference(orders, data):
     assert shuffled.price_ticks == straight.price_ticks
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_gain_is_that_of_the_linear_program(seed):
     # Independent: HiGHS maximises welfare over fills, and its balance's dual is a clearing price.

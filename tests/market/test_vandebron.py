@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from market.book import Order, Orders
@@ -120,7 +120,6 @@ wish = st.lists(st.tuples(names, st.integers(0, 3)), max_size=3, unique_by=lambd
         max_size=5,
     ),
 )
-@settings(max_examples=120)
 def test_each_order_has_the_one_offer_that_an_obvious_search_finds(sells, buys):
     orders = book(
         *[(peer, "sell", price, energy, None) for peer, price, energy in sells],

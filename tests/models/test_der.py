@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.battery import Battery, BatteryParams
@@ -121,7 +121,6 @@ events = st.lists(
 )
 
 
-@settings(max_examples=60)
 @given(
     events=events,
     q_per_p=st.floats(-1.0, 1.0),
@@ -167,7 +166,6 @@ def test_the_fleet_and_the_single_devices_agree_to_the_bit(
     assert audit.stored_kwh[1] == store.stored_kwh
 
 
-@settings(max_examples=60)
 @given(
     asked=st.lists(
         st.tuples(st.floats(0.0, 6.0), st.floats(-9.0, 9.0), st.floats(-1.0, 1.0)), max_size=60

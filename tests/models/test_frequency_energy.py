@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.frequency import (
@@ -54,7 +54,6 @@ powers = st.floats(0, 18, allow_subnormal=False)
 changes = st.tuples(powers, powers, st.integers(1, 12), st.sampled_from(["", "engine", "restore"]))
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     story=st.lists(changes, min_size=1, max_size=8),
     soc=st.floats(0.05, 0.99),

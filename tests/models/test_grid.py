@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandapower as pp
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.grid import Grid, PowerFlowDiverged
@@ -86,7 +86,6 @@ def test_the_boundary_does_not_count_what_is_injected_at_the_reference_bus():
 injection = st.lists(st.floats(-0.01, 0.01), min_size=N_BUS, max_size=N_BUS).map(np.array)
 
 
-@settings(max_examples=40, deadline=None)
 @given(p_mw=injection, q_mvar=injection)
 def test_power_balances_at_every_bus(p_mw, q_mvar):
     state = shared_grid().solve(p_mw, q_mvar)

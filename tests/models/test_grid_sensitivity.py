@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandapower as pp
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.grid import Grid
@@ -177,7 +177,6 @@ VILLAGE_PEERS = PeerGrid(Grid.from_net(ORIGINAL), Grid.from_net(ORIGINAL).load_b
 powers = st.lists(st.floats(-6, 6), min_size=57, max_size=57).map(np.array)
 
 
-@settings(max_examples=40)
 @given(at=powers, to=powers)
 def test_neither_tangent_of_a_loading_nor_its_negative_lies_above_it(at, to):
     # Exactly so for currents linear in the injections; 3 percentage points are for the voltages.

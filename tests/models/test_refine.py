@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.draws import keys, normal, uniform
@@ -133,7 +133,6 @@ def test_reactive_power_without_active_power_is_constant():
     assert not quarter.load_kw[0].any()
 
 
-@settings(max_examples=40)
 @given(
     load=st.lists(st.floats(0.0, 80.0), min_size=3, max_size=3),
     share=st.lists(st.floats(0.0, 1.0), min_size=5, max_size=5),

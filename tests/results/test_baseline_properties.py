@@ -120,7 +120,7 @@ def test_the_same_run_again_is_as_expected(baseline):
     assert found.notes == []
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.sampled_from(sorted(METRICS)), st.floats(-3, 3).filter(lambda x: abs(abs(x) - 1) > 1e-6))
 def test_a_key_figure_is_found_beyond_its_tolerance_and_only_there(baseline, key, tolerances):
     value, unit = METRICS[key]
@@ -140,7 +140,7 @@ SAMPLED = {
 }
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.sampled_from(sorted(SAMPLED)), st.integers(0, 59), st.integers(-150, 150))
 def test_a_signal_is_found_where_it_leaves_its_band(baseline, column, window, steps):
     # Two ticks are one of the sixty windows; all of it moves, so every kind of sample does.
@@ -157,7 +157,7 @@ def test_a_signal_is_found_where_it_leaves_its_band(baseline, column, window, st
     assert any(column in note for note in found.notes) == (steps != 0)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 3), st.sampled_from([3, 4]), st.integers(-10, 10).filter(bool), st.booleans())
 def test_any_trade_that_changes_is_the_first_that_is_named(baseline, which, field, by, machine):
     contracts = [list(one) for one in CONTRACTS]
@@ -173,7 +173,7 @@ def test_any_trade_that_changes_is_the_first_that_is_named(baseline, which, fiel
     )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 3), st.integers(1, 12_000))
 def test_any_milliwatt_hour_that_is_not_delivered_is_named(baseline, which, less):
     delivered = [0, 0, 0, 0]
@@ -187,7 +187,7 @@ def test_any_milliwatt_hour_that_is_not_delivered_is_named(baseline, which, less
     )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.sampled_from(sorted(ACCOUNTS)), st.integers(-3000, 3000), st.booleans())
 def test_money_is_exact_here_and_has_a_tolerance_on_another_processor(baseline, who, by, here):
     found = held(

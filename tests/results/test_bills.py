@@ -107,7 +107,7 @@ def test_collateral_that_is_still_held_is_no_loss(tmp_path):
     assert (anna.total_ueur, anna.held_ueur, anna.gain_ueur) == (-175_000, 175_000, 0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**32 - 1),
     islanded=st.booleans(),

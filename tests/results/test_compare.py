@@ -77,7 +77,7 @@ def test_a_delivery_is_found_at_the_end_of_its_period(village, village_copy):
     assert (first.tick, first.what, first.b) == (900, "fates", "delivered_milliwh 1")
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     st.sampled_from([("vm_pu", 41), ("p_kw", 21), ("f_hz", 1)]),
     st.integers(0, 3599),

@@ -1,7 +1,7 @@
 """Two independent writings of the rules agree on whatever can happen to contracts."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from market.book import Order, Trade
@@ -87,7 +87,6 @@ def random_reading(rng, trades, loop):
     return PeriodReading(np.rint(net).astype(np.int64), shed.astype(np.int64))
 
 
-@settings(max_examples=80, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     islanded=st.booleans(),

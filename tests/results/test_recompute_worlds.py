@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import asdict
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from market.delivery.contract import Contract
@@ -114,7 +114,6 @@ def moved(period, settlement):
     return {account: amount for account, amount in total.items() if amount}
 
 
-@settings(max_examples=250)
 @given(periods(), terms)
 def test_every_account_is_what_the_second_writing_of_the_rules_says(period, terms):
     settlement = settle_period(period, terms)
