@@ -16,6 +16,7 @@ from ._kernels_frequency_names import (
     F_MEAN,
     F_MIN,
     FIRST,
+    FORMER,
     FORMER_INERTIA,
     HIGH,
     HIGH_TRIP,
@@ -27,9 +28,12 @@ from ._kernels_frequency_names import (
     ONLINE,
     ROCOF,
     RUNS,
+    SECONDARY,
+    STORES,
     F,
 )
 from ._kernels_frequency_slopes import inner_steps, slopes
+from ._kernels_frequency_stores import book_stores, call_fast, open_stores
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -39,6 +43,7 @@ Ints = NDArray[np.int64]
 def _runge_kutta(
     c: Floats,
     generators: Floats,
+    stores: Floats,
     x: Floats,
     work: Floats,
     results: Floats,
@@ -64,8 +69,8 @@ def _runge_kutta(
     work[4] = x
     for s in range(4):
         weight = share / 6 if s == 0 or s == 3 else share / 3
+        ahead = 0.0 if s == 0 else h if s == 3 else 0.5 * h
         if s > 0:
-            ahead = h if s == 3 else 0.5 * h
             for j in range(x.size):
                 work[4, j] = x[j] + ahead * work[s - 1, j]
         former_kw = slopes(
@@ -73,11 +78,13 @@ def _runge_kutta(
             work[s],
             c,
             generators,
+            stores,
             demand_kw,
             fixed_kw,
             former_low_kw,
             former_high_kw,
             brought_kw,
+            ahead,
             weight,
             answered,
         )
@@ -106,6 +113,7 @@ def _extremes(results: Floats, f: float, slope: float) -> None:
 def island_tick(
     c: Floats,
     generators: Floats,
+    stores: Floats,
     stages: Floats,
     x: Floats,
     work: Floats,
@@ -123,7 +131,7 @@ def island_tick(
 
     Parameters
     ----------
-    c, generators, stages, x, memory : array
+    c, generators, stores, stages, x, memory : array
         Constants, tables and state as named above; state changes in place.
     work : (5, x.size) float64 array
         Scratch.
@@ -160,7 +168,8 @@ def island_tick(
         return BLACK
     demand_kw = open_tick(c, generators, stages, results, brought_kw, answered, stage_of_peer)
     fixed_kw = losses_kw - brought_kw[DER].sum()
-    parts = inner_steps(c, generators, brought_kw)
+    parts = inner_steps(c, generators, stores, brought_kw)
+    open_stores(stores, c[DT])
     steps = int(c[N_BASE]) * parts
     h, share = c[DT] / steps, 1.0 / steps
     f_start = results[F_MIN] = results[F_MAX] = x[F]
@@ -169,6 +178,7 @@ def island_tick(
         former_kw, regulated = _runge_kutta(
             c,
             generators,
+            stores,
             x,
             work,
             results,
@@ -187,6 +197,7 @@ def island_tick(
             return BLACK
         _extremes(results, x[F], work[0, F])
         regulation += regulated
+        call_fast(stores, x[F], h)
         demand_kw -= relays(stages, x[F], regulated, share, h)
         if (step + 1) % parts == 0:
             look_back(c, memory, results, x[F])
@@ -202,4 +213,7 @@ def island_tick(
         regulation,
         x[F] - f_start,
     )
+    results[STORES] = book_stores(stores, c[DT])
+    results[FORMER] -= results[STORES]
+    results[SECONDARY] = x[x.size - 1]
     return RUNS

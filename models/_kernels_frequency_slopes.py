@@ -20,6 +20,7 @@ from ._kernels_frequency_names import (
     FORMER_GAIN,
     FORMER_INERTIA,
     FORMER_LAG,
+    FORMER_PART,
     FORMER_SET,
     GAIN,
     HIGH,
@@ -33,8 +34,16 @@ from ._kernels_frequency_names import (
     N_BASE,
     ONLINE,
     OVER,
+    PART,
     POWER,
     RESPONSE,
+    S_MEAN,
+    S_NOW,
+    SECONDARY_AIM,
+    SECONDARY_BIAS,
+    SECONDARY_KI,
+    SECONDARY_KP,
+    SECONDARY_LIMIT,
     SET,
     TURBINE,
     UNDER,
@@ -45,6 +54,7 @@ from ._kernels_frequency_names import (
     UP_START,
     F,
 )
+from ._kernels_frequency_stores import answers, share_out, steepness
 
 Floats = NDArray[np.float64]
 
@@ -52,7 +62,9 @@ _PHASE = 0.5  # largest product of inner step and fastest rate
 
 
 @njit(cache=True, nogil=True)
-def _generators(x: Floats, dx: Floats, generators: Floats, weight: float) -> tuple[float, float]:
+def _generators(
+    x: Floats, dx: Floats, generators: Floats, secondary_kw: float, weight: float
+) -> tuple[float, float]:
     """Slopes of valves and turbines; return mechanical power [kW] and inertia on line."""
     f = x[F]
     mechanical_kw = 0.0
@@ -64,7 +76,7 @@ def _generators(x: Floats, dx: Floats, generators: Floats, weight: float) -> tup
         dx[turbine] = 0.0
         if row[ONLINE] == 0.0:
             continue
-        wanted_kw = row[SET] - row[GAIN] * f
+        wanted_kw = row[SET] + row[PART] * secondary_kw - row[GAIN] * f
         if row[LAG] > 0.0:
             slope = (wanted_kw - x[valve]) / row[LAG]
             stuck = (slope > 0 and x[valve] >= row[HIGH]) or (slope < 0 and x[valve] <= row[LOW])
@@ -105,10 +117,28 @@ def _inverters(
 
 
 @njit(cache=True, nogil=True)
+def _secondary(x: Floats, dx: Floats, c: Floats) -> float:
+    """Slope of the integral, which stops at the limit; return what PI control asks for. [kW]"""
+    last = x.size - 1
+    dx[last] = 0.0
+    limit = c[SECONDARY_LIMIT]
+    if limit == 0.0:
+        return 0.0
+    error_kw = c[SECONDARY_BIAS] * (x[F] - c[SECONDARY_AIM])
+    slope = -c[SECONDARY_KI] * error_kw
+    stuck = (slope > 0.0 and x[last] >= limit) or (slope < 0.0 and x[last] <= -limit)
+    dx[last] = 0.0 if stuck else slope
+    asked_kw: float = min(max(x[last] - c[SECONDARY_KP] * error_kw, -limit), limit)
+    return asked_kw
+
+
+@njit(cache=True, nogil=True)
 def _former(
     x: Floats,
     dx: Floats,
     c: Floats,
+    stores: Floats,
+    secondary_kw: float,
     net_kw: float,
     rotating: float,
     former_low_kw: float,
@@ -127,7 +157,13 @@ def _former(
     if c[FORMER_LAG] > 0.0:
         dx[DROOP] = (droop_kw - x[DROOP]) / c[FORMER_LAG]
         droop_kw = x[DROOP]
-    drive_kw = min(max(c[FORMER_SET] + droop_kw, former_low_kw), former_high_kw)
+    wanted_kw = c[FORMER_SET] + c[FORMER_PART] * secondary_kw + droop_kw
+    drive_kw = min(max(wanted_kw, former_low_kw), former_high_kw)
+    if stores.shape[0] > 0:
+        dx[F], shared_kw = share_out(
+            stores, c[FORMER_INERTIA], drive_kw, former_low_kw, former_high_kw, net_kw, rotating
+        )
+        return shared_kw
     dx[F] = (drive_kw - net_kw) / (c[FORMER_INERTIA] + rotating)
     former_kw: float = drive_kw - c[FORMER_INERTIA] * dx[F]
     if rotating > 0.0 and not former_low_kw <= former_kw <= former_high_kw:
@@ -142,34 +178,46 @@ def slopes(
     dx: Floats,
     c: Floats,
     generators: Floats,
+    stores: Floats,
     demand_kw: float,
     fixed_kw: float,
     former_low_kw: float,
     former_high_kw: float,
     brought_kw: Floats,
+    ahead_s: float,
     weight: float,
     answered: Floats,
 ) -> float:
     """Slopes of all states, and the former's electrical power there. [kW]
 
-    Adds `weight` times the present power to every generator's and every peer's mean.
+    Adds `weight` times the present power to every generator's, store's and peer's mean;
+    `ahead_s` is how far inside the inner step this is.
     """
-    mechanical_kw, rotating = _generators(x, dx, generators, weight)
+    secondary_kw = _secondary(x, dx, c)
+    mechanical_kw, rotating = _generators(x, dx, generators, secondary_kw, weight)
     answer_kw = _inverters(x, dx, c, brought_kw, weight, answered)
+    if stores.shape[0] > 0:
+        at = FIRST + 2 * generators.shape[0]
+        answer_kw += answers(x, dx, at, stores, secondary_kw, ahead_s)
     regulated_kw = demand_kw * max(1.0 + c[LOAD_PER_HZ] * x[F], 0.0)
     net_kw = regulated_kw + fixed_kw - answer_kw - mechanical_kw
-    return _former(x, dx, c, net_kw, rotating, former_low_kw, former_high_kw)
+    former_kw = _former(
+        x, dx, c, stores, secondary_kw, net_kw, rotating, former_low_kw, former_high_kw
+    )
+    for k in range(stores.shape[0]):
+        stores[k, S_MEAN] += weight * stores[k, S_NOW]
+    return former_kw
 
 
 @njit(cache=True, nogil=True)
-def inner_steps(c: Floats, generators: Floats, brought_kw: Floats) -> int:
+def inner_steps(c: Floats, generators: Floats, stores: Floats, brought_kw: Floats) -> int:
     """How many inner steps a base step of at most 10 ms is cut into.
 
     The step stays below half of the shortest lag, of the fastest direct decay
     and of the fastest swing between inertia and a lagged response.
     """
     rotating = 0.0
-    direct = c[LOAD_PER_HZ] * brought_kw[LOAD].sum()
+    direct = c[LOAD_PER_HZ] * brought_kw[LOAD].sum() + c[SECONDARY_KP] * c[SECONDARY_BIAS]
     lagged = c[DOWN_GAIN] * brought_kw[DOWN_RATED].sum() / c[DOWN_LAG]
     lagged += c[UP_GAIN] * brought_kw[UP_RATED].sum() / c[UP_LAG]
     for g in range(generators.shape[0]):
@@ -185,6 +233,8 @@ def inner_steps(c: Floats, generators: Floats, brought_kw: Floats) -> int:
         else:
             direct += row[GAIN]
     inertia = rotating if rotating > 0.0 else c[FORMER_INERTIA]
+    if stores.shape[0] > 0:
+        lagged += steepness(stores)
     decay = direct / inertia
     if c[FORMER_LAG] > 0.0:
         lagged += c[FORMER_GAIN] / c[FORMER_LAG]

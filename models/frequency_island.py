@@ -17,6 +17,7 @@ from ._kernels_frequency import island_tick
 from .frequency_checks import check
 from .frequency_former import FormerStore
 from .frequency_parameters import IslandParams
+from .frequency_stores import shared_start, store_table
 from .frequency_tables import (
     INPUTS,
     constants,
@@ -24,6 +25,7 @@ from .frequency_tables import (
     generator_table,
     per_peer,
     set_powers,
+    share_secondary,
     stage_table,
     stages_in_order,
 )
@@ -54,7 +56,7 @@ class IslandFrequency:
     Notes
     -----
     Bookkeeping: stored_kwh + conversion_loss_kwh change by minus the energy of the
-    powers given as `former_kw`, to rounding.
+    powers given as `former_kw` and of the other stores, to rounding.
     """
 
     def __init__(self, params: IslandParams, n_peers: int, dt_s: float) -> None:
@@ -74,8 +76,10 @@ class IslandFrequency:
             self._constants[kernel.RATED] = 1.0
             self._brought_kw[kernel.DOWN_RATED :] = rated_kw
         self._generators = generator_table(params)
+        self._stores = store_table(params.stores, params.nominal_hz)
+        share_secondary(params, self._constants, self._generators, self._stores)
         self._stages = stage_table(params)
-        n_states = kernel.FIRST + 2 * len(params.generators)
+        n_states = kernel.FIRST + 2 * len(params.generators) + len(params.stores) + 1
         self._x = np.zeros(n_states)
         self._work = np.zeros((5, n_states))
         window = max(round(0.5 * self._constants[kernel.N_BASE] / dt_s), 1)
@@ -88,6 +92,7 @@ class IslandFrequency:
             params.nominal_hz,
             self._answered,
             np.zeros(len(params.generators)),
+            np.zeros(len(params.stores)),
             former_soc=self._store.soc,
             vm_pu=self._store.vm_pu,
         )
@@ -101,13 +106,19 @@ class IslandFrequency:
 
     @property
     def stored_kwh(self) -> float:
-        """Energy in the former's store. [kWh]"""
-        return self._store.stored_kwh
+        """Energy in the former's store and in those beside it. [kWh]"""
+        return self._store.stored_kwh + float(self._stores[:, kernel.STORED].sum())
 
     @property
     def conversion_loss_kwh(self) -> float:
-        """Energy lost in the former's conversion since the start. [kWh]"""
-        return self._store.conversion_loss_kwh
+        """Energy lost in conversion by former and stores since the start. [kWh]"""
+        return self._store.conversion_loss_kwh + float(self._stores[:, kernel.S_LOSS].sum())
+
+    @property
+    def stores_soc(self) -> Floats:
+        """State of charge of each store beside the former, of what has been booked. [1]"""
+        soc: Floats = self._stores[:, kernel.STORED] / self._stores[:, kernel.CAPACITY]
+        return soc
 
     def equilibrate(self, p_load_kw: float, p_der_kw: float, p_losses_kw: float = 0.0) -> None:
         """Choose set powers so that the island starts at rest at nominal frequency.
@@ -122,6 +133,10 @@ class IslandFrequency:
         """
         need_kw = p_load_kw - p_der_kw + p_losses_kw
         low_kw, high_kw = self._store.limits_kw(0.0)
+        low_kw, high_kw = (
+            self._formers_per_reference * low_kw,
+            self._formers_per_reference * high_kw,
+        )
         check("island", "net load at the start", need_kw, "kW", "a finite value", -1e12, 1e12)
         sets_kw = set_powers(self.params.generators, need_kw, low_kw, high_kw)
         former_kw = need_kw - math.fsum(sets_kw)
@@ -134,9 +149,18 @@ class IslandFrequency:
             )
         for row, set_kw in enumerate(sets_kw):
             self._set_generator(row, set_kw)
-        self._constants[kernel.FORMER_SET] = former_kw
+        others_kw = shared_start(self._stores, former_kw, float(self.params.former.p_max_kw))
+        self._constants[kernel.FORMER_SET] = former_kw - others_kw
         self._x[: kernel.FIRST] = 0.0
+        self._x[kernel.FIRST + 2 * len(self.params.generators) :] = 0.0
         self._memory[:] = 0.0
+
+    @property
+    def _formers_per_reference(self) -> float:
+        """Power of all formers over that of the reference. [1]"""
+        forming = self._stores[:, kernel.KIND] == kernel.FORMING
+        others_kw = float(self._stores[forming, kernel.S_P_MAX].sum())
+        return 1.0 + others_kw / self.params.former.p_max_kw
 
     def _set_generator(self, row: int, set_kw: float) -> None:
         self._generators[row, kernel.SET] = set_kw
@@ -247,6 +271,7 @@ class IslandFrequency:
         code = island_tick(
             self._constants,
             self._generators,
+            self._stores,
             self._stages,
             self._x,
             self._work,
@@ -298,11 +323,14 @@ class IslandFrequency:
             mechanical_kw,
             kinetic_kws,
             stages,
+            _,
+            tick.secondary_kw,
         ) = self._results.tolist()
         tick.f_hz = nominal_hz + mean_hz
         tick.f_min_hz, tick.f_max_hz = nominal_hz + min_hz, nominal_hz + max_hz
         tick.f_end_hz = nominal_hz + self._x.item(kernel.F)
         tick.generators_kw[:] = self._generators[:, kernel.POWER]
+        tick.stores_kw[:] = self._stores[:, kernel.S_MEAN]
         tick.former_soc = self._store.soc
         tick.reference_vm_pu = self._store.vm_pu
         gain = self._constants.item(kernel.FORMER_GAIN)

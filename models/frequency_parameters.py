@@ -9,8 +9,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from .frequency_area_parameters import SecondaryControl
 from .frequency_checks import HUGE, check, check_lag
 from .frequency_sources import Generator, GridFormer
+from .frequency_stores import AnyStore, FastStore
 
 __all__ = [
     "FNN_STAGES",
@@ -103,6 +105,11 @@ class IslandParams:
         Self-regulation of the load; about 1 to 2 %/Hz in large systems. [%/Hz]
     nominal_hz : float
         [Hz]
+    stores : tuple of FormingStore, ContainmentStore or FastStore
+        What helps the former.
+    secondary : SecondaryControl or None
+        Brings frequency back to nominal: moves the governed generators, by rated power, or the
+        formers where there is none.
     """
 
     former: GridFormer
@@ -112,15 +119,23 @@ class IslandParams:
     stage_of_peer: Sequence[int] | None = None
     load_percent_per_hz: float = 1.0
     nominal_hz: float = 50.0
+    stores: tuple[AnyStore, ...] = ()
+    secondary: SecondaryControl | None = None
 
     def __post_init__(self) -> None:
-        names = [generator.name for generator in self.generators]
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"island: two generators are named {name!r}; expected unique names")
+        for what, units in (("generators", self.generators), ("stores", self.stores)):
+            names = [unit.name for unit in units]
+            for name in sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"island: two {what} are named {name!r}; expected unique names")
         check("island", "nominal_hz", self.nominal_hz, "Hz", "40 to 70 Hz", 40, 70)
         expected = "0 to 100 %/Hz"
         check("island", "load_percent_per_hz", self.load_percent_per_hz, "%/Hz", expected, 0, 100)
         self._check_band()
+        for store in self.stores:
+            if isinstance(store, FastStore):
+                f_hz, high_hz = store.below_hz, self.nominal_hz - 1e-6
+                owner = f"store {store.name!r}"
+                check(owner, "below_hz", f_hz, "Hz", "below nominal_hz", 0, high_hz)
         self._check_stages()
         self._check_inertia()
 

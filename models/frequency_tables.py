@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _kernels_frequency_names as kernel
 from .frequency_parameters import Generator, IslandParams
+from .frequency_stores import FormingStore, fastest_lags_s, parts
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -51,7 +52,23 @@ def constants(params: IslandParams, dt_s: float) -> Floats:
     c[kernel.UP_START] = inverters.support_start_hz - f0
     c[kernel.UP_GAIN] = inverters.support_percent_per_hz / 100
     c[kernel.UP_LAG] = inverters.support_lag_s
+    if params.secondary is not None:
+        c[kernel.SECONDARY_BIAS] = params.secondary.bias_kw_per_hz
+        c[kernel.SECONDARY_KP] = params.secondary.proportional
+        c[kernel.SECONDARY_KI] = 1 / params.secondary.integral_time_s
+        c[kernel.SECONDARY_LIMIT] = params.secondary.p_max_kw
     return c
+
+
+def share_secondary(params: IslandParams, c: Floats, generators: Floats, stores: Floats) -> None:
+    """Give every governed generator its part of secondary control; the formers, without any."""
+    governed = [0.0 if one.droop_pu == math.inf else one.s_kva for one in params.generators]
+    if any(governed):
+        generators[:, kernel.PART] = parts(governed)
+        return
+    rated_kw = [one.p_max_kw if isinstance(one, FormingStore) else 0.0 for one in params.stores]
+    c[kernel.FORMER_PART], *others = parts([params.former.p_max_kw, *rated_kw])
+    stores[:, kernel.S_PART] = others
 
 
 def _fastest_lag(params: IslandParams) -> float:
@@ -61,6 +78,7 @@ def _fastest_lag(params: IslandParams) -> float:
         lags_s += [generator.governor_lag_s, generator.turbine_lag_s]
     if params.former.virtual_inertia_s is not None:
         lags_s.append(params.former.measurement_lag_s)
+    lags_s += fastest_lags_s(params.stores)
     return max(1 / lag_s for lag_s in lags_s if lag_s > 0)
 
 

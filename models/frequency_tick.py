@@ -34,6 +34,10 @@ class IslandTick:
         Electrical power of each: mechanical less what its rotor took up. [kW]
     generator_kw : float
         Their sum. [kW]
+    stores_kw : (n_stores,) array
+        Power of each store beside the former. [kW]
+    secondary_kw : float
+        Integral of secondary control at the tick's end. [kW]
     former_expected_kw : float
         What is left for the former; the power flow's residual decides. [kW]
     former_soc : float
@@ -62,6 +66,8 @@ class IslandTick:
     shed_fraction: Floats
     generators_kw: Floats
     generator_kw: float
+    stores_kw: Floats
+    secondary_kw: float
     former_expected_kw: float
     former_soc: float
     reference_vm_pu: float
@@ -76,6 +82,7 @@ class IslandTick:
         nominal_hz: float,
         answered: Floats,
         generators_kw: Floats,
+        stores_kw: Floats,
         *,
         former_soc: float,
         vm_pu: float,
@@ -93,6 +100,8 @@ class IslandTick:
             shed_fraction=answered[kernel.SHED],
             generators_kw=generators_kw,
             generator_kw=0.0,
+            stores_kw=stores_kw,
+            secondary_kw=0.0,
             former_expected_kw=0.0,
             former_soc=former_soc,
             reference_vm_pu=vm_pu,
@@ -109,7 +118,8 @@ class IslandTick:
         self.rocof_hz_per_s = self.rocof_500ms_hz_per_s = 0.0
         self.droop_offset_hz = self.unexplained_kw = 0.0
         self.generator_kw = self.former_expected_kw = self.reference_vm_pu = 0.0
-        self.generators_kw[:] = 0.0
+        self.generators_kw[:] = self.stores_kw[:] = 0.0
+        self.secondary_kw = 0.0
         self.served_kw[:] = 0.0
         self.shed_fraction[:] = 1.0
         np.negative(der_kw, out=self.response_kw)
