@@ -33,6 +33,7 @@ def switch(
     dwell_s: Floats,
     of_peer: Ints,
     ask_kw: Floats,
+    served: Floats,
     dt_s: float,
     drawn_kw: Floats,
 ) -> None:
@@ -63,8 +64,10 @@ def switch(
         Peer that each device belongs to.
     ask_kw : (n,) float64 array
         Change of consumption that is asked of every peer; what devices give is taken off. [kW]
+    served : (n,) float64 array
+        Part of what a peer draws that the grid really gives it. [1]
     drawn_kw : (m,) float64 array
-        Filled: power drawn in this step. [kW]
+        Filled: power that is drawn in this step where all is served. [kW]
     """
     for k in range(on.size):
         without_c = _next(k, x, phi, gamma, ambient_c[k], gains_kw[k])
@@ -87,14 +90,15 @@ def switch(
             ask_kw[of_peer[k]] -= p_kw[k] if state else -p_kw[k]
         on[k] = state
         drawn_kw[k] = p_kw[k] if state else 0.0
-        into_kw = gains_kw[k] + (heat_kw[k] if state else 0.0)
+        into_kw = gains_kw[k] + (heat_kw[k] * served[of_peer[k]] if state else 0.0)
+        first_c = _next(k, x, phi, gamma, ambient_c[k], into_kw)
         second_c = (
             phi[k, 1, 0] * x[k, 0]
             + phi[k, 1, 1] * x[k, 1]
             + gamma[k, 1, 0] * ambient_c[k]
             + gamma[k, 1, 1] * into_kw
         )
-        x[k, 0] = with_c if state else without_c
+        x[k, 0] = first_c
         x[k, 1] = second_c
 
 
@@ -142,6 +146,7 @@ def charge(
     of_peer: Ints,
     ask_kw: Floats,
     free: Bools,
+    served: Floats,
     dt_s: float,
     drawn_kw: Floats,
 ) -> None:
@@ -165,8 +170,10 @@ def charge(
         Change of consumption that is asked of every peer; what vehicles give is taken off. [kW]
     free : (n,) bool array
         Peers that ask for nothing: their vehicles charge at once.
+    served : (n,) float64 array
+        Part of what a peer draws that the grid really gives it. [1]
     drawn_kw : (m,) float64 array
-        Filled: mean power drawn in this step. [kW]
+        Filled: mean power that is drawn in this step where all is served. [kW]
     """
     dt_h = dt_s / 3600.0
     for k in range(needed_kwh.size):
@@ -187,5 +194,5 @@ def charge(
         rate_kw[k] = wanted
         time_h = min(dt_h, left_s[k] / 3600.0)
         taken_kwh = min(wanted * efficiency[k] * time_h, needed_kwh[k])
-        needed_kwh[k] -= taken_kwh
+        needed_kwh[k] -= taken_kwh * served[peer]
         drawn_kw[k] = taken_kwh / efficiency[k] / dt_h

@@ -172,6 +172,8 @@ class ChargePoints:
         What plugged-in batteries still want, and when they leave. [kWh], [s]
     missed_kwh : float
         What vehicles left without. [kWh]
+    charged_kwh : (k,) float64 array
+        What each session has brought into its battery, in their order. [kWh]
     """
 
     def __init__(
@@ -187,12 +189,32 @@ class ChargePoints:
         self._most_kw = np.array([one.kw(one.max_a) for one in params])
         self._efficiency = np.array([one.efficiency for one in params])
         self.of_peer = np.asarray(of_peer, dtype=np.int64).reshape(self.m)
-        self._sessions, self._next = sessions, 0
+        self.sessions, self._next = sessions, 0
+        self._session_at = np.full(self.m, -1, dtype=np.int64)
+        self._charged_kwh = np.zeros(sessions.energy_kwh.size)
         self.needed_kwh, self.left_s = np.zeros(self.m), np.zeros(self.m)
         self._rate_kw = np.zeros(self.m)
         self.missed_kwh = 0.0
 
-    def step(self, now_s: float, ask_kw: Floats, free: Bools) -> Floats:
+    @property
+    def charged_kwh(self) -> Floats:
+        """What each session has brought into its battery so far. (k,) [kWh]"""
+        now_kwh, there = self._charged_kwh.copy(), np.flatnonzero(self._session_at >= 0)
+        at = self._session_at[there]
+        now_kwh[at] = self.sessions.energy_kwh[at] - self.needed_kwh[there]
+        return now_kwh
+
+    @property
+    def even_kw(self) -> Floats:
+        """Give the power of each session, were it spread evenly over its stay. (k,) [kW]"""
+        of = self.sessions
+        hours = (of.departure_s - of.arrival_s) / 3600.0
+        even_kw: Floats = of.energy_kwh / self._efficiency[of.point] / hours
+        return even_kw
+
+    def step(
+        self, now_s: float, ask_kw: Floats, free: Bools, served: Floats | None = None
+    ) -> Floats:
         """Live through a step.
 
         Parameters
@@ -203,11 +225,13 @@ class ChargePoints:
             Change of consumption that is asked of every peer; what vehicles give is taken off. [kW]
         free : (n,) bool array
             Peers that ask for nothing.
+        served : (n,) float64 array, optional
+            Part of what a peer draws that the grid really gives it; all, if left out. [1]
 
         Returns
         -------
         (m,) float64 array
-            Power drawn. [kW]
+            Power drawn where all is served. [kW]
         """
         self._arrive(now_s)
         drawn_kw = np.empty(self.m)
@@ -221,6 +245,7 @@ class ChargePoints:
             self.of_peer,
             ask_kw,
             free,
+            np.ones(ask_kw.size) if served is None else served,
             self._dt_s,
             drawn_kw,
         )
@@ -251,15 +276,20 @@ class ChargePoints:
 
     def _arrive(self, now_s: float) -> None:
         """Plug in whoever has come since, unless it has left again."""
-        of = self._sessions
+        of = self.sessions
         while self._next < of.arrival_s.size and of.arrival_s[self._next] <= now_s:
             k, self._next = self._next, self._next + 1
             if of.departure_s[k] > now_s:
                 point = of.point[k]
                 self.needed_kwh[point] = of.energy_kwh[k]
                 self.left_s[point] = of.departure_s[k] - now_s
+                self._session_at[point] = k
 
     def _depart(self) -> None:
-        gone = (self.left_s <= 0.0) & (self.needed_kwh > 0.0)
-        self.missed_kwh += float(self.needed_kwh[gone].sum())
-        self.needed_kwh[gone] = 0.0
+        """Unplug whoever leaves, as full as it got."""
+        gone = np.flatnonzero((self.left_s <= 0.0) & (self._session_at >= 0))
+        if gone.size:
+            at, missed_kwh = self._session_at[gone], self.needed_kwh[gone]
+            self._charged_kwh[at] = self.sessions.energy_kwh[at] - missed_kwh
+            self.missed_kwh += float(missed_kwh.sum())
+            self.needed_kwh[gone], self._session_at[gone] = 0.0, -1

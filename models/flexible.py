@@ -11,6 +11,7 @@ from .thermal import Thermostats
 
 __all__ = ["FlexibleLoads", "Offer"]
 
+QUARTER_S = 900.0
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
@@ -54,6 +55,13 @@ class FlexibleLoads:
     thermostats : Thermostats or None
     charge_points : ChargePoints or None
         Of the same step length.
+    steered : (n,) bool array, optional
+        Peers whose devices do as their managers ask; all, if left out.
+
+    Attributes
+    ----------
+    drawn_kw : (n,) float64 array
+        Consumption in the last step, were all of it served. [kW]
     """
 
     def __init__(
@@ -62,11 +70,17 @@ class FlexibleLoads:
         *,
         thermostats: Thermostats | None = None,
         charge_points: ChargePoints | None = None,
+        steered: Bools | None = None,
     ) -> None:
         self.n = n
         self.thermostats, self.charge_points = thermostats, charge_points
+        self.steered = np.ones(n, dtype=np.bool_) if steered is None else steered
+        self.drawn_kw = np.zeros(n)
+        self._all = np.ones(n)
 
-    def step(self, now_s: float, ask_kw: Floats, free: Bools) -> Floats:
+    def step(
+        self, now_s: float, ask_kw: Floats, free: Bools, served: Floats | None = None
+    ) -> Floats:
         """Live through a step.
 
         Parameters
@@ -77,25 +91,62 @@ class FlexibleLoads:
             Change of consumption that is asked of every peer, relative to the last step. [kW]
         free : (n,) bool array
             Peers that ask for nothing; their devices do as they would alone.
+        served : (n,) float64 array, optional
+            Part of what a peer draws that the grid really gives it; all, if left out. [1]
 
         Returns
         -------
         (n,) float64 array
-            Consumption. [kW]
+            Consumption, were all of it served. [kW]
         """
+        free = free | ~self.steered
+        served = self._all if served is None else served
         left_kw = np.where(free | ~np.isfinite(ask_kw), 0.0, ask_kw)
         total_kw = np.zeros(self.n)
         if self.thermostats is not None:
             of = self.thermostats
-            total_kw += np.bincount(of.of_peer, weights=of.step(left_kw), minlength=self.n)
+            drawn_kw = of.step(left_kw, served)
+            total_kw += np.bincount(of.of_peer, weights=drawn_kw, minlength=self.n)
         if self.charge_points is not None:
             at = self.charge_points
-            drawn_kw = at.step(now_s, left_kw, free)
+            drawn_kw = at.step(now_s, left_kw, free, served)
             total_kw += np.bincount(at.of_peer, weights=drawn_kw, minlength=self.n)
+        self.drawn_kw = total_kw
         return total_kw
 
+    def planned_kw(self, first_s: float, quarters: int) -> Floats:
+        """Say what devices will draw on average, as far as is known beforehand.
+
+        Thermostats keep the middle of their comfort; vehicles are expected to charge evenly
+        while they are there.
+
+        Parameters
+        ----------
+        first_s : float
+            Begin of the first quarter hour, in seconds after the start of physics. [s]
+        quarters : int
+
+        Returns
+        -------
+        (quarters, n) float64 array
+            [kW]
+        """
+        planned_kw = np.zeros((quarters, self.n))
+        if self.thermostats is not None:
+            of = self.thermostats
+            planned_kw += np.bincount(of.of_peer, weights=of.mean_kw(), minlength=self.n)
+        if self.charge_points is not None:
+            begins_s = first_s + QUARTER_S * np.arange(quarters)
+            for k, kw in enumerate(self.charge_points.even_kw):
+                stays = self.charge_points.sessions
+                until_s = np.minimum(begins_s + QUARTER_S, stays.departure_s[k])
+                there_s = np.maximum(until_s - np.maximum(begins_s, stays.arrival_s[k]), 0.0)
+                peer = self.charge_points.of_peer[stays.point[k]]
+                planned_kw[:, peer] += kw * there_s / QUARTER_S
+        return planned_kw
+
     def offer(self, horizon_s: float) -> Offer:
-        """Say what devices can do within a horizon. [s]"""
+        """Say what devices that can be steered can do within a horizon. [s]"""
         parts = []
         if self.thermostats is not None:
             change_kw, for_s = self.thermostats.offer(horizon_s)
@@ -104,5 +155,8 @@ class FlexibleLoads:
         if self.charge_points is not None:
             more_kw, more_s, less_kw, less_s = self.charge_points.offer(horizon_s)
             parts.append((self.charge_points.of_peer, less_kw, less_s, more_kw, more_s))
+        if not parts:
+            return Offer(np.zeros(0, np.int64), *np.zeros((4, 0)))
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        return Offer(*columns) if columns else Offer(np.zeros(0, np.int64), *np.zeros((4, 0)))
+        can = self.steered[columns[0]]
+        return Offer(*(column[can] for column in columns))

@@ -32,6 +32,8 @@ __all__ = [
 Ints = npt.NDArray[np.int64]
 OFFER_STEP_S = 60.0
 """Time resolution of how long a device can hold out. [s]"""
+COMFORT_SLACK_K = 1e-9
+"""Rounding that is no discomfort. [K]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +206,12 @@ class Thermostats:
     temperature_c : (m, 2) float64 array
         Of the nodes. [°C]
     on : (m,) bool array
+    lowest_c, highest_c : (m,) float64 array
+        What the first nodes have seen since the start. [°C]
+    outside_s : (m,) float64 array
+        Time that they were outside their comfort. [s]
+    drawn_kwh : (m,) float64 array
+        What the devices have drawn, were all of it served. [kWh]
     """
 
     def __init__(
@@ -235,19 +243,23 @@ class Thermostats:
         first_c = self._low_c + np.asarray(inside) * (self._high_c - self._low_c)
         second_c = (first_c * outer + self.ambient_c * inner) / self._resistance
         self.temperature_c = np.ascontiguousarray(np.stack([first_c, second_c], axis=1))
+        self.lowest_c, self.highest_c = first_c.copy(), first_c.copy()
+        self.outside_s, self.drawn_kwh = np.zeros((2, self.m))
 
-    def step(self, ask_kw: Floats) -> Floats:
+    def step(self, ask_kw: Floats, served: Floats | None = None) -> Floats:
         """Live through a step.
 
         Parameters
         ----------
         ask_kw : (n,) float64 array
             Change of consumption that is asked of every peer; what devices give is taken off. [kW]
+        served : (n,) float64 array, optional
+            Part of what a peer draws that the grid really gives it; all, if left out. [1]
 
         Returns
         -------
         (m,) float64 array
-            Power drawn. [kW]
+            Power drawn where all is served. [kW]
         """
         drawn_kw = np.empty(self.m)
         switch(
@@ -265,9 +277,11 @@ class Thermostats:
             self._dwell_s,
             self.of_peer,
             ask_kw,
+            np.ones(ask_kw.size) if served is None else served,
             self._dt_s,
             drawn_kw,
         )
+        self._remember(drawn_kw)
         return drawn_kw
 
     def offer(self, horizon_s: float) -> tuple[Floats, Floats]:
@@ -313,6 +327,17 @@ class Thermostats:
         share = np.clip(heat_kw / self._heat_kw, 0.0, 1.0)
         mean_kw: Floats = share * self.p_kw
         return mean_kw
+
+    def _remember(self, drawn_kw: Floats) -> None:
+        """Keep how warm it was, and how much it took."""
+        first_c = self.temperature_c[:, 0]
+        np.minimum(self.lowest_c, first_c, out=self.lowest_c)
+        np.maximum(self.highest_c, first_c, out=self.highest_c)
+        outside = (first_c < self._low_c - COMFORT_SLACK_K) | (
+            first_c > self._high_c + COMFORT_SLACK_K
+        )
+        self.outside_s += outside * self._dt_s
+        self.drawn_kwh += drawn_kw * (self._dt_s / 3600.0)
 
     def _refuse_bands(self) -> None:
         moved_k = np.abs(self._gamma[:, 0, 1] * self._heat_kw)
