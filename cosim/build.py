@@ -28,6 +28,8 @@ from models.frequency import (
     TracedFrequency,
 )
 from models.grid import Grid
+from models.grid_case import load_net
+from models.grid_copies import copied
 from models.grid_gain import loop_gain
 from models.grid_sources import made_net
 from models.grid_unbalanced import UnbalancedGrid, ZeroSequence
@@ -43,15 +45,12 @@ from scenarios.profiles import ProfileError
 from scenarios.resolve import ResolvedScenario
 from scenarios.schema_island import IslandSpec
 from scenarios.seeds import generator
+from scenarios.weather import roofed, roofs, sky
 
 from .box import FloatArray
 from .clock import Clock
 from .frequency_sim import FrequencySource
 from .profiles_sim import SecondReader
-
-PLACE = (51.0, 10.0)
-"""Latitude and longitude of the sky over a scenario: the middle of Germany, whose year SimBench's
-profiles are; they name no place themselves. [°]"""
 
 SHORTEST_TAIL = 10
 """Ticks after physics in which settlement may still act."""
@@ -84,12 +83,9 @@ def read_ticks(resolved: ResolvedScenario) -> int:
 
 def grid(resolved: ResolvedScenario) -> Grid:
     """Read or make the network, and part it from the upstream grid for an island."""
-    file = resolved.network_file
-    built = (
-        Grid.from_json(file)
-        if file is not None
-        else Grid.from_net(made_net(resolved.scenario.grid.network))
-    )
+    file, spec = resolved.network_file, resolved.scenario.grid
+    net = made_net(spec.network) if file is None else load_net(file)
+    built = Grid(net if spec.copies is None else copied(net, **spec.copies.model_dump()))
     island = resolved.scenario.island
     if island is not None:
         built.open_island(former_bus(resolved), vm_pu=island.former.vm_pu)
@@ -123,7 +119,9 @@ def inverter(peer: Peer) -> InverterParams | None:
     """Ratings of a peer's PV inverter; None without PV."""
     if peer.pv_kwp <= 0:
         return None
-    return InverterParams(p_rated_kw=peer.pv_kwp, s_kva=peer.inverter_kva)
+    # Modules that are described bring their own clipping, so that the rating is the inverter's.
+    rated_kw = peer.pv_kwp if peer.roof is None else peer.inverter_kva
+    return InverterParams(p_rated_kw=rated_kw, s_kva=peer.inverter_kva)
 
 
 def battery(peer: Peer) -> BatteryParams | None:
@@ -249,15 +247,16 @@ def profiles(resolved: ResolvedScenario) -> RefinedProfiles:
     start, end = profile_window(resolved)
     load_kw, pv_kw = resolved.quarter_hours(start, end)
     tangent = np.tan(np.arccos(resolved.array("cos_phi")))
+    weather, ratings = sky(resolved.scenario), [inverter(peer) for peer in resolved.peers]
     names = [peer.name for peer in resolved.peers]
     return RefinedProfiles(
         start=start,
         load_kw=load_kw,
         load_kvar=load_kw * tangent,
         pv_kw=pv_kw,
-        pv_rated_kw=resolved.array("pv_kwp"),
-        latitude_deg=PLACE[0],
-        longitude_deg=PLACE[1],
+        pv_rated_kw=np.array([own.p_rated_kw if own else 0.0 for own in ratings]),
+        latitude_deg=weather.latitude_deg,
+        longitude_deg=weather.longitude_deg,
         load_rngs=[generator(resolved.seed, "peer", name, "switching") for name in names],
         pv_rngs=[generator(resolved.seed, "peer", name, "clouds") for name in names],
         sky_rng=generator(resolved.seed, "sky"),
@@ -278,12 +277,18 @@ def _quarter_hour_before(instant: datetime) -> datetime:
 
 
 def second_reader(resolved: ResolvedScenario, refined: RefinedProfiles) -> SecondReader:
-    """Read refined profiles by seconds after the start of physics."""
-    first_s = (resolved.scenario.time.start - refined.start) // timedelta(seconds=1)
+    """Read refined profiles, and modules under the weather, by seconds after physics began."""
+    start = resolved.scenario.time.start
+    first_s = (start - refined.start) // timedelta(seconds=1)
+    own, lit = roofed(resolved.peers), roofs(resolved, *profile_window(resolved))
 
     def read(second: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         found = refined.second(first_s + second)
-        return found.load_kw, found.load_kvar, found.pv_kw
+        if lit is None:
+            return found.load_kw, found.load_kvar, found.pv_kw
+        pv_kw = found.pv_kw.copy()
+        pv_kw[own] = lit.second_kw(int(start.timestamp()) + second)
+        return found.load_kw, found.load_kvar, pv_kw
 
     return read
 

@@ -178,12 +178,24 @@ def voltage_change(grid: Grid, positions: Ints) -> tuple[Complexes, Complexes]:
         moved = np.flatnonzero(row >= 0)
         unit = np.zeros((matrix.shape[0], nodes.size))
         unit[row[moved], moved] = 1e-3 / case.base_mva
-        polar = solver.solve(unit)
+        polar = _solved(solver, unit)
         angle = np.where(row_of_p[:, None] >= 0, polar[row_of_p], 0.0)
         magnitude = np.where(row_of_q[:, None] >= 0, polar[row_of_q], 0.0)
         change = 1j * v[:, None] * angle + (v / np.abs(v))[:, None] * magnitude
         changes.append(change[:, column])
     return changes[0], changes[1]
+
+
+COLUMNS_AT_ONCE = 64
+"""SuperLU is twenty times slower per column with a thousand of them than with some dozen."""
+
+
+def _solved(solver: Any, columns: Floats) -> Floats:
+    """Solve for some columns at a time."""
+    starts = range(0, columns.shape[1], COLUMNS_AT_ONCE)
+    parts = [solver.solve(columns[:, at : at + COLUMNS_AT_ONCE]) for at in starts]
+    solved: Floats = np.hstack(parts) if len(parts) > 1 else parts[0] if parts else columns
+    return solved
 
 
 def branch_names(net: Any) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ from .rules import hang_together, nearest
 from .rules_operator import network_problems
 from .schema import Scenario
 from .schema_peers import PeerGroup, SinglePeer
+from .weather import weather_faults
 
 _STAND_INS: dict[str, Any] = {
     "at": "0 s",
@@ -89,6 +90,7 @@ def load_scenario(
     checking.settlement_rules(scenario)
     checking.energy_manager(scenario)
     checking.frequency(scenario)
+    checking.weather(scenario)
     checking.checks(scenario)
     if checking.faults or network is None:
         raise ScenarioError(checking.faults)
@@ -107,6 +109,8 @@ class _Checking(Checking[Scenario]):
             return None
         try:
             network = outline(scenario.grid.network, self._file.parent)
+            if scenario.grid.copies is not None:
+                network = network.copied(scenario.grid.copies.count)
         except NetworkError as error:
             self.note(("grid", "network"), str(error))
             return None
@@ -180,6 +184,11 @@ class _Checking(Checking[Scenario]):
         if fault is not None:
             self.note(("frequency", fault[0]), fault[1])
 
+    def weather(self, scenario: Scenario) -> None:
+        """Read the weather, and see whether light can fall on modules."""
+        for path, text in weather_faults(scenario, self._file.parent, profile_span(scenario)):
+            self.note(path, text)
+
     def checks(self, scenario: Scenario) -> None:
         """Find the checks and see whether they take their options."""
         from results.checks import CheckError, check_options
@@ -238,5 +247,5 @@ def _references(scenario: Scenario) -> Iterator[tuple[KeyPath, str, Kind]]:
     for index, peer in enumerate(scenario.peers):
         if peer.profile is not None:
             yield ("peers", index, "profile"), peer.profile, "load"
-        if peer.pv is not None:
+        if peer.pv is not None and peer.pv.modules is None:
             yield ("peers", index, "pv", "profile"), peer.pv.profile, "pv"

@@ -8,7 +8,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+SUBSTATION = "substation"
+"""Bus that feeds all copies of a network."""
+
+
+COPIED_KV = (10.0, 20.0)
 
 
 class NetworkError(ValueError):
@@ -33,6 +39,8 @@ class NetworkOutline:
         What is not said of a transformer's tap changer, by its index and by its name.
     tap_step_percent : mapping of int or str to float
         Where it is said, likewise. [%]
+    upstream_kv : tuple of float
+        Nominal voltage at every external grid. [kV]
     """
 
     bus_names: tuple[str, ...]
@@ -41,6 +49,34 @@ class NetworkOutline:
     elements: Mapping[str, Mapping[int, Any]] = field(default_factory=dict)
     lacking_taps: Mapping[int | str, tuple[str, ...]] = field(default_factory=dict)
     tap_step_percent: Mapping[int | str, float] = field(default_factory=dict)
+    upstream_kv: tuple[float, ...] = ()
+
+    def copied(self, count: int) -> "NetworkOutline":
+        """Name what copies of it hold, in the order of `models.grid_copies`; a test compares."""
+        if len(self.upstream_kv) != 1 or self.upstream_kv[0] not in COPIED_KV:
+            found = ", ".join(f"{kv:g} kV" for kv in self.upstream_kv) or "none"
+            known = " or ".join(f"{kv:g}" for kv in COPIED_KV)
+            message = f"copies hang on cables of {known} kV; the network has external grids: "
+            raise NetworkError(f"{message}{found}; expected one of that voltage")
+        numbers = range(1, count + 1)
+        strides = {table: max(names, default=-1) + 1 for table, names in self.elements.items()}
+        elements = {
+            table: {
+                (number - 1) * strides[table] + index: f"{number}/{_clear(name, table, index)}"
+                for number in numbers
+                for index, name in names.items()
+            }
+            for table, names in self.elements.items()
+        }
+        cables = {max(elements["line"], default=-1) + n: f"{n}/cable" for n in numbers}
+        return NetworkOutline(
+            (*(f"{n}/{bus}" for n in numbers for bus in self.bus_names), SUBSTATION),
+            tuple(f"{n}/{bus}" for n in numbers for bus in self.load_buses),
+            f"1/{self.busbar}",
+            elements | {"line": elements["line"] | cables},
+            _of_copies(self.lacking_taps, elements["trafo"], strides["trafo"]),
+            _of_copies(self.tap_step_percent, elements["trafo"], strides["trafo"]),
+        )
 
 
 def is_made(network: str) -> bool:
@@ -126,6 +162,7 @@ def _from_tables(tables: dict[str, dict[str, dict[int, Any]]]) -> NetworkOutline
         {name: tables.get(name, {}).get("name", {}) for name in ("line", "trafo", "switch")},
         _lacking_taps(tables["trafo"]),
         _tap_steps(tables["trafo"]),
+        tuple(float(tables["bus"]["vn_kv"][bus]) for bus in upstream),
     )
 
 
@@ -142,6 +179,21 @@ def _lacking_taps(trafo: dict[str, dict[int, Any]]) -> dict[int | str, tuple[str
         columns = tuple(c for c, value in values.items() if value is None or value != value)
         lacking[index] = lacking[name] = columns
     return lacking
+
+
+_Told = TypeVar("_Told")
+
+
+def _of_copies(
+    told: Mapping[int | str, _Told], names: Mapping[int, str], stride: int
+) -> dict[int | str, _Told]:
+    """What is told of the first copy's transformers, of every copy's, by index and name."""
+    each = {index: told[index % stride] for index in names if index % stride in told}
+    return each | {names[int(index)]: value for index, value in each.items()}
+
+
+def _clear(name: object, table: str, index: int) -> str:
+    return name if isinstance(name, str) and name else f"{table} {index}"
 
 
 def _unique(stored: dict[int, Any]) -> dict[int, str]:

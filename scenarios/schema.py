@@ -11,6 +11,7 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     NonNegativeInt,
+    PositiveFloat,
     Tag,
     model_validator,
 )
@@ -26,6 +27,7 @@ from .schema_market import MarketSpec, SettlementSpec
 from .schema_operator import LineEvent, OperatorSpec, SwitchEvent, TrafoEvent
 from .schema_peers import LpdSpec, Name, PeerSpec
 from .schema_unbalanced import UnbalancedSpec
+from .schema_weather import WeatherSpec
 from .spec import Problem, Spec, refuse
 from .times import NS_PER_UNIT, Duration, Moment
 
@@ -54,6 +56,16 @@ class TimeSpec(Spec):
         return self
 
 
+class CopiesSpec(Spec):
+    """Many villages: copies of the network, each with its transformer, on common cables."""
+
+    count: int = Field(ge=2, le=1000, description="How many; the n-th has buses named n/bus.")
+    per_cable: int = Field(default=6, ge=1, description="How many hang on one cable.")
+    apart_km: PositiveFloat = Field(
+        default=0.5, le=50, description="Length of cable before each copy. [km]"
+    )
+
+
 class GridSpec(Spec):
     """The network."""
 
@@ -65,6 +77,18 @@ class GridSpec(Spec):
         description="Solve three phases, with peers on one or all of them: true where the network "
         "has zero-sequence data, or what to take for it.",
     )
+    copies: CopiesSpec | None = Field(
+        default=None,
+        description="Instead of the network alone, copies of it behind one substation; its "
+        "upstream grid has to be at 10 or 20 kV.",
+    )
+
+    @model_validator(mode="after")
+    def _is_balanced_where_copied(self) -> Self:
+        if self.unbalanced and self.copies is not None:
+            message = "cables between copies have no zero-sequence data; expected no unbalanced"
+            refuse([Problem(("copies",), message)])
+        return self
 
 
 class PeerEvent(Spec):
@@ -178,6 +202,10 @@ class Scenario(Spec):
     seed: NonNegativeInt = Field(default=1, description="Root of all that is drawn.")
     time: TimeSpec = Field(description="When it plays.")
     grid: GridSpec = Field(description="The network.")
+    weather: WeatherSpec | None = Field(
+        default=None,
+        description="Sky over modules and clouds; left out, clear and in the middle of Germany.",
+    )
     frequency: FrequencySpec = Field(
         default=FrequencySpec(), description="Frequency of the upstream grid."
     )
