@@ -212,7 +212,7 @@ class EmulatedStation:
             for process in self.processes.values():
                 for device, ports in process.ports().items():
                     self.addresses[device] = (
-                        f"sunspec://127.0.0.1:{ports['sunspec']}/1"
+                        f"sunspec://127.0.0.1:{ports['sunspec']}/1?scpi={ports['socket']}"
                         if device in self._sunspec
                         else f"TCPIP0::127.0.0.1::{ports['socket']}::SOCKET"
                     )

@@ -69,10 +69,11 @@ class StationDevice:
     name : str
     role : Role
     driver : str
-        ``scpi-inverter``, ``scpi`` (by a command table), or ``<file>.py:<class>``
-        with the file's whole path.
+        ``scpi-inverter``, ``scpi`` (by a command table), ``sunspec``, or
+        ``<file>.py:<class>`` with the file's whole path.
     address : str or None
-        VISA address, or what a driver of one's own takes; None for one that is emulated.
+        VISA address, ``sunspec://<host>:<port>/<unit>``, or what a driver of one's own takes;
+        None for one that is emulated.
     emulated : mapping or None
         Settings of the emulator that plays it; None for a real one.
     expected_identity, serial_number : str or None

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date
 
+from hil.drivers.sunspec.address import is_sunspec, read_place
 from hil.link.address import read_address
 from hil.station import same_place
 
@@ -10,7 +11,7 @@ from .rules import nearest
 from .schema_station import NOTHING, BenchDeviceSpec, StationSpec
 from .spec import Problem
 
-DRIVERS = ("scpi-inverter", "scpi")
+DRIVERS = ("scpi-inverter", "scpi", "sunspec")
 _DRAWING = ("storage", "load", "grid-simulator", "analyser")
 _NEVER = float("inf")
 
@@ -113,14 +114,23 @@ def _place_problems(device: BenchDeviceSpec) -> Iterator[Problem]:
     if address is None:
         message = "missing; expected where the device is, or emulated: true"
         yield Problem(("address",), message)
-    elif address.lower().startswith("sunspec:") and not _is_file(device.driver):
-        message = f"{address!r}: no shipped driver speaks SunSpec Modbus; expected a VISA address"
-        yield Problem(("address",), message + ", or a driver of your own in a file")
-    elif driver_of(device) in ("scpi", "scpi-inverter"):
-        try:
+    elif driver_of(device) in DRIVERS:
+        yield from _address_problems(driver_of(device), address)
+
+
+def _address_problems(driver: str, address: str) -> Iterator[Problem]:
+    """Find addresses that a shipped driver cannot open."""
+    if is_sunspec(address) and driver != "sunspec":
+        message = f"{address!r} is not for {driver}; expected a VISA address, or driver: sunspec"
+        yield Problem(("address",), message)
+        return
+    try:
+        if driver == "sunspec":
+            read_place(address)
+        else:
             read_address(address)
-        except ValueError as error:
-            yield Problem(("address",), str(error))
+    except ValueError as error:
+        yield Problem(("address",), str(error))
 
 
 def _is_file(driver: str | None) -> bool:
@@ -133,9 +143,12 @@ def _driver_problems(device: BenchDeviceSpec) -> Iterator[Problem]:
         message = f"no driver {driver!r}; {nearest(driver, DRIVERS)}; or give a file.py:Class"
         yield Problem(("driver",), message)
         return
-    if driver == "scpi-inverter" and device.role != "inverter":
-        message = f"scpi-inverter does not drive a {device.role}; expected scpi with a table"
+    if driver in ("scpi-inverter", "sunspec") and device.role != "inverter":
+        message = f"{driver} does not drive a {device.role}; expected scpi with a table"
         yield Problem(("driver",), message)
+    if driver == "sunspec" and device.link.model_fields_set:
+        message = f"means nothing to {driver}: Modbus TCP has nothing to choose; expected none"
+        yield Problem(("link",), message)
     if "link" in device.settings:
         yield Problem(("settings", "link"), "stands for itself; expected link: beside settings")
     if device.table is not None and driver != "scpi":

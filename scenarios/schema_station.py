@@ -156,7 +156,7 @@ class BenchDeviceSpec(Spec):
     role: Role = Field(description="What it is.")
     driver: str | None = Field(
         default=None,
-        description="scpi-inverter, scpi (by a command table), or <file>.py:<class> "
+        description="scpi-inverter, scpi (by a command table), sunspec, or <file>.py:<class> "
         "beside this file; left out, scpi-inverter for an inverter and scpi for the others.",
     )
     table: str | None = Field(
@@ -166,8 +166,8 @@ class BenchDeviceSpec(Spec):
     )
     address: str | None = Field(
         default=None,
-        description="VISA address, as TCPIP0::192.168.0.10::5025::SOCKET; a real device must "
-        "have it.",
+        description="VISA address, as TCPIP0::192.168.0.10::5025::SOCKET, or "
+        "sunspec://192.168.0.10:502/1 with its Modbus unit; a real device must have it.",
     )
     emulated: bool | dict[str, Any] = Field(
         default=False,
@@ -175,7 +175,8 @@ class BenchDeviceSpec(Spec):
     )
     identity: str | None = Field(
         default=None,
-        description="Its whole answer to *IDN?; a real device must have this or serial_number.",
+        description="Its whole answer to *IDN?, or of a SunSpec device Mn,Md,SN,Vr; a real device "
+        "must have this or serial_number.",
     )
     serial_number: str | None = Field(
         default=None, description="Third field of its identity; checked at every connect."
@@ -227,7 +228,7 @@ class BenchDeviceSpec(Spec):
     revert: Duration | None = Field(
         default=None,
         description="Silence after which the device itself goes to its safe state; left out where "
-        "it cannot.",
+        "it cannot. SunSpec: whole seconds.",
     )
     interlocked: bool = Field(
         default=False,

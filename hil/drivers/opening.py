@@ -11,6 +11,7 @@ from hil.roles import Device, Link
 from hil.station import StationDevice
 
 from .channels import Channels
+from .sunspec.address import is_sunspec
 
 OpenLink = Callable[[StationDevice, str], Link]
 Tap = Callable[[Opener], Opener]
@@ -34,6 +35,16 @@ def open_link_of(device: StationDevice, address: str, *, tap: Tap | None = None)
     IdentityError
         Somebody else does.
     """
+    if is_sunspec(address):
+        from .sunspec.link import open_modbus
+
+        return open_modbus(
+            address,
+            timeout_s=device.timeout_s,
+            expected_identity=device.expected_identity,
+            name=device.name,
+            tap=tap,
+        )
     return open_visa(
         address,
         timeout_s=device.timeout_s,
@@ -117,6 +128,18 @@ def _open_by_table(device: StationDevice, address: str, open_link: OpenLink) -> 
         raise
 
 
+def _open_sunspec(device: StationDevice, address: str, open_link: OpenLink) -> Device:
+    """Open an inverter that speaks SunSpec."""
+    _expect_role(device, "inverter")
+    try:
+        from .sunspec.opening import open_sunspec
+    except ModuleNotFoundError as missing:
+        raise ValueError(
+            f"{device.name}: driver 'sunspec' needs an extra: pip install 'peerwatt[sunspec]'"
+        ) from missing
+    return open_sunspec(device, address, open_link)
+
+
 def _expect_role(device: StationDevice, *roles: str) -> None:
     """Refuse a driver for a role it does not play."""
     if device.role not in roles:
@@ -126,4 +149,8 @@ def _expect_role(device: StationDevice, *roles: str) -> None:
         )
 
 
-_DRIVERS: dict[str, Driver] = {"scpi": _open_by_table, "scpi-inverter": _open_scpi_inverter}
+_DRIVERS: dict[str, Driver] = {
+    "scpi": _open_by_table,
+    "scpi-inverter": _open_scpi_inverter,
+    "sunspec": _open_sunspec,
+}

@@ -230,8 +230,26 @@ def test_a_good_station_is_read_with_every_default(tmp_path):
         (
             "TCPIP0::192.168.0.10::5025::SOCKET",
             "sunspec://192.168.0.10/1",
-            "s.yaml:7:14: devices.roof.address: 'sunspec://192.168.0.10/1': no shipped driver "
-            "speaks SunSpec Modbus; expected a VISA address, or a driver of your own in a file",
+            "s.yaml:7:14: devices.roof.address: 'sunspec://192.168.0.10/1' is not for "
+            "scpi-inverter; expected a VISA address, or driver: sunspec",
+        ),
+        (
+            "    address: TCPIP0::192.168.0.10::5025::SOCKET",
+            "    driver: sunspec\n    address: sunspec://192.168.0.10/256",
+            "s.yaml:8:14: devices.roof.address: 'sunspec://192.168.0.10/256': unit 256 is outside "
+            "0 to 255",
+        ),
+        (
+            "TCPIP0::192.168.0.10::5025::SOCKET",
+            "sunspec://192.168.0.10/1\n    driver: sunspec\n    link: {proof: tag}",
+            "s.yaml:9:11: devices.roof.link: means nothing to sunspec: Modbus TCP has nothing to "
+            "choose; expected none",
+        ),
+        (
+            "emulated: true\n    plays: mill\n    p_rated_kw: 12",
+            "driver: sunspec\n    emulated: true\n    plays: mill\n    p_rated_kw: 12",
+            "s.yaml:15:13: devices.grid.driver: sunspec does not drive a grid-simulator; expected "
+            "scpi with a table",
         ),
     ],
 )
