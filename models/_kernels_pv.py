@@ -18,6 +18,24 @@ ETA_REFERENCE = 0.9637  # of the PVWatts inverter
 
 
 @njit(cache=True, nogil=True)
+def _plant(
+    params: Floats, plant: int, light: float, air_c: float, wind_m_per_s: float
+) -> tuple[float, float, float]:
+    """Power of a plant's modules, its power at the grid, and its cells. [kW], [kW], [°C]"""
+    if not light > 0.0:
+        return 0.0, 0.0, air_c
+    heat = params[HEAT_U0, plant] + params[HEAT_U1, plant] * max(0.0, wind_m_per_s)
+    cell_c = air_c + light / heat
+    warmth = 1.0 + params[GAMMA, plant] * (cell_c - REFERENCE_C)
+    dc_kw = max(0.0, light * 1e-3 * params[DC_KW, plant] * warmth) * params[KEPT, plant]
+    # η ζ in one piece, since η alone has a pole where nothing comes in.
+    load = dc_kw / params[INVERTER_DC_KW, plant]
+    curve = -0.0162 * load * load + 0.9858 * load - 0.0059
+    ac_kw = params[ETA, plant] / ETA_REFERENCE * curve * params[INVERTER_DC_KW, plant]
+    return dc_kw, min(max(ac_kw, 0.0), params[AC_KW, plant]), cell_c
+
+
+@njit(cache=True, nogil=True)
 def plant_power(
     params: Floats, plane_w_per_m2: Floats, air_c: Floats, wind_m_per_s: Floats, out: Floats
 ) -> None:
@@ -49,18 +67,56 @@ def plant_power(
     .. [2] A. P. Dobos, "PVWatts version 5 manual," NREL/TP-6A20-62641, 2014.
     """
     for plant in range(plane_w_per_m2.size):
-        light = plane_w_per_m2[plant]
-        out[0, plant] = out[1, plant] = 0.0
-        out[2, plant] = air_c[plant]
-        if not light > 0.0:
-            continue
-        heat = params[HEAT_U0, plant] + params[HEAT_U1, plant] * max(0.0, wind_m_per_s[plant])
-        cell_c = air_c[plant] + light / heat
-        warmth = 1.0 + params[GAMMA, plant] * (cell_c - REFERENCE_C)
-        dc_kw = max(0.0, light * 1e-3 * params[DC_KW, plant] * warmth) * params[KEPT, plant]
-        out[0, plant], out[2, plant] = dc_kw, cell_c
-        # η ζ in one piece, since η alone has a pole where nothing comes in.
-        load = dc_kw / params[INVERTER_DC_KW, plant]
-        curve = -0.0162 * load * load + 0.9858 * load - 0.0059
-        ac_kw = params[ETA, plant] / ETA_REFERENCE * curve * params[INVERTER_DC_KW, plant]
-        out[1, plant] = min(max(ac_kw, 0.0), params[AC_KW, plant])
+        out[0, plant], out[1, plant], out[2, plant] = _plant(
+            params, plant, plane_w_per_m2[plant], air_c[plant], wind_m_per_s[plant]
+        )
+
+
+@njit(cache=True, nogil=True)
+def roof_seconds(
+    params: Floats,
+    light: Floats,
+    weather: Floats,
+    first: float,
+    step_s: float,
+    shadow: Floats,
+    delay_s: npt.NDArray[np.int64],
+    depth: float,
+    out_kw: Floats,
+) -> None:
+    """Compute what every roof offers in every second of a stretch of time.
+
+    Parameters
+    ----------
+    params : (8, n) float64 array
+        As `plant_power` takes them.
+    light : (2, k, n) float64 array
+        Beam and diffuse irradiance on the planes at knots of time; straight between. [W/m²]
+    weather : (2, k) float64 array
+        Air and wind at the knots. [°C], [m/s]
+    first, step_s : float
+        Where the stretch begins, counted in seconds from the first knot; time between knots. [s]
+    shadow : (s + lead,) float64 array
+        Clouds before the sun, 0 to 1; its last `s` values belong to the stretch itself. [1]
+    delay_s : (n,) int64 array
+        How much later the clouds reach each roof, at most `lead`. [s]
+    depth : float
+        What a cloud takes of the beam. [1]
+    out_kw : (s, n) float64 array
+        Receives the power at the grid, of the middle of every second. [kW]
+    """
+    seconds, roofs = out_kw.shape
+    lead, last = shadow.size - seconds, light.shape[1] - 2
+    for second in range(seconds):
+        place = (first + second + 0.5) / step_s
+        knot = min(max(int(place), 0), last)
+        part = min(max(place - knot, 0.0), 1.0)
+        air_c = weather[0, knot] + part * (weather[0, knot + 1] - weather[0, knot])
+        wind = weather[1, knot] + part * (weather[1, knot + 1] - weather[1, knot])
+        for roof in range(roofs):
+            here, there = light[0, knot, roof], light[0, knot + 1, roof]
+            beam = here + part * (there - here)
+            here, there = light[1, knot, roof], light[1, knot + 1, roof]
+            clear = 1.0 - depth * shadow[lead + second - delay_s[roof]]
+            plane = beam * clear + here + part * (there - here)
+            _, out_kw[second, roof], _ = _plant(params, roof, plane, air_c, wind)

@@ -3,6 +3,8 @@
 Every function takes absolute time and keeps no state, so a run may start anywhere.
 """
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 
@@ -68,7 +70,10 @@ def haurwitz_w_per_m2(elevation_deg: Floats) -> Floats:
     return np.where(sine > 0.0, 1098.0 * sine * np.exp(-0.059 / lit), 0.0)
 
 
-def cloud_shadow(unix_s: Seconds, key: Keys) -> Floats:
+Edges = Literal["smooth", "steep"]
+
+
+def cloud_shadow(unix_s: Seconds, key: Keys, *, edges: Edges = "smooth") -> Floats:
     """Give how much of the drifting clouds stands before the sun, from 0 (gap) to 1 (cloud).
 
     Parameters

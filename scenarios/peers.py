@@ -4,18 +4,23 @@ import fnmatch
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
 from models.inverter_functions import InverterFunctions
+from models.pv_plant import PvPlantParams, Roof
+from models.pv_sky import Plane
 
+from .appliances import Appliances, draw_appliances
 from .network import NetworkOutline
 from .profiles import Kind, Profile, ProfileSource, split
 from .schema import Scenario
 from .schema_bids import BidSpec
 from .schema_peers import LPD_NAME, BatterySpec, PeerGroup, PvSpec, SinglePeer
 from .schema_unbalanced import LARGEST_SINGLE_PHASE_KVA, Phase
+from .schema_weather import ModulesSpec
 from .seeds import generator
 from .spec import Range
 
@@ -43,6 +48,8 @@ class Peer:
         What that profile is multiplied by to give kW.
     pv_kwp, inverter_kva : float
         Peak power of its modules and apparent power of their inverter; 0 without. [kWp], [kVA]
+    roof : Roof or None
+        Its modules where they are described, instead of a profile.
     inverter : InverterFunctions or None
         What that inverter does for the grid by its standard; None for none.
     investment_eur : float
@@ -76,6 +83,8 @@ class Peer:
         Load shedding spares it.
     shed_stage : int
         Stage in which its load is shed, from 0; −1 for never.
+    appliances : Appliances or None
+        What it has that can wait; its draw comes on top of the load.
     """
 
     name: str
@@ -88,6 +97,7 @@ class Peer:
     pv_scale: float = 0.0
     pv_kwp: float = 0.0
     inverter_kva: float = 0.0
+    roof: Roof | None = None
     inverter: InverterFunctions | None = None
     investment_eur: float = 0.0
     battery_kwh: float = 0.0
@@ -107,6 +117,7 @@ class Peer:
     phase: Phase | None = None
     critical: bool = False
     shed_stage: int = -1
+    appliances: Appliances | None = None
 
 
 def placed_loads(scenario: Scenario, network: NetworkOutline) -> dict[int, list[str]]:
@@ -141,11 +152,21 @@ def _peers(
     placed = placed_loads(scenario, network)
     for index, spec in enumerate(scenario.peers):
         if isinstance(spec, SinglePeer):
-            yield _Drawer(spec.name, spec.bus, seed, sources).single(spec, scenario.market.bids)
+            one = _Drawer(spec.name, spec.bus, seed, sources).single(spec, scenario.market.bids)
+            yield _equipped(one, spec, scenario, seed)
             continue
         for number, bus in enumerate(placed[index], 1):
             name = f"{spec.prefix}-{number:02}"
-            yield _Drawer(name, bus, seed, sources).member(spec, scenario.market.bids)
+            one = _Drawer(name, bus, seed, sources).member(spec, scenario.market.bids)
+            yield _equipped(one, spec, scenario, seed)
+
+
+def _equipped(peer: Peer, spec: SinglePeer | PeerGroup, scenario: Scenario, seed: int) -> Peer:
+    """Give a peer the appliances that are drawn for it."""
+    if spec.appliances is None:
+        return peer
+    luck = partial(generator, seed, "peer", peer.name)
+    return replace(peer, appliances=draw_appliances(spec.appliances, scenario, luck))
 
 
 class _Drawer:
@@ -205,15 +226,36 @@ class _Drawer:
         if spec is None or not self._has("pv", spec.share):
             return {}
         p_kwp = self._between("pv size", spec.p_kwp)
-        profile = self._profile(spec.profile, "pv")
         return {
-            "pv": profile,
-            "pv_scale": p_kwp if profile.unit == "pu" else 1.0,
+            **self._feed_in(spec, p_kwp),
             "pv_kwp": p_kwp,
             "inverter_kva": p_kwp * spec.s_kva_per_kwp,
             "inverter": None if spec.inverter is None else spec.inverter.functions(),
             "investment_eur": p_kwp * spec.eur_per_kwp,
         }
+
+    def _feed_in(self, spec: PvSpec, p_kwp: float) -> dict[str, Any]:
+        """Where its power comes from: modules under the weather, or a profile."""
+        if spec.modules is not None:
+            return {"roof": self._roof(spec.modules, p_kwp, p_kwp * spec.s_kva_per_kwp)}
+        profile = self._profile(spec.profile, "pv")
+        return {"pv": profile, "pv_scale": p_kwp if profile.unit == "pu" else 1.0}
+
+    def _roof(self, spec: ModulesSpec, p_kwp: float, ac_kw: float) -> Roof:
+        plant = PvPlantParams(
+            p_kwp=p_kwp,
+            ac_kw=ac_kw,
+            gamma_per_k=spec.gamma_percent_per_k / 100,
+            losses=spec.losses,
+            efficiency=spec.inverter_efficiency,
+            noct_c=spec.noct_c,
+        )
+        plane = Plane(
+            tilt_deg=self._between("pv tilt", spec.tilt_deg),
+            azimuth_deg=self._between("pv azimuth", spec.azimuth_deg),
+            albedo=spec.albedo,
+        )
+        return Roof(plant, plane)
 
     def _battery(self, spec: BatterySpec | None) -> dict[str, Any]:
         if spec is None or not self._has("battery", spec.share):

@@ -76,7 +76,9 @@ class Profile:
 
 
 @dataclass(frozen=True)
-class _Table:
+class Table:
+    """Evenly spaced columns; a value holds for the interval that begins at its time."""
+
     start_s: int
     step_s: int
     n_rows: int
@@ -90,9 +92,13 @@ class _Table:
     def holds(self, start_s: int, end_s: int) -> bool:
         return self.start_s <= start_s and end_s <= self.end_s
 
+    def column(self, name: str) -> Floats:
+        """Values of a column, in kW where its name says that they are power."""
+        return _numbers(self.columns.column(name), name)
+
     def quarters(self, column: str, start_s: int, end_s: int) -> Floats:
         """Mean of every quarter hour from `start_s` to `end_s`, both whole quarter hours."""
-        values = _numbers(self.columns.column(column), column)
+        values = self.column(column)
         if self.step_s > QUARTER_S:
             values = np.repeat(values, self.step_s // QUARTER_S)
         elif self.step_s < QUARTER_S:
@@ -114,7 +120,7 @@ class ProfileSource:
         Stretches of time, one per file.
     """
 
-    def __init__(self, name: str, tables: Sequence[_Table]) -> None:
+    def __init__(self, name: str, tables: Sequence[Table]) -> None:
         self.name = name
         self._tables = tuple(tables)
         names: list[str] = tables[0].columns.column_names
@@ -161,7 +167,7 @@ class ProfileSource:
         start_s, end_s = _quarters_around(start, end)
         return self._table(start_s, end_s).quarters(self._column(profile), start_s, end_s)
 
-    def _table(self, start_s: int, end_s: int) -> _Table:
+    def _table(self, start_s: int, end_s: int) -> Table:
         for table in self._tables:
             if table.holds(start_s, end_s):
                 return table
@@ -192,7 +198,7 @@ def open_source(name: str, base: Path) -> ProfileSource:
     """
     if name == "simbench":
         return _shipped()
-    return ProfileSource(name, [_read(base / name, name)])
+    return ProfileSource(name, [read_table(base / name, name)])
 
 
 def split(reference: str) -> tuple[str, str]:
@@ -212,10 +218,17 @@ def split(reference: str) -> tuple[str, str]:
 @functools.cache
 def _shipped() -> ProfileSource:
     files = sorted(SHIPPED.glob("simbench-*.parquet"))
-    return ProfileSource("simbench", [_read(file, file.name) for file in files])
+    return ProfileSource("simbench", [read_table(file, file.name) for file in files])
 
 
-def _read(file: Path, shown: str) -> _Table:
+def read_table(file: Path, shown: str) -> Table:
+    """Read a CSV or Parquet file with a column ``time``; `shown` is how messages call it.
+
+    Raises
+    ------
+    ProfileError
+        It cannot be read, has no zone, or is unevenly spaced.
+    """
     try:
         table = _arrow(file)
     except FileNotFoundError:
@@ -227,7 +240,7 @@ def _read(file: Path, shown: str) -> _Table:
         raise ProfileError(f"{shown!r} has no column 'time'; expected one that carries its zone")
     times_s = _seconds(table.column("time"), shown)
     step_s = _step(times_s, shown)
-    return _Table(int(times_s[0]), step_s, times_s.size, table.drop_columns(["time"]))
+    return Table(int(times_s[0]), step_s, times_s.size, table.drop_columns(["time"]))
 
 
 def _arrow(file: Path) -> Any:

@@ -16,6 +16,7 @@ from .schema import Scenario, TimeSpec
 from .schema_devices import DeviceEvent
 from .schema_operator import switched
 from .schema_peers import LPD_NAME
+from .weather import roof_quarters_kw, roofed
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class ResolvedEvent:
         Kind of a device's fault.
     count : int or None
         How many replies the fault spoils; None for all until it is cleared.
+    instrument : str
+        Role or name of the device beside it whose fault it is; empty for the device itself.
     """
 
     tick: int
@@ -53,6 +56,7 @@ class ResolvedEvent:
     value: float = 0.0
     fault: str = ""
     count: int | None = None
+    instrument: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,11 @@ class ResolvedScenario:
         def table(profile: str, scale: str) -> NDArray[np.float64]:
             return np.stack([self._column(p, profile, scale, start, end) for p in self.peers], 1)
 
-        return table("load", "load_scale"), table("pv", "pv_scale")
+        load_kw, pv_kw = table("load", "load_scale"), table("pv", "pv_scale")
+        under_roofs_kw = roof_quarters_kw(self, start, end)
+        if under_roofs_kw is not None:
+            pv_kw[:, roofed(self.peers)] = under_roofs_kw
+        return load_kw, pv_kw
 
     def _column(
         self, peer: Peer, profile: str, scale: str, start: dt.datetime, end: dt.datetime
@@ -219,7 +227,8 @@ def _of_device(event: DeviceEvent, tick: int, time: TimeSpec) -> Iterator[Resolv
     if event.fault is None:
         yield ResolvedEvent(tick, "device_clear", event.device)
         return
-    kind: Any = "device_trip" if event.fault == "trip" else "device_fault"
+    whole = event.fault == "trip" and event.instrument is None
+    kind: Any = "device_trip" if whole else "device_fault"
     count = 1 if event.count is None and event.for_ is None else event.count
     yield ResolvedEvent(
         tick,
@@ -228,7 +237,11 @@ def _of_device(event: DeviceEvent, tick: int, time: TimeSpec) -> Iterator[Resolv
         event.value or 0.0,
         "" if kind == "device_trip" else event.fault,
         count,
+        event.instrument or "",
     )
+    if event.fault == "reboot":
+        back = round((event.value or 0.0) / time.tick.seconds)
+        yield ResolvedEvent(tick + back, "device_clear", event.device)
     if event.for_ is not None:
         yield ResolvedEvent(tick + event.for_.in_ticks(time.tick), "device_clear", event.device)
 

@@ -6,9 +6,11 @@ from pydantic import Discriminator, Field, NonNegativeFloat, PositiveFloat, Tag,
 
 from models.battery_curve import faults_of
 
+from .schema_appliances import AppliancesSpec
 from .schema_bids import AgentSpec
 from .schema_inverter import InverterSpec
 from .schema_unbalanced import Phase
+from .schema_weather import ModulesSpec
 from .spec import POSITIVE, Problem, Range, Spec, refuse
 
 LPD_NAME = "lpd"
@@ -54,11 +56,23 @@ class PvSpec(Spec):
         default="simbench:PV*",
         description="Profile of the feed-in per peak power: source:name, '*' matches. [kW/kWp]",
     )
+    modules: ModulesSpec | None = Field(
+        default=None,
+        description="Instead of a profile: how the modules lie, so that feed-in follows from the "
+        "scenario's weather. Needs the extra pv.",
+    )
     inverter: InverterSpec | None = Field(
         default=None,
         description="What its inverter does for the grid, by a standard; left out, it feeds what "
         "is available at power factor one and trips by a German profile.",
     )
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if self.modules is not None and "profile" in self.model_fields_set:
+            message = "stands beside modules, whose feed-in follows from the weather; leave one out"
+            refuse([Problem(("profile",), message)])
+        return self
 
 
 class BatterySpec(Spec):
@@ -178,6 +192,9 @@ class _Equipment(Spec):
     )
     pv: PvSpec | None = Field(default=None, description="Photovoltaic generator; none if left out.")
     battery: BatterySpec | None = Field(default=None, description="Battery; none if left out.")
+    appliances: AppliancesSpec | None = Field(
+        default=None, description="What can wait: heating, cooling, a vehicle; none if left out."
+    )
 
     def _size_problems(self) -> list[Problem]:
         problems = []
