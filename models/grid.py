@@ -71,6 +71,7 @@ class Grid(NamedBuses):
         self.tolerance_pu = tolerance_pu
         self._net = own_net(net, keep_elements=keep_elements)
         self._vm_reference_pu: float | None = None
+        self._joined: Any = None
         self._p_mw = np.zeros(self.n_bus)
         self._q_mvar = np.zeros(self.n_bus)
         self._totals = np.zeros(5)
@@ -210,10 +211,24 @@ class Grid(NamedBuses):
         open, so that the upstream side is dead rather than fed backwards.
         """
         net = self._copy_net()
+        self._joined = self._joined or self._copy_net()
         bus = int(net.bus.index[self.bus_position(reference_bus)])
         isolate_upstream(net, bus)
         pp.create_ext_grid(net, bus, vm_pu=vm_pu, name="grid-former")
         self._vm_reference_pu = None
+        self._replace(net)
+
+    def close_island(self) -> None:
+        """Hang on the upstream grid again, as before `open_island`.
+
+        Raises
+        ------
+        ValueError
+            When it did not part.
+        """
+        if self._joined is None:
+            raise ValueError("grid: it hangs on the upstream grid; expected one that parted")
+        net, self._joined, self._vm_reference_pu = self._joined, None, None
         self._replace(net)
 
     def switch(self, table: Switchable, element: str | int, *, closed: bool) -> None:
