@@ -4,6 +4,7 @@ A driver has the methods of its role, whatever device it speaks to. Power is pos
 flows into the grid, for every role: a load's reading is negative, a charging store's too.
 """
 
+from collections.abc import Generator
 from typing import Literal, NamedTuple, Protocol, get_args, runtime_checkable
 
 Role = Literal["inverter", "storage", "grid-simulator", "pv-simulator", "load", "analyser"]
@@ -219,6 +220,40 @@ class Lockstep(Protocol):
         self, available_kw: float, limit_kw: float, vm_pu: float, f_hz: float
     ) -> InverterReading:
         """Advance the device by one tick. [kW], [kW], [p.u.], [Hz]"""
+
+
+@runtime_checkable
+class TickInTurns(Protocol):
+    """A device on the bench's clock that gives way while it lives its tick, see `hil.turns`."""
+
+    def ticking(
+        self, available_kw: float, limit_kw: float, vm_pu: float, f_hz: float
+    ) -> Generator[None, None, InverterReading]:
+        """Do as `Lockstep.tick`."""
+
+
+@runtime_checkable
+class GridInTurns(Protocol):
+    """A grid simulator that gives way while it is set."""
+
+    def setting_grid(self, vm_v: float, f_hz: float) -> Generator[None, None, None]:
+        """Do as `GridSimulator.set_grid`."""
+
+
+@runtime_checkable
+class SunInTurns(Protocol):
+    """A PV simulator that gives way while it is set."""
+
+    def setting_available(self, p_kw: float) -> Generator[None, None, None]:
+        """Do as `PvSimulator.set_available`."""
+
+
+@runtime_checkable
+class MeterInTurns(Protocol):
+    """A meter that gives way while it is read."""
+
+    def measuring(self) -> Generator[None, None, AcReading]:
+        """Do as `Analyser.measure`."""
 
 
 @runtime_checkable

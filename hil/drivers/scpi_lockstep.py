@@ -4,6 +4,7 @@ import math
 
 from hil.errors import DeviceError, LinkError, LockstepError, SetpointError
 from hil.roles import InverterReading
+from hil.turns import Talk, asking, finish
 
 from .scpi_emulated import EmulatedScpi
 
@@ -70,6 +71,12 @@ class LockstepScpi(EmulatedScpi):
         The number of the tick goes out with it and comes back. A tick whose answer was lost
         is asked for once more: the device answers again without letting time pass again.
         """
+        return finish(self.ticking(available_kw, limit_kw, vm_pu, f_hz))
+
+    def ticking(
+        self, available_kw: float, limit_kw: float, vm_pu: float, f_hz: float
+    ) -> Talk[InverterReading]:
+        """Do as `tick`, and give way to others while the answer is on its way."""
         if self._dt_s is None:
             raise LockstepError(f"{self.name}: begin_lockstep comes before the first tick")
         self._refuse_outside(limit_kw)
@@ -79,9 +86,9 @@ class LockstepScpi(EmulatedScpi):
             f":{self._setpoint(limit_kw)};:SIM:STEP?"
         )
         try:
-            reply = self._link.exchange(message)
+            reply = yield from asking(self._link, message, proven=False)
         except LinkError:
-            reply = self._link.exchange(message)
+            reply = yield from asking(self._link, message, proven=False)
         return self._read_tick(reply, limit_kw)
 
     def _refuse_outside(self, p_kw: float) -> None:

@@ -1,11 +1,13 @@
 """The generic SCPI driver: a device is what its command table says."""
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from hil.errors import DeviceError, SetpointError
 from hil.roles import Link
 from hil.station import StationDevice
+from hil.turns import Talk, asking, finish
 
 from .channels import Channels
 from .scpi_device import ScpiDevice
@@ -21,6 +23,17 @@ class _Wanted(NamedTuple):
     ask: int
     field: int
     fields: int
+
+
+class _Spelt(NamedTuple):
+    """How one quantity is set: what is said, and what is asked to compare it."""
+
+    name: str
+    value: float
+    number: float
+    setting: Setting
+    commands: list[str]
+    asks: list[str]
 
 
 class TableDevice(ScpiDevice):
@@ -105,20 +118,23 @@ class TableDevice(ScpiDevice):
 
     def _converse(self, commands: list[str], queries: list[str]) -> list[str]:
         """Send commands, then queries, in as few lines as the device takes."""
+        return finish(self._conversing(commands, queries))
+
+    def _conversing(self, commands: list[str], queries: list[str]) -> Talk[list[str]]:
+        """Do as `_converse`, and give way while an answer is on its way."""
         self._prepare()
-        if not queries:
+        if not queries or not self._table.speaks.compound:
             for command in commands:
                 self._link.write(command)
-            return []
-        if not self._table.speaks.compound:
-            for command in commands:
-                self._link.write(command)
-            return [self._link.query(query) for query in queries]
+            answers = []
+            for query in queries:
+                answers.append((yield from asking(self._link, query)))
+            return answers
         line = "".join(
             part if not position else (";" if part[0] in "*:" else ";:") + part
             for position, part in enumerate([*commands, *queries])
         )
-        reply = self._link.query(line)
+        reply = yield from asking(self._link, line)
         answers = reply.split(";", len(queries) - 1)
         if len(answers) != len(queries):
             raise self._nonsense(f"{len(queries)} answers", reply)
@@ -132,44 +148,61 @@ class TableDevice(ScpiDevice):
         SetpointError
             It is no finite number (nothing is sent); the device refused it, or holds another.
         """
+        finish(self._setting({name: value}))
+
+    def _setting(self, values: Mapping[str, float]) -> Talk[None]:
+        """Do as `_set` with several quantities at once, on one line where the device takes it."""
+        spelt = [self._spelt(name, value) for name, value in values.items()]
+        errors = self._error_query()
+        answers = yield from self._conversing(
+            [command for one in spelt for command in one.commands],
+            [ask for one in spelt for ask in one.asks] + errors,
+        )
+        if errors:
+            self._check(answers.pop(), values)
+        left = iter(answers)
+        for one in spelt:
+            asks = 1 if one.setting.ask_negative is None else 2
+            held = [next(left) for _ in one.asks]
+            for first in range(0, len(held), asks):
+                self._compare(one, held[first : first + asks])
+
+    def _spelt(self, name: str, value: float) -> _Spelt:
+        """Spell what sets a quantity, and what reads it back."""
         if not math.isfinite(value):
             raise SetpointError(f"{self.name}: {name} {value} is no number; nothing was sent")
         setting = self._part.set[name]
-        if value == 0 and setting.at_zero is not None:
-            self._check(self._converse([setting.at_zero], self._error_query()), name, value)
-            return
         number = value / setting.factor(self._rated(name))
+        if value == 0 and setting.at_zero is not None:
+            return _Spelt(name, value, number, setting, [setting.at_zero], [])
         phases = self._phases if "{phase}" in setting.send else [""]
         asks = (
             [setting.ask] if setting.ask_negative is None else [setting.ask, setting.ask_negative]
         )
-        answers = self._converse(
+        return _Spelt(
+            name,
+            value,
+            number,
+            setting,
             [self._spelled(setting, number, value, phase) for phase in phases],
-            [fill(ask, phase=phase) for phase in phases for ask in asks] + self._error_query(),
+            [fill(ask, phase=phase) for phase in phases for ask in asks],
         )
-        if self._error_query():
-            self._check(answers[-1:], name, value)
-            answers = answers[:-1]
-        for first in range(0, len(answers), len(asks)):
-            self._compare(name, setting, value, number, answers[first : first + len(asks)])
 
     def _error_query(self) -> list[str]:
         """What asks for the oldest error, where the link does not ask already."""
         speaks = self._table.speaks
         return [speaks.errors] if speaks.errors is not None and speaks.proof != "errors" else []
 
-    def _check(self, entries: list[str], name: str, value: float) -> None:
+    def _check(self, entry: str, values: Mapping[str, float]) -> None:
         """Refuse to go on after an error that the device reports of a setting.
 
         What happened to the device by itself (SCPI-99 vol. 2, 21.8: −3xx, as a watchdog that
         reverted) or to an earlier answer (−4xx) is not of this setting: the read-back decides.
         """
-        for entry in entries:
-            code = self._number(entry.partition(",")[0], entry)
-            if code and not -500 < code <= -300:
-                raise SetpointError(
-                    f"{self.name}: {name} {value:g} was refused; the device says {entry}"
-                )
+        code = self._number(entry.partition(",")[0], entry)
+        if code and not -500 < code <= -300:
+            told = ", ".join(f"{name} {value:g}" for name, value in values.items())
+            raise SetpointError(f"{self.name}: {told} was refused; the device says {entry}")
 
     def _spelled(self, setting: Setting, number: float, value: float, phase: str) -> str:
         """Write the command that sets a number, or a word."""
@@ -187,10 +220,9 @@ class TableDevice(ScpiDevice):
             phase=phase,
         )
 
-    def _compare(
-        self, name: str, setting: Setting, value: float, number: float, answers: list[str]
-    ) -> None:
+    def _compare(self, spelt: _Spelt, answers: list[str]) -> None:
         """Refuse to go on with a setting that was not taken."""
+        name, value, number, setting = spelt[:4]
         if setting.words:
             word = answers[0].strip()
             if word not in setting.words:
@@ -218,7 +250,11 @@ class TableDevice(ScpiDevice):
 
     def _read(self) -> dict[str, tuple[float, ...] | str]:
         """Ask everything that a reading needs, and turn it into what flows, in our units."""
-        answers = self._converse([], self._asks)
+        return finish(self._reading_all())
+
+    def _reading_all(self) -> Talk[dict[str, tuple[float, ...] | str]]:
+        """Do as `_read`, and give way while the answer is on its way."""
+        answers = yield from self._conversing([], self._asks)
         return {name: self._value(name, answers) for name in self._part.read}
 
     def _value(self, name: str, answers: list[str]) -> tuple[float, ...] | str:

@@ -14,6 +14,7 @@ from hil.roles import (
     StorageReading,
 )
 from hil.station import StationDevice
+from hil.turns import Talk, finish
 
 from .scpi_emulated import EmulatedScpi
 from .scpi_lockstep import LockstepScpi
@@ -69,9 +70,17 @@ class _Roled(TableDevice):
                 f"{self.name}: {p_kw} kW is outside {low_kw:g} to {high_kw:g} kW; nothing was sent"
             )
 
-    def _ac(self) -> AcReading:
-        """Read what flows at AC terminals."""
-        read = self._read()
+
+class _Ac(_Roled):
+    """A device that tells what flows at AC terminals, into the grid positive."""
+
+    def measure(self) -> AcReading:
+        """Read what flows; what a load draws is negative."""
+        return finish(self.measuring())
+
+    def measuring(self) -> Talk[AcReading]:
+        """Read what flows at AC terminals, and give way while the answer is on its way."""
+        read = yield from self._reading_all()
         energy = _numbers(read.get("energy_kwh"))
         return AcReading(
             sum(_numbers(read["p_kw"])),
@@ -154,7 +163,7 @@ class _Switched(_Roled):
         self._set("output", 1.0 if on else 0.0)
 
 
-class TableGridSimulator(_Switched):
+class TableGridSimulator(_Switched, _Ac):
     """AC source by its table."""
 
     def set_grid(self, vm_v: float, f_hz: float) -> None:
@@ -165,6 +174,10 @@ class TableGridSimulator(_Switched):
         SetpointError
             Outside its limits (nothing is sent), refused, or read back differently.
         """
+        finish(self.setting_grid(vm_v, f_hz))
+
+    def setting_grid(self, vm_v: float, f_hz: float) -> Talk[None]:
+        """Do as `set_grid`, and give way while the answer is on its way."""
         limits = self._device.limits
         v_max_v = float("inf") if limits.v_max_v is None else limits.v_max_v
         inside_v = 0.0 <= vm_v <= v_max_v
@@ -173,12 +186,7 @@ class TableGridSimulator(_Switched):
                 f"{self.name}: {vm_v} V at {f_hz} Hz is outside 0 to {v_max_v:g} V, "
                 f"{limits.f_min_hz:g} to {limits.f_max_hz:g} Hz; nothing was sent"
             )
-        self._set("vm_v", vm_v)
-        self._set("f_hz", f_hz)
-
-    def measure(self) -> AcReading:
-        """Read what flows at its terminals, positive into it."""
-        return self._ac()
+        yield from self._setting({"vm_v": vm_v, "f_hz": f_hz})
 
     def _safe_settings(self, p_kw: float, vm_v: float | None) -> list[tuple[str, float]]:
         return [] if vm_v is None else [("vm_v", vm_v)]
@@ -189,8 +197,12 @@ class TablePvSimulator(_Switched):
 
     def set_available(self, p_kw: float) -> None:
         """Set the power at the maximum power point; read back. [kW]"""
+        finish(self.setting_available(p_kw))
+
+    def setting_available(self, p_kw: float) -> Talk[None]:
+        """Do as `set_available`, and give way while the answer is on its way."""
         self._within(p_kw, 0.0, self.p_rated_kw)
-        self._set("available_kw", p_kw)
+        yield from self._setting({"available_kw": p_kw})
 
     def measure(self) -> DcReading:
         """Read what flows from it."""
@@ -201,7 +213,7 @@ class TablePvSimulator(_Switched):
         return [("available_kw", p_kw)]
 
 
-class TableLoad(_Switched):
+class TableLoad(_Switched, _Ac):
     """Electronic load by its table."""
 
     def set_demand(self, p_kw: float) -> None:
@@ -209,20 +221,12 @@ class TableLoad(_Switched):
         self._within(p_kw, 0.0, self.p_rated_kw)
         self._set("demand_kw", p_kw)
 
-    def measure(self) -> AcReading:
-        """Read what flows; what it draws is negative."""
-        return self._ac()
-
     def _safe_settings(self, p_kw: float, vm_v: float | None) -> list[tuple[str, float]]:
         return [("demand_kw", -p_kw)]  # the station says what flows into the grid
 
 
-class TableAnalyser(_Roled):
+class TableAnalyser(_Ac):
     """Power analyser by its table."""
-
-    def measure(self) -> AcReading:
-        """Read what flows where it is wired, into the grid positive."""
-        return self._ac()
 
 
 class _Reverts(TableDevice):

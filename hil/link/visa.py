@@ -104,7 +104,7 @@ class VisaLink:
         self._opener, self._proof = opener, proof
         self._transport: Transport | None = None
         self._doubt = False
-        self._asked: tuple[str, float] | None = None
+        self._asked: tuple[str, float, bool] | None = None
 
     def __enter__(self) -> Self:
         """Connected already."""
@@ -170,21 +170,29 @@ class VisaLink:
         self._say(line_of(self.name, message))
         return self._hear(message, self.timeout_s)
 
-    def ask(self, message: str) -> None:
-        """Send a question whose answer `take` fetches; until then nothing else is asked."""
-        if self._proof.alone:
+    def ask(self, message: str, *, proven: bool = True) -> None:
+        """Send a question whose answer `take` fetches; until then nothing else is asked.
+
+        Parameters
+        ----------
+        message : str
+        proven : bool
+            The link ties the answer to it, as `query` does; else the caller, as for `exchange`.
+        """
+        if proven and self._proof.alone:
             self._let_go()
-        self._say(line_of(self.name, self._proof.wrap(message)))
-        self._asked = message, time.monotonic()
+        self._say(line_of(self.name, self._proof.wrap(message) if proven else message))
+        self._asked = message, time.monotonic(), proven
 
     def take(self) -> str:
-        """Fetch the answer to what `ask` asked, as `query` would have."""
+        """Fetch the answer to what `ask` asked, as `query` or `exchange` would have."""
         if self._asked is None:
             raise LinkError(f"{self.name}: nothing is asked, or the connection was dropped since")
-        message, asked_s = self._asked
+        message, asked_s, proven = self._asked
         self._asked = None
         wait_s = self.timeout_s - (time.monotonic() - asked_s)
-        return self._proven(message, self._hear(message, max(1e-4, wait_s)))
+        reply = self._hear(message, max(1e-4, wait_s))
+        return self._proven(message, reply) if proven else reply
 
     def drop(self) -> None:
         """Trust nothing more on this connection; the next message opens another."""

@@ -2,12 +2,14 @@
 
 from collections import deque
 from collections.abc import Mapping
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
 
 from hil.errors import BenchError, DeviceError, SetpointError, UnsafeError
 from hil.exchange import Answered, Asked, Happened
+from hil.turns import Talk, finish, together
 
 from .energy import EnergyCount
 from .node import Node, NodeAsked, NodeReading
@@ -40,6 +42,9 @@ class LockstepExchange:
     the bench's again. A device that has restarted meanwhile refuses the number of the tick and
     is given the clock anew.
 
+    All nodes are told before any is heard, so that devices work at the same time, and a tick
+    costs no more waiting than its slowest node.
+
     Nothing here reads a clock: whether a run repeats to the bit depends only on time-outs long
     enough that a busy machine is never taken for a lost device.
     """
@@ -68,9 +73,10 @@ class LockstepExchange:
         # Python's own floats: what is spelt into a message must not be numpy's.
         available_kw, limit_kw = asked.available_kw.tolist(), asked.limit_kw.tolist()
         vm_pu = asked.vm_pu.tolist()
-        for k, seat in enumerate(self._seats.values()):
-            told = NodeAsked(available_kw[k], limit_kw[k], vm_pu[k], asked.f_hz)
-            reading = self._live(seat, told)
+        told = map(NodeAsked, available_kw, limit_kw, vm_pu, repeat(asked.f_hz))
+        seats = self._seats.values()
+        readings = finish(together(map(self._live, seats, told)))
+        for k, (seat, reading) in enumerate(zip(seats, readings, strict=True)):
             p_kw[k], q_kvar[k], tripped[k] = reading.p_kw, reading.q_kvar, reading.tripped
             stale[k], age_s[k] = seat.lost, seat.age * self._dt_s
             energy_kwh[k] = seat.energy.total_kwh
@@ -95,10 +101,12 @@ class LockstepExchange:
         except BenchError as failure:
             self._note(name, "refused", str(failure))
 
-    def _live(self, seat: "_Seat", asked: NodeAsked) -> NodeReading:
+    def _live(self, seat: "_Seat", asked: NodeAsked) -> Talk[NodeReading]:
         """Let one node live this tick, and those it still owes; or fall back."""
         seat.owed.append(_Owed(asked, unreached=seat.lost))
-        failure = self._catch_up(seat) if seat.age % self._retry_ticks == 0 else None
+        failure = None
+        if seat.age % self._retry_ticks == 0:
+            failure = yield from self._catch_up(seat)
         if failure is not None and not seat.lost:
             self._lose(seat, failure)
         if not seat.owed and failure is None:
@@ -109,11 +117,11 @@ class LockstepExchange:
         seat.energy.step(reading.p_kw, self._dt_s)
         return reading
 
-    def _catch_up(self, seat: "_Seat") -> BenchError | None:
+    def _catch_up(self, seat: "_Seat") -> Talk[BenchError | None]:
         """Let a node live all ticks that it owes; tell what kept it from that."""
         try:
             while seat.owed:
-                seat.last = self._pass_tick(seat)
+                seat.last = yield from self._pass_tick(seat)
                 seat.owed.popleft()
         except UnsafeError:
             raise
@@ -127,20 +135,20 @@ class LockstepExchange:
             seat.age = 0
         return None
 
-    def _pass_tick(self, seat: "_Seat") -> NodeReading:
+    def _pass_tick(self, seat: "_Seat") -> Talk[NodeReading]:
         """Let a node live the oldest tick that it owes; garbage is asked for once more."""
         asked, unreached = seat.owed[0]
         held = unreached and len(seat.owed) > 1
         try:
-            return seat.node.tick(asked, self._dt_s, held=held)
+            return (yield from seat.node.ticking(asked, self._dt_s, held=held))
         except DeviceError:
             pass
         try:
-            return seat.node.tick(asked, self._dt_s, held=held)
+            return (yield from seat.node.ticking(asked, self._dt_s, held=held))
         except DeviceError as refusal:
             seat.node.begin_lockstep(self._dt_s)
             self._note(seat.node.name, "begun anew", str(refusal))
-        return seat.node.tick(asked, self._dt_s, held=held)
+        return (yield from seat.node.ticking(asked, self._dt_s, held=held))
 
     def _lose(self, seat: "_Seat", failure: BenchError) -> None:
         """Note that a node is lost, or stop the run where it says so."""

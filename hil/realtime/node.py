@@ -6,18 +6,23 @@ from typing import NamedTuple, Protocol
 
 from hil.errors import DeviceError, LockstepError
 from hil.roles import (
+    AcReading,
     Analyser,
     Device,
     Faulty,
     Inverter,
     InverterReading,
     Lockstep,
+    MeterInTurns,
     PvSimulator,
     Storage,
     StorageReading,
+    SunInTurns,
     Surrounded,
+    TickInTurns,
 )
 from hil.station import OnLoss
+from hil.turns import Talk, finish, together
 
 _RAMP_SHARE = 0.9
 """Of the ramp limit, in the wall's time: a message that comes early must not be too steep."""
@@ -56,7 +61,7 @@ class NodeReading(NamedTuple):
 class NodeGrid(Protocol):
     """The grid of a node: `hil.phil` over a grid simulator."""
 
-    def apply(self, vm_pu: float, f_hz: float, dt_s: float) -> None:
+    def applying(self, vm_pu: float, f_hz: float, dt_s: float) -> Talk[None]:
         """Move what the node sees towards this voltage and frequency. [p.u.], [Hz], [s]"""
 
 
@@ -105,6 +110,8 @@ class Node:
         self._unit, self._grid, self._pv, self._analyser = unit, grid, pv, analyser
         self._ramp_kw_per_s, self._emulated = ramp_kw_per_s, emulated
         self._held_kw = 0.0
+        self._clock = unit if isinstance(unit, Lockstep) else None
+        self._turns = unit if isinstance(unit, TickInTurns) else None
         # Only a store takes power both ways.
         if hasattr(unit, "set_power"):
             self._command, self._least_kw = unit.set_power, -unit.p_rated_kw
@@ -140,13 +147,23 @@ class Node:
         held : bool
             The bench could not reach the unit in this tick: it kept its last setpoint.
         """
-        unit = self._clocked()
+        return finish(self.ticking(asked, dt_s, held=held))
+
+    def ticking(self, asked: NodeAsked, dt_s: float, *, held: bool = False) -> Talk[NodeReading]:
+        """Do as `tick`, and give way to other nodes while an answer is on its way.
+
+        Sun and grid are confirmed before the unit lives its tick under them, and it has lived
+        it before the analyser is read: devices of one node do not hear in any sure order.
+        """
         setpoint_kw = self._held_kw if held else self._setpoint(asked.limit_kw, dt_s)
-        self._set_surroundings(asked, dt_s)
-        available_kw = asked.available_kw / self.scale
-        done = unit.tick(available_kw, setpoint_kw, asked.vm_pu, asked.f_hz)
+        yield from self._surrounding(asked, dt_s)
+        inputs = asked.available_kw / self.scale, setpoint_kw, asked.vm_pu, asked.f_hz
+        if self._turns is not None:
+            done = yield from self._turns.ticking(*inputs)
+        else:
+            done = self._clocked().tick(*inputs)
         self._held_kw = setpoint_kw
-        return self._reading(done)
+        return (yield from self._reading(done))
 
     def tell(self, asked: NodeAsked, dt_s: float) -> None:
         """Tell devices that keep their own time what is asked.
@@ -158,7 +175,7 @@ class Node:
             Time since they were told last. [s]
         """
         setpoint_kw = self._setpoint(asked.limit_kw, _RAMP_SHARE * dt_s)
-        self._set_surroundings(asked, dt_s)
+        finish(self._surrounding(asked, dt_s))
         if self._emulated and isinstance(self._unit, Surrounded):
             self._unit.surround(asked.available_kw / self.scale, asked.vm_pu, asked.f_hz)
         self._command(setpoint_kw)
@@ -166,7 +183,7 @@ class Node:
 
     def read(self) -> NodeReading:
         """Read what the node does now, in its own time."""
-        return self._reading(self._unit.measure())
+        return finish(self._reading(self._unit.measure()))
 
     def make_safe(self) -> None:
         """Bring every device to its safe state, the unit first; all are tried.
@@ -193,8 +210,8 @@ class Node:
 
     def _clocked(self) -> Lockstep:
         """Return the unit, which has to take the bench's clock."""
-        if isinstance(self._unit, Lockstep):
-            return self._unit
+        if self._clock is not None:
+            return self._clock
         raise LockstepError(
             f"{self._unit.name} keeps its own time, and ticks that wait would falsify its ramps "
             "and its energy; run in real time, or play it with an emulated device"
@@ -215,18 +232,21 @@ class Node:
         reach_kw = self._ramp_kw_per_s * dt_s
         return min(max(wanted_kw, self._held_kw - reach_kw), self._held_kw + reach_kw)
 
-    def _set_surroundings(self, asked: NodeAsked, dt_s: float) -> None:
+    def _surrounding(self, asked: NodeAsked, dt_s: float) -> Talk[None]:
         """Give the unit its grid and its sun, where devices of the bench play them."""
+        talks: list[Talk[None]] = []
         if self._grid is not None:
-            self._grid.apply(asked.vm_pu, asked.f_hz, dt_s)
+            talks.append(self._grid.applying(asked.vm_pu, asked.f_hz, dt_s))
         if self._pv is not None:
-            self._pv.set_available(asked.available_kw / self.scale)
+            talks.append(_shining(self._pv, asked.available_kw / self.scale))
+        if talks:
+            yield from together(talks)
 
-    def _reading(self, done: InverterReading | StorageReading) -> NodeReading:
+    def _reading(self, done: InverterReading | StorageReading) -> Talk[NodeReading]:
         """Put together what was measured, in the power of what is played."""
         p_kw, q_kvar, energy_kwh = done.p_kw, done.q_kvar, done.energy_kwh
         if self._analyser is not None:
-            seen = self._analyser.measure()
+            seen = yield from _measuring(self._analyser)
             p_kw, q_kvar = seen.p_kw, seen.q_kvar
             energy_kwh = energy_kwh if seen.energy_kwh is None else seen.energy_kwh
         return NodeReading(
@@ -236,6 +256,21 @@ class Node:
             None if energy_kwh is None else self.scale * energy_kwh,
             getattr(done, "soc", math.nan),
         )
+
+
+def _shining(pv: PvSimulator, available_kw: float) -> Talk[None]:
+    """Set the sun, giving way where its driver can."""
+    if isinstance(pv, SunInTurns):
+        yield from pv.setting_available(available_kw)
+    else:
+        pv.set_available(available_kw)
+
+
+def _measuring(analyser: Analyser) -> Talk[AcReading]:
+    """Read the analyser, giving way where its driver can."""
+    if isinstance(analyser, MeterInTurns):
+        return (yield from analyser.measuring())
+    return analyser.measure()
 
 
 def _all_tried(steps: Sequence[Callable[[], None]]) -> None:

@@ -10,11 +10,12 @@ from typing import Any, cast
 from hil.drivers.opening import OpenLink, open_link_of
 from hil.link.record import Recorder
 from hil.phil.interface import Interface, QuasiStatic
-from hil.roles import Device, GridSimulator
+from hil.roles import Device, GridInTurns, GridSimulator
 from hil.safety.arming import Armed
 from hil.safety.energised import energised
 from hil.safety.order import open_named
 from hil.station import Station, StationDevice
+from hil.turns import Talk
 
 from .io_process import LiveBench
 from .node import Node
@@ -84,10 +85,13 @@ class _SourcedGrid:
         settings = QuasiStatic(v_nominal_v=station.v_nominal_v, step_s=1.0)
         self._interface = Interface(settings, f_nominal_hz=station.f_nominal_hz)
 
-    def apply(self, vm_pu: float, f_hz: float, dt_s: float) -> None:
+    def applying(self, vm_pu: float, f_hz: float, dt_s: float) -> Talk[None]:
         """Have the source play this voltage and frequency. [p.u.], [Hz], [s]"""
         point = self._interface.source(vm_pu, f_hz)
-        self._source.set_grid(point.vm_v, point.f_hz)
+        if isinstance(self._source, GridInTurns):
+            yield from self._source.setting_grid(point.vm_v, point.f_hz)
+        else:
+            self._source.set_grid(point.vm_v, point.f_hz)
 
 
 @contextmanager

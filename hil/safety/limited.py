@@ -16,17 +16,22 @@ from hil.roles import (
     Device,
     Faulty,
     Functional,
+    GridInTurns,
     Identity,
     InverterReading,
     Lockstep,
+    MeterInTurns,
     Programmable,
     Questionable,
     Reverting,
     Role,
     SourceStep,
+    SunInTurns,
     Surrounded,
+    TickInTurns,
 )
 from hil.station import StationDevice
+from hil.turns import Talk
 
 from .limits import BenchLimits, DeviceLimits
 
@@ -138,6 +143,9 @@ class _GridSimulator(_Closing, _Measured):
         sent = self._limits.voltage_v(vm_v), self._limits.frequency_hz(f_hz)
         with self._limits.telling():
             self._driver.set_grid(*sent)
+        self._was_set()
+
+    def _was_set(self) -> None:
         self._is_set = True
         if self._closed:
             self._limits.bench.voltage_moves()
@@ -187,11 +195,54 @@ class _Ticking(_Limited):
     def tick(
         self, available_kw: float, limit_kw: float, vm_pu: float, f_hz: float
     ) -> InverterReading:
-        if not isinstance(self, _Storage):
-            _refuse_below_zero(self.name, "limit", limit_kw)
+        self._refuse_negative(limit_kw)
         with self._limits.power(limit_kw) as sent_kw:
             reading: InverterReading = self._driver.tick(available_kw, sent_kw, vm_pu, f_hz)
         self._passed_s += self._dt_s
+        return reading
+
+    def _refuse_negative(self, limit_kw: float) -> None:
+        if not isinstance(self, _Storage):
+            _refuse_below_zero(self.name, "limit", limit_kw)
+
+
+class _TickInTurns(_Ticking):
+    """Gives way, as those below: between question and answer others are asked, behind the same
+    lock and the same limits; what was reserved stays so until the device has confirmed it."""
+
+    def ticking(
+        self, available_kw: float, limit_kw: float, vm_pu: float, f_hz: float
+    ) -> Talk[InverterReading]:
+        self._refuse_negative(limit_kw)
+        with self._limits.power(limit_kw) as sent_kw:
+            reading: InverterReading = yield from self._driver.ticking(
+                available_kw, sent_kw, vm_pu, f_hz
+            )
+        self._passed_s += self._dt_s
+        return reading
+
+
+class _GridInTurns(_GridSimulator):
+    def setting_grid(self, vm_v: float, f_hz: float) -> Talk[None]:
+        sent = self._limits.voltage_v(vm_v), self._limits.frequency_hz(f_hz)
+        with self._limits.telling():
+            yield from self._driver.setting_grid(*sent)
+        self._was_set()
+
+
+class _SunInTurns(_PvSimulator):
+    def setting_available(self, p_kw: float) -> Talk[None]:
+        _refuse_below_zero(self.name, "available power", p_kw)
+        with self._limits.power(p_kw, counts=False) as sent_kw:
+            yield from self._driver.setting_available(sent_kw)
+        self._is_set = True
+
+
+class _MeterInTurns(_Measured):
+    def measuring(self) -> Talk[AcReading]:
+        with self._limits.lock:
+            reading: AcReading = yield from self._driver.measuring()
+        self._limits.watch(reading)
         return reading
 
 
@@ -260,6 +311,10 @@ _ROLES: dict[Role, type[_Limited]] = {
     "analyser": _Measured,
 }
 _ABILITIES: dict[Any, type[_Limited]] = {
+    TickInTurns: _TickInTurns,
+    GridInTurns: _GridInTurns,
+    SunInTurns: _SunInTurns,
+    MeterInTurns: _MeterInTurns,
     Lockstep: _Ticking,
     Surrounded: _Surrounded,
     Reverting: _Reverting,

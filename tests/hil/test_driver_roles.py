@@ -190,7 +190,7 @@ def test_a_setpoint_that_the_device_refuses_is_an_error(bench):
     _, source, _, _ = bench
     grid = opened(source, "grid-simulator")
     grid.inject("refuse")
-    with pytest.raises(SetpointError, match=r"vm_v 200 was refused; the device says -221"):
+    with pytest.raises(SetpointError, match=r"vm_v 200, f_hz 50 was refused; the device says -221"):
         grid.set_grid(200.0, 50.0)
 
 
