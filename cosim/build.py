@@ -15,6 +15,7 @@ from models.battery import BatteryParams
 from models.der import DerFleet
 from models.energy_manager import EnergyManagers, ManagerOptions
 from models.energy_manager_rolling import RollingManagers, RollingOptions
+from models.flexible import FlexibleLoads
 from models.forecast import Forecaster
 from models.frequency import (
     Generator,
@@ -367,20 +368,25 @@ def _functions_gain(resolved: ResolvedScenario, network: Grid, buses: tuple[int,
 
 
 def managers(
-    resolved: ResolvedScenario, refined: RefinedProfiles, periods_ahead: int = 0
+    resolved: ResolvedScenario,
+    refined: RefinedProfiles,
+    periods_ahead: int = 0,
+    flexible: FlexibleLoads | None = None,
 ) -> EnergyManagers:
     """Energy managers of all peers; `periods_ahead` is how far their bidders look."""
     bids, names = resolved.scenario.market.bids, [peer.name for peer in resolved.peers]
     load_kw, pv_kw = _forecast_kw(resolved, refined, periods_ahead)
+    first_s = (refined.start - resolved.scenario.time.start).total_seconds()
 
     def per_peer(what: str) -> list[np.random.Generator]:
         return [generator(resolved.seed, "peer", name, what) for name in names]
 
-    return _manager_class(resolved)(
+    made = _manager_class(resolved)(
         forecaster=Forecaster(
             load_kw=load_kw,
             pv_kw=pv_kw,
-            first_quarter_s=(refined.start - resolved.scenario.time.start).total_seconds(),
+            planned_kw=flexible.planned_kw(first_s, len(load_kw)) if flexible else None,
+            first_quarter_s=first_s,
             load_rngs=per_peer("load forecast"),
             pv_rngs=per_peer("pv forecast"),
             load_error=bids.load_error,
@@ -392,6 +398,8 @@ def managers(
         ticks_per_period=resolved.ticks_per_period,
         options=ManagerOptions(share=bids.share),
     )
+    made.devices = flexible
+    return made
 
 
 def _manager_class(resolved: ResolvedScenario) -> Callable[..., EnergyManagers]:

@@ -31,6 +31,8 @@ class ManagerSim(Box):
                 "tripped",
                 "setpoint[kW]",
                 "limit[kW]",
+                "ask[kW]",
+                "free",
             ],
             events_in=["schedule", "outcome", "caps"],
             events_out=["orders"],
@@ -46,12 +48,15 @@ class ManagerSim(Box):
         bidding: Bidding | None,
         peers: tuple[str, ...],
         clock: Clock,
+        asks: bool = False,
     ) -> dict[str, Any]:
         """Take the energy managers, who bids, and the peers' names in their order.
 
-        Nobody bids where a rule prices what meters show.
+        Nobody bids where a rule prices what meters show, and nobody `asks` where no appliance
+        could do what it is asked.
         """
         self._managers, self._bidding, self._clock = managers, bidding, clock
+        self._asks = asks
         self._position = {name: index for index, name in enumerate(peers)}
         self._tripped = np.zeros(len(peers), dtype=np.bool_)
         meta: dict[str, Any] = self.meta
@@ -92,3 +97,6 @@ class ManagerSim(Box):
             tripped=self._tripped,
         )
         self.values["manager"].update({"setpoint[kW]": setpoint_kw, "limit[kW]": limit_kw})
+        if self._asks:
+            told = {"ask[kW]": self._managers.ask_kw, "free": self._managers.free}
+            self.values["manager"].update(told)

@@ -39,6 +39,7 @@ def wires(
     unbalanced: bool = False,
     operated: bool = False,
     paced: bool = False,
+    flexible: bool = False,
 ) -> list[Wire]:
     """Lay out a run's wires.
 
@@ -60,11 +61,14 @@ def wires(
         Whether an operator acts on the grid.
     paced : bool
         Whether ticks wait for the wall clock.
+    flexible : bool
+        Whether peers have appliances that can be asked to wait.
     """
     before = {
         "zeros": np.zeros(peers),
         "ones": np.ones(peers),
         "no": np.zeros(peers, dtype=np.bool_),
+        "yes": np.ones(peers, dtype=np.bool_),
         "f_hz": f_hz,
     }
     laid = (
@@ -81,6 +85,9 @@ def wires(
         laid += _island(before)
     if operated:
         laid += _operator(before)
+    if flexible:
+        shedders = {"operator": operated, "frequency": islanded}
+        laid += _flexible(before, *(box for box, there in shedders.items() if there))
     if paced:
         sources = {"operator": operated, "devices": devices}
         laid += _paced(*(box for box in OPENING_BOXES if sources.get(box, True)))
@@ -188,6 +195,16 @@ def _devices(before: Mapping[str, Any]) -> list[Wire]:
         _later("devices", "manager", {"tripped": before["no"]}),
         _wire("devices", "recorder", "age[s]", "stale"),
         *_closed_clock("devices"),
+    ]
+
+
+def _flexible(before: Mapping[str, Any], *shedders: str) -> list[Wire]:
+    """Managers ask appliances, which hear of it a tick later, as of what nobody served them."""
+    zeros = before["zeros"]
+    return [
+        _later("manager", "profiles", {"ask[kW]": zeros, "free": before["yes"]}),
+        *(_later(box, "profiles", {"shed[kW]": zeros}) for box in shedders),
+        _wire("profiles", "recorder", "flexible[kW]"),
     ]
 
 

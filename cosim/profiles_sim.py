@@ -1,13 +1,15 @@
-"""Opens load and weather profiles to mosaik, a value a second."""
+"""Opens consumption and weather to mosaik: profiles and appliances, a value a second."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from .box import Box, FloatArray, Inputs, Log, model, silent
+from models.flexible import FlexibleLoads
+
+from .box import Box, FloatArray, Inputs, Log, model, only, silent, total
 from .clock import NEVER, Clock
 
 SecondReader = Callable[[int], tuple[FloatArray, FloatArray, FloatArray]]
@@ -18,12 +20,23 @@ class ProfilesSim(Box):
     """Says what every peer draws and what its PV could give, and keeps count of what is drawn.
 
     A load is consumption, so its `P[MW]`, an injection, is negative. The tick that comes back
-    closes the clock: without it mosaik lets this simulator run to the end first.
+    closes the clock: without it mosaik lets this simulator run to the end first. Appliances do
+    what energy managers asked of them a second ago, and heat only by what was served.
     """
 
     models = {
         "Profiles": model(
-            ["tick", "P[MW]", "Q[MVar]", "load[kW]", "available[kW]"],
+            [
+                "tick",
+                "P[MW]",
+                "Q[MVar]",
+                "load[kW]",
+                "available[kW]",
+                "ask[kW]",
+                "free",
+                "shed[kW]",
+                "flexible[kW]",
+            ],
         )
     }
 
@@ -36,12 +49,14 @@ class ProfilesSim(Box):
         clock: Clock,
         peers: Sequence[str],
         load_scales: Sequence[tuple[int, int, float]] = (),
+        flexible: FlexibleLoads | None = None,
         log: Log = silent,
     ) -> dict[str, Any]:
-        """Take the profiles, and changes of load as (mosaik time, peer, factor)."""
+        """Take the profiles, changes of load as (mosaik time, peer, factor), and appliances."""
         self._read, self._clock, self._names, self._log = read, clock, peers, log
         self._scale = np.ones(len(peers))
         self._changes = sorted(load_scales, reverse=True)
+        self._flexible, self._shed_kw = flexible, np.zeros(len(peers))
         self._tick_h = clock.dt_s / 3600
         self.consumed_kwh = 0.0
         meta: dict[str, Any] = self.meta
@@ -53,12 +68,12 @@ class ProfilesSim(Box):
             return clock.preroll
         if time >= clock.end:
             return NEVER
-        while self._changes and self._changes[-1][0] <= time:
-            _, peer, factor = self._changes.pop()
-            self._scale[peer] = factor
-            self._log(time, "load_changed", peer=self._names[peer], scale=factor)
-        load_kw, load_kvar, available_kw = self._read(int(clock.tick(time) * clock.dt_s))
+        self._change(time)
+        second = int(clock.tick(time) * clock.dt_s)
+        load_kw, load_kvar, available_kw = self._read(second)
         load_kw = load_kw * self._scale
+        if self._flexible is not None:
+            load_kw = load_kw + self._appliances(second, inputs["profiles"])
         self.values["profiles"].update(
             {
                 "P[MW]": load_kw * -1e-3,
@@ -70,3 +85,28 @@ class ProfilesSim(Box):
         upcoming = clock.next_second(time)
         self.consumed_kwh += float(load_kw.sum()) * (min(upcoming, clock.end) - time) * self._tick_h
         return upcoming
+
+    def _change(self, time: int) -> None:
+        """Let happen what changes loads from here on."""
+        while self._changes and self._changes[-1][0] <= time:
+            _, peer, factor = self._changes.pop()
+            self._scale[peer] = factor
+            self._log(time, "load_changed", peer=self._names[peer], scale=factor)
+
+    def _appliances(self, second: int, given: Mapping[str, Mapping[str, Any]]) -> FloatArray:
+        """Let appliances live through the next second; give what they draw. [kW]"""
+        assert self._flexible is not None
+        served = self._served(given)
+        drawn_kw = self._flexible.step(second, only(given["ask[kW]"]), only(given["free"]), served)
+        self.values["profiles"]["flexible[kW]"] = drawn_kw
+        return drawn_kw
+
+    def _served(self, given: Mapping[str, Mapping[str, Any]]) -> FloatArray | None:
+        """Part of its load that every peer was served a tick ago; None where nobody sheds. [1]"""
+        if "shed[kW]" not in given or "load[kW]" not in self.values["profiles"]:
+            return None
+        load_kw = self.values["profiles"]["load[kW]"]
+        shed_kw = total(given["shed[kW]"], self._shed_kw)
+        part = np.divide(shed_kw, load_kw, out=np.zeros(load_kw.size), where=load_kw > 0.0)
+        served: FloatArray = np.clip(1.0 - part, 0.0, 1.0)
+        return served

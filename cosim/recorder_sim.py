@@ -47,6 +47,9 @@ ISLAND_LISTS: Mapping[str, tuple[str, float]] = {
     "response_kw": ("response[kW]", 1.0),
 }
 
+FLEXIBLE_LISTS: Mapping[str, tuple[str, float]] = {"flexible_kw": ("flexible[kW]", 1.0)}
+"""Part of every peer's load that its appliances draw."""
+
 DEVICE_LISTS: Mapping[str, tuple[str, float]] = {
     "device_age_s": ("age[s]", 1.0),
     "device_stale": ("stale", 1.0),
@@ -67,7 +70,14 @@ class RecorderSim(Box):
             sorted(
                 {
                     attr
-                    for columns in (SCALARS, ISLAND_SCALARS, LISTS, ISLAND_LISTS, DEVICE_LISTS)
+                    for columns in (
+                        SCALARS,
+                        ISLAND_SCALARS,
+                        LISTS,
+                        ISLAND_LISTS,
+                        FLEXIBLE_LISTS,
+                        DEVICE_LISTS,
+                    )
                     for attr, _ in columns.values()
                 }
                 | set(PHASE_ATTRS.values())
@@ -99,7 +109,7 @@ class RecorderSim(Box):
             ]
         self._recorder, self._clock, self._watch = recorder, clock, watch
         scalars = {**SCALARS, **(ISLAND_SCALARS if islanded else {})}
-        lists = {**LISTS, **DEVICE_LISTS, **(ISLAND_LISTS if islanded else {})}
+        lists = {**LISTS, **FLEXIBLE_LISTS, **DEVICE_LISTS, **(ISLAND_LISTS if islanded else {})}
         self._scalars = [
             (place, *scalars[name]) for place, name in enumerate(recorder.scalar_names)
         ]

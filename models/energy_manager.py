@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from .battery import BatteryParams
 from .draws import Floats
+from .flexible import FlexibleLoads
 from .forecast import Forecaster
 from .promises import Promises, ScheduleLike
 
@@ -42,6 +43,9 @@ class Prospects:
         Round trip, grid side to grid side; 1 without a battery. [1]
     ahead_wh : (n, h) int64 array
         Forecast surplus or need of the periods that follow, as far as the profiles reach. [Wh]
+    less_wh, more_wh : (n,) int64 array
+        By how much flexible devices could consume less and more than is forecast of them, within
+        their comfort, as far as it is offered. [Wh]
     """
 
     net_wh: Ints
@@ -52,6 +56,8 @@ class Prospects:
     power_wh: Ints
     efficiency: Floats
     ahead_wh: Ints
+    less_wh: Ints
+    more_wh: Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +77,9 @@ class ManagerOptions:
         Time constant with which missed energy is made up; less near the period's end. [s]
     catch_up_kw : float
         Largest power on top of the path for catching up. [kW]
+    devices_share : float
+        Part of what flexible devices could change that is offered; they have moved on until the
+        period begins. [1]
     """
 
     share: float = 0.8
@@ -78,6 +87,7 @@ class ManagerOptions:
     soc_reserve: float = 0.2
     catch_up_s: float = 60.0
     catch_up_kw: float = 5.0
+    devices_share: float = 0.5
 
 
 class EnergyManagers:
@@ -102,7 +112,12 @@ class EnergyManagers:
     ask_kw : (n,) float64 array
         Change of consumption that flexible devices are asked for: what batteries lack or have
         no room for. [kW]
+    devices : FlexibleLoads or None
+        The flexible devices of the same peers; whoever makes the run sets it. What they draw is
+        part of the load, and of the forecast by their own plans.
     """
+
+    devices: FlexibleLoads | None = None
 
     def __init__(
         self,
@@ -232,6 +247,7 @@ class EnergyManagers:
             (options.share * 1000.0 * kwh).astype(np.int64) for kwh in (net_kwh, net_kwh + give_kwh)
         )
         usable_kwh = (1.0 - options.soc_reserve) * self._deliverable_kwh
+        less_wh, more_wh = self._devices_wh(period)
         return Prospects(
             net_wh=net_wh,
             stored_wh=with_store_wh - net_wh,
@@ -241,6 +257,8 @@ class EnergyManagers:
             power_wh=(1000.0 * most_kwh).astype(np.int64),
             efficiency=self._efficiency,
             ahead_wh=self._ahead_wh(period, periods_ahead),
+            less_wh=less_wh,
+            more_wh=more_wh,
         )
 
     def _keep(
@@ -269,6 +287,22 @@ class EnergyManagers:
         net_kwh: Floats = pv_kwh - load_kwh
         return net_kwh
 
+    def _devices_wh(self, period: int) -> tuple[Ints, Ints]:
+        """Say by how much devices can leave what is forecast of them. (n,), (n,) [Wh]
+
+        Nobody consumes less than nothing, nor more than the ratings allow.
+        """
+        if self.devices is None:
+            return np.zeros(self.n, dtype=np.int64), np.zeros(self.n, dtype=np.int64)
+        period_s = 3600.0 * self._period_h
+        planned_wh = 1000.0 * self._forecaster.planned_kwh(period * period_s, period_s)
+        most_wh = 1000.0 * self.devices.rated_kw * self._period_h
+        up_wh, down_wh = self.devices.offer(period_s).energy_wh(self.n)
+        less_wh = np.minimum(up_wh, planned_wh)
+        more_wh = np.minimum(down_wh, np.maximum(most_wh - planned_wh, 0.0))
+        share = self._options.devices_share
+        return (share * less_wh).astype(np.int64), (share * more_wh).astype(np.int64)
+
     def _ahead_wh(self, period: int, periods_ahead: int) -> Ints:
         """Forecast the periods that follow, as far as the profiles reach. (n, h) [Wh]"""
         period_s = self._ticks_per_period * self._dt_s
@@ -284,7 +318,8 @@ class EnergyManagers:
     ) -> None:
         """Keep what the next prospects need."""
         elapsed_s = 1.0 if self._tick is None else (tick - self._tick) * self._dt_s
-        self._forecaster.observe(load_kw, pv_kw, elapsed_s)
+        fixed_kw = load_kw if self.devices is None else load_kw - self.devices.drawn_kw
+        self._forecaster.observe(fixed_kw, pv_kw, elapsed_s)
         self._tick = tick
         self._soc[:] = soc
         self._tripped[:] = tripped

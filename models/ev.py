@@ -205,6 +205,11 @@ class ChargePoints:
         return now_kwh
 
     @property
+    def rated_kw(self) -> Floats:
+        """Largest power of each charge point. (m,) [kW]"""
+        return self._most_kw
+
+    @property
     def even_kw(self) -> Floats:
         """Give the power of each session, were it spread evenly over its stay. (k,) [kW]"""
         of = self.sessions

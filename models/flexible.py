@@ -62,6 +62,8 @@ class FlexibleLoads:
     ----------
     drawn_kw : (n,) float64 array
         Consumption in the last step, were all of it served. [kW]
+    rated_kw : (n,) float64 array
+        Consumption with everything on. [kW]
     """
 
     def __init__(
@@ -76,6 +78,10 @@ class FlexibleLoads:
         self.thermostats, self.charge_points = thermostats, charge_points
         self.steered = np.ones(n, dtype=np.bool_) if steered is None else steered
         self.drawn_kw = np.zeros(n)
+        self.rated_kw = np.zeros(n)
+        for one in (thermostats, charge_points):
+            if one is not None:
+                self.rated_kw += np.bincount(one.of_peer, weights=one.rated_kw, minlength=n)
         self._all = np.ones(n)
 
     def step(

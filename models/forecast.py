@@ -16,6 +16,8 @@ class Forecaster:
     ----------
     load_kw, pv_kw : (quarters, n) float64 array
         Mean consumption and mean available PV of every quarter hour. [kW]
+    planned_kw : (quarters, n) float64 array, optional
+        What devices will draw on top of that, whatever they drew in the recent minutes. [kW]
     first_quarter_s : float
         Begin of the first quarter, in seconds after the start of physics; 0 or less. [s]
     load_rngs, pv_rngs : sequence of n generators
@@ -33,6 +35,7 @@ class Forecaster:
         *,
         load_kw: Floats,
         pv_kw: Floats,
+        planned_kw: Floats | None = None,
         first_quarter_s: float,
         load_rngs: Sequence[np.random.Generator],
         pv_rngs: Sequence[np.random.Generator],
@@ -46,6 +49,7 @@ class Forecaster:
         if not 0.0 <= persistence_weight <= 1.0:
             raise ValueError(f"persistence_weight is {persistence_weight}; expected 0 to 1")
         self._profiles = np.stack([load_kw, pv_kw]).astype(np.float64)
+        self._planned_kw = None if planned_kw is None else planned_kw[None]
         self._first_s = first_quarter_s
         self._keys = (keys(load_rngs), keys(pv_rngs))
         self._errors = (load_error, pv_error)
@@ -92,9 +96,11 @@ class Forecaster:
         load_kwh, pv_kwh : (n,) float64 array
             Consumption and available PV. [kWh]
         """
-        mean_kw = self._profile_kw(start_s, end_s)
+        mean_kw = self._profile_kw(self._profiles, start_s, end_s)
         weight = self._weight if self._known > 0.0 else 0.0
         blend_kw = (1.0 - weight) * mean_kw + weight * np.stack(self.recent_kw)
+        if self._planned_kw is not None:
+            blend_kw[0] += self._profile_kw(self._planned_kw, start_s, end_s)[0]
         energy_kwh = blend_kw * (end_s - start_s) / 3600.0
         load_kwh, pv_kwh = (
             energy * _scatter(key, period, sigma)
@@ -102,8 +108,15 @@ class Forecaster:
         )
         return load_kwh, pv_kwh
 
-    def _profile_kw(self, start_s: float, end_s: float) -> Floats:
-        """Give the profiles' mean over an interval, (2, n).
+    def planned_kwh(self, start_s: float, length_s: float) -> Floats:
+        """Give what devices are planned to draw in an interval. (n,) [kWh]"""
+        if self._planned_kw is None:
+            return np.zeros(self.n)
+        mean_kw: Floats = self._profile_kw(self._planned_kw, start_s, start_s + length_s)[0]
+        return mean_kw * length_s / 3600.0
+
+    def _profile_kw(self, profiles: Floats, start_s: float, end_s: float) -> Floats:
+        """Give the mean of some profiles over an interval, (k, n) of (k, quarters, n).
 
         Raises
         ------
@@ -118,7 +131,7 @@ class Forecaster:
             )
         overlap_s = np.minimum(edges_s[1:], end_s) - np.maximum(edges_s[:-1], start_s)
         share = np.maximum(overlap_s, 0.0) / (end_s - start_s)
-        mean_kw: Floats = np.einsum("q,kqn->kn", share, self._profiles)
+        mean_kw: Floats = np.einsum("q,kqn->kn", share, profiles)
         return mean_kw
 
 

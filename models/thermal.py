@@ -246,6 +246,11 @@ class Thermostats:
         self.lowest_c, self.highest_c = first_c.copy(), first_c.copy()
         self.outside_s, self.drawn_kwh = np.zeros((2, self.m))
 
+    @property
+    def rated_kw(self) -> Floats:
+        """Power of each device when on. (m,) [kW]"""
+        return self.p_kw
+
     def step(self, ask_kw: Floats, served: Floats | None = None) -> Floats:
         """Live through a step.
 

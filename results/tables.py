@@ -108,6 +108,12 @@ SCHEMAS: Mapping[str, Any] = {
         text="kind sender receiver why",
         maybe="arrived_tick",
     ),
+    "appliances": _schema(
+        "", text="peer kind", real="low_c high_c lowest_c highest_c outside_s drawn_kwh"
+    ),
+    "charging": _schema(
+        "arrival_tick departure_tick has_left", text="peer", real="wanted_kwh charged_kwh"
+    ),
     "ageing": _schema("", text="peer", real="full_cycles deepest_cycle life_used"),
     "tokens": _schema(
         "period", text="peer", maybe="minted_milliwh burned_milliwh expired_milliwh live_milliwh"

@@ -1,4 +1,4 @@
-"""Appliances as they are drawn: what of a peer's can wait depends on the seed and its name alone."""
+"""Appliances as they are drawn: what of a peer's can wait follows from the seed and its name."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator
@@ -69,7 +69,9 @@ class Appliances:
     steered: bool
 
 
-def draw_appliances(spec: AppliancesSpec | None, scenario: Scenario, luck: Luck) -> Appliances | None:
+def draw_appliances(
+    spec: AppliancesSpec | None, scenario: Scenario, luck: Luck
+) -> Appliances | None:
     """Draw what a peer has of what its group may have; None for nothing."""
     if spec is None:
         return None
@@ -117,9 +119,7 @@ def _params(kind: str, of: ThermalSpec, luck: Luck) -> ThermalParams:
 
 
 def _vehicle(ev: EvSpec, scenario: Scenario, luck: Luck) -> Vehicle:
-    point = ChargeParams(
-        phases=ev.phases, max_a=ev.max_a, min_a=ev.min_a, efficiency=ev.efficiency
-    )
+    point = ChargeParams(phases=ev.phases, max_a=ev.max_a, min_a=ev.min_a, efficiency=ev.efficiency)
     if not ev.sessions:
         return Vehicle(point=point, stays=tuple(_drawn_stays(ev, point, scenario, luck)))
     stays = []

@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from .rules_appliances import appliance_problems
+from .rules_feeder import feeder_problems
 from .rules_flexibility import flexibility_problems
 from .rules_operator import operator_problems
 from .rules_products import products_problems
@@ -41,6 +43,7 @@ def hang_together(scenario: "Scenario") -> list[Problem]:
         *operator_problems(scenario),
         *_switch_problems(scenario),
         *phase_problems(scenario),
+        *appliance_problems(scenario),
         *_dispute_problems(scenario),
         *_communication_problems(scenario),
         *products_problems(scenario),
@@ -100,10 +103,12 @@ def _device_problems(scenario: "Scenario") -> list[Problem]:
 
 
 def _island_problems(scenario: "Scenario") -> list[Problem]:
-    if scenario.island is not None and "frequency" in scenario.model_fields_set:
+    problems = feeder_problems(scenario)
+    alone = scenario.island is not None and scenario.island.feeder is None
+    if alone and "frequency" in scenario.model_fields_set:
         message = "is an input from an upstream grid, which an island has not; leave it out"
-        return [Problem(("frequency",), message)]
-    return []
+        problems.append(Problem(("frequency",), message))
+    return problems
 
 
 def _event_problems(scenario: "Scenario") -> list[Problem]:

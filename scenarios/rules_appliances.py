@@ -24,7 +24,7 @@ def appliance_problems(scenario: "Scenario") -> list[Problem]:
 
 def _stays(scenario: "Scenario", ev: EvSpec, path: tuple[Any, ...]) -> list[Problem]:
     problems: list[Problem] = []
-    taken: list[tuple[int, int, "SessionSpec"]] = []
+    taken: list[tuple[int, int, SessionSpec]] = []
     for number, stay in enumerate(ev.sessions):
         begin, end = stay_ns(scenario, stay)
         at = (*path, number)

@@ -315,9 +315,7 @@ class EvSpec(Spec):
             message = f"{self.min_a:g} A is above max_a, {self.max_a:g} A; it could never charge"
             problems.append(Problem(("min_a",), message))
         if not 0.0 < self.efficiency <= 1.0:
-            message = (
-                f"{self.efficiency:g} makes energy or takes none; expected above 0, at most 1"
-            )
+            message = f"{self.efficiency:g} makes energy or takes none; expected above 0, at most 1"
             problems.append(Problem(("efficiency",), message))
         if self.sessions and self.habits is not None:
             message = "given beside sessions; expected one of the two"
