@@ -50,7 +50,7 @@ def key_figures(record: Record) -> list[Metric]:
     if record.ticks.num_rows:
         figures += [*_voltage(record), *_frequency(record), *_boundary(record)]
     told = [*_market(record), *_own_energy(record), *_ageing(record), *_messages(record)]
-    told += _devices(record)
+    told += [*_appliances(record), *_devices(record)]
     return [*figures, *told, *_money(record)]
 
 
@@ -251,6 +251,59 @@ def _ageing(record: Record) -> list[Metric]:
             note,
         ),
     ]
+
+
+def _appliances(record: Record) -> list[Metric]:
+    """How well appliances kept their comfort while they waited; none where nobody has any."""
+    things, stays = record.rows("appliances"), record.rows("charging")
+    if not things and not stays:
+        return []
+    return [*_comfort(record, things), *_charging(stays), *_taken(record)]
+
+
+def _comfort(record: Record, things: Sequence[dict[str, Any]]) -> list[Metric]:
+    if not things:
+        return []
+    length_h = record.ticks.num_rows * record.dt_s / 3600
+    outside_h = sum(thing["outside_s"] for thing in things) / 3600
+    whole_h = len(things) * length_h
+    worst = max(things, key=lambda thing: float(thing["outside_s"]))
+    note = f"of {whole_h:.1f} h of {len(things)} things"
+    if worst["outside_s"] > 0:
+        note += f"; least by {worst['peer']}'s {worst['kind'].replace('_', ' ')}"
+    drawn_kwh = sum(thing["drawn_kwh"] for thing in things)
+    share = 100 * (1 - outside_h / whole_h) if whole_h else None
+    return [
+        Metric("comfort_hours", "Comfort kept", whole_h - outside_h, "h", note),
+        Metric("comfort_kept", "Of the time, comfort kept", share, "%"),
+        Metric("thermal_kwh", "Drawn by heating and cooling", drawn_kwh, "kWh"),
+    ]
+
+
+def _charging(stays: Sequence[dict[str, Any]]) -> list[Metric]:
+    left = [stay for stay in stays if stay["has_left"]]
+    if not left:
+        return []
+    wanted, charged = (sum(stay[name] for stay in left) for name in ("wanted_kwh", "charged_kwh"))
+    full = sum(stay["charged_kwh"] >= stay["wanted_kwh"] - 1e-6 for stay in left)
+    least = min(left, key=lambda stay: stay["charged_kwh"] - stay["wanted_kwh"])
+    note = f"of {wanted:.2f} kWh that {len(left)} wanted"
+    if full < len(left):
+        note += f"; most is missing at {least['peer']}'s"
+    return [
+        Metric("vehicles_charged_kwh", "In vehicles when they left", charged, "kWh", note),
+        Metric("vehicles_full", "Of the vehicles that left, full", 100 * full / len(left), "%"),
+    ]
+
+
+def _taken(record: Record) -> list[Metric]:
+    """How far buyers took what they had bought, which their appliances are asked to do."""
+    read = [row for row in record.rows("contracts") if row["accepted_milliwh"] is not None]
+    bought = sum(row["energy_wh"] for row in read)
+    if not bought:
+        return []
+    share = sum(row["accepted_milliwh"] for row in read) / (10 * bought)
+    return [Metric("accepted_share", "Of what was bought, taken by its buyers", share, "%")]
 
 
 def _messages(record: Record) -> list[Metric]:
