@@ -12,9 +12,11 @@ from market.delivery.ledger import Ledger
 from market.delivery.meters import Meters
 from models.der import DerFleet
 from models.energy_manager import EnergyManagers
+from models.flexible import FlexibleLoads
 from models.frequency import IslandFrequency
 from models.grid import Grid
 from models.grid_unbalanced import UnbalancedGrid
+from models.loads import LoadResponse
 from models.refine import RefinedProfiles
 from results.recording import TickRecorder
 from scenarios.resolve import ResolvedScenario
@@ -27,7 +29,8 @@ from .bidders import Bidding, table
 from .box import FloatArray, Log
 from .charging import charges
 from .clock import Clock
-from .contracts_sim import ContractsSim
+from .consuming import flexible_loads
+from .contracts_sim import ContractsSim, Settle
 from .der_sim import DerSim
 from .devices_sim import NO_BENCH, SETTLING_S, Bench, DevicesSim
 from .flexing import Flexing
@@ -35,6 +38,7 @@ from .forward import forward_of
 from .frequency_sim import FrequencySim, IslandSim
 from .gatekeeper import Gatekeeper
 from .grid_sim import GridSim
+from .islanding import Feeder, columns, feeder_of, island_of, sources
 from .manager_sim import ManagerSim
 from .market_sim import MarketSim
 from .meters_sim import MetersSim
@@ -47,6 +51,7 @@ from .post import Post, courier_of, post_of
 from .pricing import HeldMechanism, Pricing, fees_come_on_top, pricing
 from .profiles_sim import ProfilesSim
 from .recorder_sim import RecorderSim, Watch
+from .responding import load_response
 from .seating import FAULTS_OF_LINKS, Seating, misdeeds, nobody
 from .shedding import SheddingOrder
 from .trading import Trading
@@ -69,6 +74,10 @@ class Plant:
         The network in three phases, which then is what the tick solves.
     voltage_loop_gain : float
         Of the loop from voltage to power and back, closed one tick late. [1]
+    flexible : FlexibleLoads or None
+        Appliances that can be asked to wait.
+    following : LoadResponse or None
+        How loads follow voltage and frequency.
     """
 
     resolved: ResolvedScenario
@@ -88,6 +97,9 @@ class Plant:
     post: Post | None = None
     three_phase: UnbalancedGrid | None = None
     light: TrafficLight | None = None
+    flexible: FlexibleLoads | None = None
+    following: LoadResponse | None = None
+    feeder: Feeder | None = None
 
     @property
     def by_orders(self) -> bool:
@@ -106,13 +118,16 @@ class Plant:
 
     def live_buses(self) -> list[int]:
         """Buses that are energised when the run begins: all but those above an island."""
-        return np.flatnonzero(self.grid.case.node_of_bus >= 0).tolist()
+        lives = self.grid.case.node_of_bus >= 0
+        return np.flatnonzero(lives if self.feeder is None else lives & self.feeder.lives).tolist()
 
     def references(self) -> list[int]:
         """Buses that something beside the peers feeds: the boundary and generators."""
         case = self.grid.case
         held = np.flatnonzero(np.isin(case.node_of_bus, case.ref)).tolist()
-        return sorted({*held, *map(self.grid.bus_position, self.generators().values())})
+        if self.feeder is not None:
+            held += self.feeder.references
+        return sorted({*held, *map(self.grid.bus_position, sources(self.resolved).values())})
 
     def losses_kw(self, p_mw: FloatArray, q_mvar: FloatArray) -> float:
         """What the lines lose when the peers inject this and the reference the rest. [kW]"""
@@ -120,12 +135,6 @@ class Plant:
         for total, peers in zip(at_bus, (p_mw, q_mvar), strict=True):
             np.add.at(total, np.asarray(self.peer_bus), peers)
         return 1e3 * self.grid.solve(*at_bus).losses_mw
-
-    def generators(self) -> dict[str, str]:
-        """Generators of an island, and the bus of each, by name."""
-        spec = self.resolved.scenario.island
-        busbar = self.resolved.network.busbar
-        return {one.name: one.bus or busbar for one in (spec.generators if spec else ())}
 
 
 def plant(
@@ -150,7 +159,9 @@ def plant(
     refined = build.profiles(resolved)
     charged = charges(resolved, grid, peer_bus)
     seated = table(resolved)
-    managers = build.managers(resolved, refined, seated.periods_ahead)
+    flexible = flexible_loads(resolved)
+    alone = island_of(resolved, lambda: build.frequency(resolved))
+    managers = build.managers(resolved, refined, seated.periods_ahead, flexible)
     priced = pricing(resolved)
     reckoned_ticks = charged.cap_ticks if fees_come_on_top(resolved) else 0
     settlement = resolved.scenario.settlement
@@ -177,7 +188,7 @@ def plant(
             trip_ticks=settlement.trip_ticks,
             read_ticks=build.read_ticks(resolved),
         ),
-        island=build.island(resolved) if resolved.scenario.island else None,
+        island=alone,
         trading=Trading(
             resolved,
             priced,
@@ -193,6 +204,9 @@ def plant(
         post=post_of(resolved, courier, clock),
         three_phase=three_phase,
         light=light,
+        flexible=flexible,
+        following=load_response(resolved),
+        feeder=feeder_of(resolved, alone, grid, clock, log),
     )
 
 
@@ -248,6 +262,8 @@ def boxes(
                 "clock": clock,
                 "peers": names,
                 "load_scales": happening["load_scale"],
+                "flexible": made.flexible,
+                "following": made.following,
                 "log": log,
             },
         ),
@@ -258,6 +274,7 @@ def boxes(
                 "bidding": made.bidding if made.by_orders else None,
                 "peers": names,
                 "clock": clock,
+                "asks": made.flexible is not None,
             },
         ),
         **_market(made),
@@ -267,7 +284,7 @@ def boxes(
             {
                 "loop": trading.loop,
                 "conclude": shedding.hearing(trading.conclude) if shedding else trading.conclude,
-                "settle": trading.settle,
+                "settle": _settling(made),
                 "stores": trading.stores,
                 "clock": clock,
                 "log": log,
@@ -330,7 +347,8 @@ def _devices(made: Plant, bench: Bench, log: Log, *, settling: bool) -> Any:
         DevicesSim(),
         {
             "exchange": bench.exchange,
-            "clear": bench.clear,
+            "faults": bench.faults,
+            "instruments": seating.instruments(),
             "players": seating.players,
             "called": seating.called,
             "peers": made.names,
@@ -364,9 +382,16 @@ def _frequency(
             "losses": happening["generator_loss"],
             "losses_at": made.losses_kw,
             "shedding": shedding,
+            "feeder": made.feeder,
             "log": log,
         },
     )
+
+
+def _settling(made: Plant) -> Settle:
+    """How periods become money; a feeder says who stood in the supplier's place."""
+    settle = made.trading.settle
+    return settle if made.feeder is None else made.feeder.settling(settle, made.trading.loop)
 
 
 def _events(made: Plant) -> dict[str, list[Any]]:
@@ -406,19 +431,22 @@ def laid(made: Plant, *, paced: bool = False) -> list[Wire]:
         len(made.names),
         devices=bool(made.seating.players),
         islanded=island is not None,
+        island_scalars=columns(island),
         unbalanced=made.three_phase is not None,
         operated=operates(made.resolved),
         by_orders=made.by_orders,
         paced=paced,
+        flexible=made.flexible is not None,
+        following=made.following is not None,
         f_hz=island.nominal_hz if island is not None else spec.nominal_hz,
     )
-    for generator, bus in made.generators().items():
+    for source, bus in sources(made.resolved).items():
         all_wires.append(
             Wire(
                 source="frequency",
                 target="grid",
                 attrs={"P[MW]": "P[MW]"},
-                source_eid=f"generator:{generator}",
+                source_eid=source,
                 target_eid=f"bus:{bus}",
             )
         )

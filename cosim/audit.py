@@ -25,6 +25,8 @@ from results.invariants import (
 from .box import FloatArray, only
 
 CHUNK_TICKS = 500
+CHUNK_VALUES = 200_000
+"""What is held stays in a processor's cache, also of ten thousand peers."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class EnergyBooks:
 
 
 class Auditor:
-    """Keeps some hundred ticks in full precision and judges them together.
+    """Keeps some ticks, up to hundreds, in full precision and judges them together.
 
     Parameters
     ----------
@@ -54,7 +56,8 @@ class Auditor:
     books : callable
         The boxes' own energy integrals at the beginning of the present tick.
     islanded : bool
-        What crosses the boundary comes out of a store that the books hold already.
+        What crosses the boundary comes out of a store that the books hold already; a recorded
+        `connected` says so of every tick instead.
     """
 
     def __init__(
@@ -72,15 +75,16 @@ class Auditor:
         self._compared = np.setdiff1d(np.arange(n_bus), np.asarray(references))
         self._places = [bus_names[bus] for bus in self._compared]
         self._bus_names, self._peers = bus_names, peers
-        rows = np.arange(CHUNK_TICKS)[:, None]
+        self._chunk = chunk = min(CHUNK_TICKS, max(20, CHUNK_VALUES // (n_bus + n_peers)))
+        rows = np.arange(chunk)[:, None]
         self._n_bus, self._cell = n_bus, rows * n_bus + np.asarray(peer_bus, dtype=np.int64)
         self._dt_h = dt_s / 3600
-        self._books, self._islanded = books, islanded
-        self._tick = np.zeros(CHUNK_TICKS, dtype=np.int64)
-        self._bus_p, self._bus_q, self._vm = np.zeros((3, CHUNK_TICKS, n_bus))
-        self._net_q, self._soc = np.zeros((2, CHUNK_TICKS, n_peers))
-        self._registers = np.zeros((CHUNK_TICKS + 1, n_peers))
-        self._mismatch, self._losses, self._boundary = np.zeros((3, CHUNK_TICKS))
+        self._books, self._outside = books, 0.0 if islanded else 1.0
+        self._tick = np.zeros(chunk, dtype=np.int64)
+        self._bus_p, self._bus_q, self._vm = np.zeros((3, chunk, n_bus))
+        self._net_q, self._soc = np.zeros((2, chunk, n_peers))
+        self._registers = np.zeros((chunk + 1, n_peers))
+        self._mismatch, self._losses, self._crossing = np.zeros((3, chunk))
         self._held = 0
         self._line_loss_kwh = self._imported_kwh = self._exported_kwh = 0.0
         self._opening: EnergyBooks | None = None
@@ -101,9 +105,10 @@ class Auditor:
         self._registers[row + 1] = only(given["metered[Wh]"])
         self._mismatch[row] = only(given["mismatch[pu]"])
         self._losses[row] = only(given["losses[MW]"])
-        self._boundary[row] = only(given["P_boundary[MW]"])
+        outside = float(only(given["connected"])) if "connected" in given else self._outside
+        self._crossing[row] = outside * only(given["P_boundary[MW]"])
         self._held = row + 1
-        if self._held == CHUNK_TICKS:
+        if self._held == self._chunk:
             self.judge()
 
     def judge(self) -> None:
@@ -123,10 +128,9 @@ class Auditor:
         mismatch_is_small(tick, self._mismatch[held])
         soc_is_a_share(tick, self._soc[held], places=self._peers)
         self._line_loss_kwh += 1e3 * self._dt_h * float(self._losses[held].sum())
-        if not self._islanded:
-            boundary_kwh = 1e3 * self._dt_h * self._boundary[held]
-            self._imported_kwh += float(np.maximum(boundary_kwh, 0.0).sum())
-            self._exported_kwh += float(np.maximum(-boundary_kwh, 0.0).sum())
+        crossing_kwh = 1e3 * self._dt_h * self._crossing[held]
+        self._imported_kwh += float(np.maximum(crossing_kwh, 0.0).sum())
+        self._exported_kwh += float(np.maximum(-crossing_kwh, 0.0).sum())
         self._registers[0] = self._registers[self._held]
         self.ticks += self._held
         self._held = 0

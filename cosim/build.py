@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -18,14 +17,8 @@ from models.energy_manager_rolling import RollingManagers, RollingOptions
 from models.flexible import FlexibleLoads
 from models.forecast import Forecaster
 from models.frequency import (
-    Generator,
-    GridFormer,
-    InverterResponse,
-    IslandFrequency,
-    IslandParams,
     NominalFrequency,
     OrnsteinUhlenbeckFrequency,
-    ShedStage,
     TracedFrequency,
 )
 from models.grid import Grid
@@ -44,7 +37,6 @@ from scenarios.peers import Peer
 from scenarios.plugins_manager import manager_class
 from scenarios.profiles import ProfileError
 from scenarios.resolve import ResolvedScenario
-from scenarios.schema_island import IslandSpec
 from scenarios.seeds import generator
 from scenarios.weather import roofed, roofs, sky
 
@@ -52,6 +44,7 @@ from .box import FloatArray
 from .clock import Clock
 from .frequency_sim import FrequencySource
 from .profiles_sim import SecondReader
+from .responding import loads_gain
 
 SHORTEST_TAIL = 10
 """Ticks after physics in which settlement may still act."""
@@ -88,8 +81,8 @@ def grid(resolved: ResolvedScenario) -> Grid:
     net = made_net(spec.network) if file is None else load_net(file)
     built = Grid(net if spec.copies is None else copied(net, **spec.copies.model_dump()))
     island = resolved.scenario.island
-    if island is not None:
-        built.open_island(former_bus(resolved), vm_pu=island.former.vm_pu)
+    if island is not None and island.former is not None and island.feeder is None:
+        built.open_island(island.former.bus or resolved.network.busbar, vm_pu=island.former.vm_pu)
     return built
 
 
@@ -102,13 +95,6 @@ def unbalanced_grid(resolved: ResolvedScenario) -> UnbalancedGrid | None:
     if file is not None:
         return UnbalancedGrid.from_json(file, filling=filling)
     return UnbalancedGrid(made_net(resolved.scenario.grid.network), filling=filling)
-
-
-def former_bus(resolved: ResolvedScenario) -> str:
-    """Name of the bus that an island's grid-former holds."""
-    island = resolved.scenario.island
-    assert island is not None
-    return island.former.bus or resolved.network.busbar
 
 
 def peer_buses(resolved: ResolvedScenario, network: Grid) -> tuple[int, ...]:
@@ -187,62 +173,6 @@ def frequency(resolved: ResolvedScenario) -> FrequencySource:
     )
 
 
-def island(resolved: ResolvedScenario) -> IslandFrequency:
-    """Everything in an island that answers to frequency."""
-    spec = resolved.scenario.island
-    assert spec is not None
-    params = IslandParams(
-        former=_former(spec),
-        generators=tuple(_generator(one) for one in spec.generators),
-        inverters=InverterResponse(
-            start_hz=spec.p_f.start_hz,
-            percent_per_hz=spec.p_f.percent_per_hz,
-            lag_s=spec.p_f.lag_s,
-        ),
-        stages=tuple(
-            ShedStage(below_hz=stage.below_hz, delay_s=stage.delay_s, share=stage.share)
-            for stage in spec.shedding
-        ),
-        stage_of_peer=[peer.shed_stage for peer in resolved.peers],
-        load_percent_per_hz=spec.load_percent_per_hz,
-        nominal_hz=spec.nominal_hz,
-    )
-    return IslandFrequency(params, len(resolved.peers), resolved.dt_s)
-
-
-def _former(spec: IslandSpec) -> GridFormer:
-    former = spec.former
-    one_way = math.sqrt(former.efficiency)
-    return GridFormer(
-        s_kva=former.s_kva,
-        p_max_kw=former.p_max_kw,
-        capacity_kwh=former.capacity_kwh,
-        soc_initial=former.soc_initial,
-        efficiency_charge=one_way,
-        efficiency_discharge=one_way,
-        droop_pu=former.droop_percent / 100,
-        measurement_lag_s=former.measurement_lag_s,
-        virtual_inertia_s=former.virtual_inertia_s,
-        voltage_droop_pu=former.q_droop_percent / 100,
-        vm_set_pu=former.vm_pu,
-    )
-
-
-def _generator(spec: Any) -> Generator:
-    return Generator(
-        name=spec.name,
-        s_kva=spec.s_kva,
-        inertia_s=spec.inertia_s,
-        p_max_kw=spec.p_max_kw,
-        p_min_kw=spec.p_min_kw,
-        p_set_kw=spec.p_set_kw,
-        droop_pu=spec.droop_percent / 100,
-        governor_lag_s=spec.governor_lag_s,
-        turbine_lag_s=spec.turbine_lag_s,
-        turbine_lead_s=spec.turbine_lead_s,
-    )
-
-
 def profiles(resolved: ResolvedScenario) -> RefinedProfiles:
     """Loads and PV by the second, from a period before the first gate to one after the end."""
     start, end = profile_window(resolved)
@@ -261,6 +191,7 @@ def profiles(resolved: ResolvedScenario) -> RefinedProfiles:
         load_rngs=[generator(resolved.seed, "peer", name, "switching") for name in names],
         pv_rngs=[generator(resolved.seed, "peer", name, "clouds") for name in names],
         sky_rng=generator(resolved.seed, "sky"),
+        edges=weather.clouds.edges if weather.clouds else "smooth",
     )
 
 
@@ -329,15 +260,28 @@ def voltage_loop_gain(
         if three_phase is not None and peer.phase != "abc":
             slope_kw[position] *= three_phase.single_phase_factor
     gain = loop_gain(network, np.array(buses), slope_kw, np.zeros_like(slope_kw))
-    gain = max(gain, _functions_gain(resolved, network, buses))
+    of_loads = loads_gain(resolved, network, buses, _phase_factors(resolved, three_phase))
+    gain = max(gain, _functions_gain(resolved, network, buses)) + of_loads
     if gain > LARGEST_LOOP_GAIN:
         largest = resolved.peers[int(slope_kw.argmax())]
         raise VoltageLoopError(
             f"the voltage loop has a gain of {gain:.2f}, expected at most {LARGEST_LOOP_GAIN:g}: "
-            f"inverters and batteries at their current limit would hunt from tick to tick; "
-            f"make the largest smaller ({largest.name} at {largest.bus}), or its feeder stronger"
+            f"inverters and batteries at their current limit{_and_loads(of_loads)} would hunt from "
+            f"tick to tick; make the largest smaller ({largest.name} at {largest.bus}), or its feeder stronger"
         )
     return gain
+
+
+def _phase_factors(resolved: ResolvedScenario, three_phase: UnbalancedGrid | None) -> FloatArray:
+    """By what a peer moves its voltage more than one on three phases does. (n_peers,) [1]"""
+    factors = np.ones(len(resolved.peers))
+    if three_phase is not None:
+        factors[[peer.phase != "abc" for peer in resolved.peers]] = three_phase.single_phase_factor
+    return factors
+
+
+def _and_loads(gain: float) -> str:
+    return f", and loads that follow the voltage ({gain:.2f} of it)," if gain > 0.0 else ""
 
 
 def _functions_gain(resolved: ResolvedScenario, network: Grid, buses: tuple[int, ...]) -> float:

@@ -11,6 +11,7 @@ from models.frequency import FrequencyTick, IslandFrequency
 
 from .box import Box, FloatArray, Inputs, Log, model, only, silent, total
 from .clock import NEVER, Clock
+from .islanding import Feeder
 from .shedding import SheddingOrder
 
 _BOTH = ["tick", "f[Hz]", "f_min[Hz]", "f_max[Hz]", "rocof[Hz/s]"]
@@ -91,9 +92,12 @@ class IslandSim(Box):
                 "former_soc[1]",
                 "stages_shed",
                 "black",
+                "stores[kW]",
+                "connected",
             ]
         ),
         "Generator": model(["P[MW]"], public=False),
+        "Store": model(["P[MW]"], public=False),
     }
 
     def init(
@@ -106,15 +110,18 @@ class IslandSim(Box):
         losses: Sequence[tuple[int, str]] = (),
         losses_at: LossesAt = lambda *_: 0.0,
         shedding: SheddingOrder | None = None,
+        feeder: Feeder | None = None,
         log: Log = silent,
     ) -> dict[str, Any]:
         """Take the island, and the generators to lose as (mosaik time, name).
 
         `losses_at` foretells the first tick's line losses, so that it begins in equilibrium.
         `shedding` says at a period's start who is shed first; stages stay as given without it.
+        `feeder` parts the island from the grid above, joins it, and switches it off.
         """
         self._island, self._clock, self._log = island, clock, log
-        self._losses_at, self._shedding = losses_at, shedding
+        self._losses_at, self._shedding, self._feeder = losses_at, shedding, feeder
+        self._vm_pu = 1.0
         self._losses: dict[int, list[str]] = {}
         for at, generator in losses:
             self._losses.setdefault(at, []).append(generator)
@@ -127,8 +134,12 @@ class IslandSim(Box):
         return meta
 
     def children(self, eid: str) -> list[dict[str, Any]]:
-        names = [generator.name for generator in self._island.params.generators]
-        return [{"eid": f"generator:{name}", "type": "Generator"} for name in names]
+        params = self._island.params
+        generators = [{"eid": f"generator:{one.name}"} for one in params.generators]
+        stores = [{"eid": f"store:{one.name}"} for one in params.stores]
+        return [one | {"type": "Generator"} for one in generators] + [
+            one | {"type": "Store"} for one in stores
+        ]
 
     def advance(self, time: int, inputs: Inputs) -> int | None:
         if time < self._clock.preroll:
@@ -142,7 +153,8 @@ class IslandSim(Box):
         der_kw = total(given["der P[MW]"], self._der_kw)
         der_kw *= 1e3
         losses_kw = 1e3 * only(given["losses[MW]"])
-        if time == self._clock.preroll:
+        feeder = self._feeder
+        if time == self._clock.preroll and (feeder is None or not feeder.connected):
             drawn_mvar = only(given["load Q[MVar]"])
             losses_kw = self._losses_at((der_kw - load_kw) * 1e-3, drawn_mvar)
             self._island.equilibrate(float(load_kw.sum()), float(der_kw.sum()), losses_kw)
@@ -150,6 +162,8 @@ class IslandSim(Box):
             self._island.trip_generator(generator)
             self._log(time, "generator_lost", generator=generator)
         self._order_shedding(time, load_kw)
+        if feeder is not None:
+            feeder.act(time, load_kw, self._vm_pu)
         tick = self._island.step(
             load_kw=load_kw,
             der_kw=der_kw,
@@ -175,6 +189,7 @@ class IslandSim(Box):
         unserved_kw = load_kw - tick.served_kw
         self.unserved_kwh += float(unserved_kw.sum()) * self._tick_h
         drawn = np.divide(unserved_kw, load_kw, out=self._unserved, where=load_kw > 0)
+        feeder, self._vm_pu = self._feeder, tick.reference_vm_pu
         self.values["frequency"].update(
             described(tick)
             | {
@@ -185,18 +200,25 @@ class IslandSim(Box):
                 "shed[kW]": load_kw * tick.shed_fraction,
                 "generator[kW]": tick.generator_kw,
                 "former_soc[1]": tick.former_soc,
-                "Vm_ref[pu]": tick.reference_vm_pu,
+                "Vm_ref[pu]": feeder.reference_vm_pu(self._vm_pu) if feeder else self._vm_pu,
                 "stages_shed": tick.stages_shed,
                 "black": tick.black,
+                "stores[kW]": float(tick.stores_kw.sum()),
+                "connected": float(feeder is not None and feeder.connected),
             }
         )
         powers_kw = tick.generators_kw.tolist()
         for generator, p_kw in zip(self._island.params.generators, powers_kw, strict=True):
             self.values[f"generator:{generator.name}"]["P[MW]"] = p_kw * 1e-3
+        for store, p_kw in zip(self._island.params.stores, tick.stores_kw.tolist(), strict=True):
+            self.values[f"store:{store.name}"]["P[MW]"] = p_kw * 1e-3
 
     def _tell(self, time: int, tick: Any) -> None:
         if tick.stages_shed > self._stages:
             self._log(time, "load_shed", stage=tick.stages_shed, f_hz=tick.f_min_hz)
+        if tick.stages_shed < self._stages and not tick.black:
+            self._log(time, "load_restored", stages_left=tick.stages_shed)
         if tick.black and not self._black:
-            self._log(time, "black", because="the grid-former tripped")
+            because = "the grid-former tripped" if self._feeder is None else self._feeder.because
+            self._log(time, "black", because=because)
         self._stages, self._black = tick.stages_shed, tick.black

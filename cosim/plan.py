@@ -35,11 +35,13 @@ def wires(
     devices: bool,
     islanded: bool,
     f_hz: float,
+    island_scalars: Mapping[str, tuple[str, float]] = ISLAND_SCALARS,
     by_orders: bool = True,
     unbalanced: bool = False,
     operated: bool = False,
     paced: bool = False,
     flexible: bool = False,
+    following: bool = False,
 ) -> list[Wire]:
     """Lay out a run's wires.
 
@@ -51,6 +53,8 @@ def wires(
         Whether devices play some of the inverters.
     islanded : bool
         Whether frequency follows from the balance.
+    island_scalars : mapping
+        What is then recorded of it beside a grid's frequency.
     f_hz : float
         Nominal frequency, which holds before the first tick. [Hz]
     by_orders : bool
@@ -63,6 +67,8 @@ def wires(
         Whether ticks wait for the wall clock.
     flexible : bool
         Whether peers have appliances that can be asked to wait.
+    following : bool
+        Whether loads follow voltage and frequency.
     """
     before = {
         "zeros": np.zeros(peers),
@@ -75,7 +81,7 @@ def wires(
         _slow(before)
         + _tick(before)
         + _settled()
-        + _recorded(islanded=islanded, unbalanced=unbalanced)
+        + _recorded(island_scalars if islanded else {}, unbalanced=unbalanced)
     )
     if by_orders:
         laid += _trade()
@@ -88,6 +94,9 @@ def wires(
     if flexible:
         shedders = {"operator": operated, "frequency": islanded}
         laid += _flexible(before, *(box for box, there in shedders.items() if there))
+    if following:
+        laid.append(_later("grid", "profiles", {"Vm[pu]": before["ones"]}))
+        laid.append(_later("frequency", "profiles", {"f[Hz]": f_hz}))
     if paced:
         sources = {"operator": operated, "devices": devices}
         laid += _paced(*(box for box in OPENING_BOXES if sources.get(box, True)))
@@ -240,7 +249,9 @@ def _island(before: Mapping[str, Any]) -> list[Wire]:
     ]
 
 
-def _recorded(*, islanded: bool, unbalanced: bool) -> list[Wire]:
+def _recorded(
+    island_scalars: Mapping[str, tuple[str, float]], *, unbalanced: bool
+) -> list[Wire]:
     """Everything that is recorded or audited, from the box that says it."""
     of = {
         "profiles": ["load[kW]"],
@@ -258,8 +269,8 @@ def _recorded(*, islanded: bool, unbalanced: bool) -> list[Wire]:
         ],
         "meters": ["P_net[MW]", "Q_net[MVar]", "metered[Wh]"],
     }
-    if islanded:
-        answers = [*ISLAND_SCALARS.values(), *ISLAND_LISTS.values()]
+    if island_scalars:
+        answers = [*island_scalars.values(), *ISLAND_LISTS.values()]
         of["frequency"] += [attr for attr, _ in answers]
     if unbalanced:
         of["grid"] += PHASE_ATTRS.values()

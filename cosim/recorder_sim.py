@@ -32,6 +32,14 @@ ISLAND_SCALARS: Mapping[str, tuple[str, float]] = {
     "stages_shed": ("stages_shed", 1.0),
 }
 
+STORE_SCALARS: Mapping[str, tuple[str, float]] = {"stores_kw": ("stores[kW]", 1.0)}
+"""Of an island that has stores beside its former: what they give in all."""
+
+FEEDER_SCALARS: Mapping[str, tuple[str, float]] = {"connected": ("connected", 1.0)}
+"""Of a village that may stand alone: whether it hangs on the grid above."""
+
+_ALL_SCALARS = {**SCALARS, **ISLAND_SCALARS, **STORE_SCALARS, **FEEDER_SCALARS}
+
 LISTS: Mapping[str, tuple[str, float]] = {
     "vm_pu": ("bus Vm[pu]", 1.0),
     "p_kw": ("P_net[MW]", 1e3),
@@ -71,8 +79,7 @@ class RecorderSim(Box):
                 {
                     attr
                     for columns in (
-                        SCALARS,
-                        ISLAND_SCALARS,
+                        _ALL_SCALARS,
                         LISTS,
                         ISLAND_LISTS,
                         FLEXIBLE_LISTS,
@@ -108,10 +115,9 @@ class RecorderSim(Box):
                 for name, attr in PHASE_ATTRS.items()
             ]
         self._recorder, self._clock, self._watch = recorder, clock, watch
-        scalars = {**SCALARS, **(ISLAND_SCALARS if islanded else {})}
         lists = {**LISTS, **FLEXIBLE_LISTS, **DEVICE_LISTS, **(ISLAND_LISTS if islanded else {})}
         self._scalars = [
-            (place, *scalars[name]) for place, name in enumerate(recorder.scalar_names)
+            (place, *_ALL_SCALARS[name]) for place, name in enumerate(recorder.scalar_names)
         ]
         of_buses = {name for name, *_ in self._per_bus}
         self._lists = [(name, *lists[name]) for name in recorder.list_names if name not in of_buses]

@@ -27,9 +27,10 @@ from results.recording import TickRecorder
 from .assembly import Plant
 from .audit import Auditor
 from .devices_sim import NO_BENCH, Bench
-from .emulated_faults import clear_all
+from .emulated_faults import EmulatedFaults, clear_all
+from .islanding import columns
 from .live import Live
-from .recorder_sim import DEVICE_LISTS, ISLAND_LISTS, ISLAND_SCALARS, LISTS, SCALARS
+from .recorder_sim import DEVICE_LISTS, FLEXIBLE_LISTS, ISLAND_LISTS, LISTS, SCALARS
 from .seating import UNITS
 from .warm_up import warm_up
 
@@ -77,8 +78,8 @@ def bench(made: Plant, folder: Path, live: Live | None) -> Iterator[Bench]:
             opening.enter_context(record)
         # Before devices are made safe, their faults end: those of emulators are over with the run.
         exchange = opening.enter_context(_exchange(made, station, guard.armed, live, folder))
-        opening.callback(clear_all, addresses)
-        yield Bench(exchange=exchange, beat=guard.beat, clear=partial(_clear, station, addresses))
+        faults = opening.enter_context(EmulatedFaults(addresses, waits=live is None))
+        yield Bench(exchange=exchange, beat=guard.beat, faults=faults)
 
 
 @contextmanager
@@ -100,13 +101,6 @@ def _exchange(
         yield in_time
 
 
-def _clear(station: Station, addresses: Mapping[str, str], node: str) -> None:
-    """End all faults of the emulated devices of one node."""
-    clear_all(
-        {one.name: addresses[one.name] for one in station.nodes()[node] if one.emulated is not None}
-    )
-
-
 @contextmanager
 def _emulators(station: Station) -> Iterator[Mapping[str, str]]:
     """Start what is emulated, and give their addresses; their faults end with the block."""
@@ -115,7 +109,7 @@ def _emulators(station: Station) -> Iterator[Mapping[str, str]]:
         try:
             yield addresses
         finally:
-            clear_all(addresses)
+            clear_all(addresses.values())
 
 
 def _told(line: str) -> None:
@@ -132,7 +126,11 @@ def recorder(made: Plant, folder: Path) -> TickRecorder:
     """Open the record of every tick."""
     islanded = made.island is not None
     n_peers, live = len(made.names), made.live_buses()
-    lists = {**LISTS, **(ISLAND_LISTS if islanded else {})}
+    lists = {
+        **LISTS,
+        **(ISLAND_LISTS if islanded else {}),
+        **(FLEXIBLE_LISTS if made.flexible is not None else {}),
+    }
     widths = {name: len(live) if name == "vm_pu" else n_peers for name in lists}
     seating = made.seating
     if seating.players:
@@ -144,7 +142,7 @@ def recorder(made: Plant, folder: Path) -> TickRecorder:
         names |= {"phases": [f"{bus}.{phase}" for bus in buses for phase in PHASES]}
     return TickRecorder(
         folder,
-        scalars=[*SCALARS, *(ISLAND_SCALARS if islanded else ())],
+        scalars=[*SCALARS, *columns(made.resolved.scenario.island)],
         lists=widths,
         metadata={
             **{key: json.dumps(given) for key, given in names.items()},

@@ -87,9 +87,9 @@ class Trading:
             terms=self.terms,
             rules=rules(resolved),
             ledger=ledger,
-            fee_ticks=charges.matrix(),
+            fee_ticks=charges,
             lpd=LpdStorage(ramp_kw_per_s=self._lpd.ramp_kw_per_s, efficiency=one_way),
-            islanded=resolved.scenario.island is not None,
+            islanded=_begins_alone(resolved),
             now=-resolved.gate_ticks,
             rule=pricing if isinstance(pricing, Rule) else None,
             procedure=procedure_of(resolved, self.terms, courier or Ideal(), paths),
@@ -263,6 +263,12 @@ class Trading:
         if self.curtailments is not None:
             gates["curtailments"] = self.curtailments
         return gates | self.loop.tables() | messages | asked | ahead
+
+
+def _begins_alone(resolved: ResolvedScenario) -> bool:
+    """Whether nobody is above the village when the run begins."""
+    island = resolved.scenario.island
+    return island is not None and island.feeder is None
 
 
 def _premium_ticks(order: Order) -> int:

@@ -115,7 +115,7 @@ def energy_balance(record: Record, *, tolerance: float = 1e-6) -> Verdict:
     """
     sources = [
         name
-        for name in ("p_boundary_kw", "generator_kw")
+        for name in ("p_boundary_kw", "generator_kw", "stores_kw")
         if record.has(name) or name == "p_boundary_kw"
     ]
     if missing := gap(record, "p_kw", "losses_kw", *sources):

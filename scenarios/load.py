@@ -237,7 +237,10 @@ def _buses(scenario: Scenario) -> Iterator[tuple[KeyPath, str]]:
     for index, peer in enumerate(scenario.peers):
         named.append((("peers", index, "bus"), getattr(peer, "bus", None)))
     if scenario.island is not None:
-        named.append((("island", "former", "bus"), scenario.island.former.bus))
+        former = scenario.island.former
+        named.append((("island", "former", "bus"), former.bus if former else None))
+        for index, store in enumerate(scenario.island.stores):
+            named.append((("island", "stores", index, "bus"), store.bus))
         for index, generator in enumerate(scenario.island.generators):
             named.append((("island", "generators", index, "bus"), generator.bus))
     return ((path, bus) for path, bus in named if bus is not None)

@@ -14,6 +14,7 @@ from .peers import Peer, draw_peers
 from .profiles import Profile, ProfileSource
 from .schema import Scenario, TimeSpec
 from .schema_devices import DeviceEvent
+from .schema_feeder import FeederEvent, IslandEvent
 from .schema_operator import switched
 from .schema_peers import LPD_NAME
 from .weather import roof_quarters_kw, roofed
@@ -209,8 +210,8 @@ def _events(scenario: Scenario) -> Iterator[ResolvedEvent]:
         if hasattr(event, "lpd"):
             yield ResolvedEvent(tick, "lpd_failure", LPD_NAME)
             continue
-        if switched(event) is not None:
-            continue  # the operator's box takes it as it stands in the scenario
+        if switched(event) is not None or isinstance(event, FeederEvent | IslandEvent):
+            continue  # their boxes take them as they stand in the scenario
         if isinstance(event, DeviceEvent):
             yield from _of_device(event, tick, scenario.time)
             continue

@@ -19,6 +19,7 @@ from pydantic import (
 from .schema_bills import BillsSpec, DisputeSpec, MeterFault
 from .schema_communication import CommunicationSpec
 from .schema_devices import DeviceEvent, DeviceSpec
+from .schema_feeder import FeederEvent, IslandEvent
 from .schema_flexibility import FlexibilitySpec
 from .schema_frequency import FrequencySpec
 from .schema_island import IslandSpec
@@ -154,7 +155,7 @@ class LpdEvent(Spec):
 
 
 def _kind_of_event(value: Any) -> str:
-    for kind in ("peer", "generator", "lpd", "line", "trafo", "switch"):
+    for kind in ("peer", "generator", "lpd", "line", "trafo", "switch", "feeder", "island"):
         if (isinstance(value, dict) and kind in value) or hasattr(value, kind):
             return f"<{kind}>"
     return "<device>"
@@ -167,7 +168,9 @@ EventSpec = Annotated[
     | Annotated[LpdEvent, Tag("<lpd>")]
     | Annotated[LineEvent, Tag("<line>")]
     | Annotated[TrafoEvent, Tag("<trafo>")]
-    | Annotated[SwitchEvent, Tag("<switch>")],
+    | Annotated[SwitchEvent, Tag("<switch>")]
+    | Annotated[FeederEvent, Tag("<feeder>")]
+    | Annotated[IslandEvent, Tag("<island>")],
     Discriminator(_kind_of_event),
 ]
 
@@ -210,7 +213,9 @@ class Scenario(Spec):
         default=FrequencySpec(), description="Frequency of the upstream grid."
     )
     island: IslandSpec | None = Field(
-        default=None, description="The network stands alone; frequency follows from its balance."
+        default=None,
+        description="The network stands alone, always or when its feeder opens; frequency then "
+        "follows from its balance.",
     )
     peers: tuple[PeerSpec, ...] = Field(min_length=1, description="Who takes part.")
     lpd: LpdSpec = Field(default=LpdSpec(), description="The local power distributor.")

@@ -4,7 +4,9 @@ from typing import Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
+from .schema_feeder import FeederSpec
 from .schema_frequency import Hertz
+from .schema_island_stores import SecondarySpec, StoreSpec, store_problems
 from .schema_peers import Efficiency, Name, Share, emptying_problems
 from .spec import Problem, Spec, refuse
 
@@ -119,11 +121,25 @@ class PowerFrequencySpec(Spec):
 
 
 class IslandSpec(Spec):
-    """The network stands alone."""
+    """The network stands alone, from the beginning or once its feeder opens."""
 
     nominal_hz: Hertz = Field(default=50.0, description="Nominal frequency. [Hz]")
-    former: FormerSpec = Field(description="Grid-forming battery, the reference.")
+    former: FormerSpec | None = Field(
+        default=None,
+        description="Grid-forming battery, the reference; a village without is black when alone.",
+    )
     generators: tuple[GeneratorSpec, ...] = Field(default=(), description="Synchronous generators.")
+    stores: tuple[StoreSpec, ...] = Field(
+        default=(), description="What helps the former: other formers, reserves in storage."
+    )
+    secondary: SecondarySpec | None = Field(
+        default=None, description="What brings frequency back to nominal; left out, nothing does."
+    )
+    feeder: FeederSpec | None = Field(
+        default=None,
+        description="It begins on the upstream grid, and events open and close its feeder; left "
+        "out, it stands alone.",
+    )
     shedding: tuple[SheddingStage, ...] = Field(default=(), description="Stages, highest first.")
     shedding_order: Literal["share", "price"] = Field(
         default="share",
@@ -140,8 +156,20 @@ class IslandSpec(Spec):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        refuse(_twins(self.generators) + _shedding_problems(self.shedding, self.nominal_hz))
+        problems = _twins(self.generators) + _shedding_problems(self.shedding, self.nominal_hz)
+        refuse(problems + store_problems(self.stores, self.nominal_hz) + self._formless())
         return self
+
+    def _formless(self) -> list[Problem]:
+        """Find an island that nothing forms, and what cannot help because of that."""
+        if self.former is not None:
+            return []
+        if self.feeder is None:
+            message = "is missing; an island that stands alone has no voltage without it"
+            return [Problem(("former",), message)]
+        helpless = "cannot run without a grid-former to hold the voltage; expected a former"
+        parts = ("generators", "stores", "secondary", "shedding")
+        return [Problem((part,), helpless) for part in parts if getattr(self, part)]
 
 
 def _twins(generators: tuple[GeneratorSpec, ...]) -> list[Problem]:
