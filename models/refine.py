@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ._kernels_refine import fill_pv, shade, switch_load
 from .draws import Floats, keys, scatter, uniform
-from .weather import cloud_shadow, haurwitz_w_per_m2, solar_elevation_deg
+from .weather import Edges, cloud_shadow, haurwitz_w_per_m2, solar_elevation_deg
 
 QUARTER_S = 900
 
@@ -69,6 +69,8 @@ class RefinedProfiles:
         One per column; each gives one key when the object is made.
     sky_rng : numpy.random.Generator
         Gives the key of the clouds that all columns share.
+    edges : {"smooth", "steep"}
+        Of those clouds.
 
     Notes
     -----
@@ -90,6 +92,7 @@ class RefinedProfiles:
         load_rngs: Sequence[np.random.Generator],
         pv_rngs: Sequence[np.random.Generator],
         sky_rng: np.random.Generator,
+        edges: Edges = "smooth",
     ) -> None:
         if start.tzinfo is None or start.timestamp() % QUARTER_S:
             raise ValueError(f"start {start} is not a quarter hour with a time zone")
@@ -103,7 +106,7 @@ class RefinedProfiles:
         _refuse(self.pv_kw < 0.0, "pv_kw", "is below 0")
         _refuse(self.pv_kw > self.pv_rated_kw * (1.0 + 1e-12), "pv_kw", "is above the rating")
         self._start_s = int(start.timestamp())
-        self._place = (latitude_deg, longitude_deg)
+        self._place, self._edges = (latitude_deg, longitude_deg), edges
         self._load_keys, self._pv_keys, self._sky_key = (
             keys(load_rngs),
             keys(pv_rngs),
@@ -180,7 +183,7 @@ class RefinedProfiles:
             shadow_s = np.arange(first_s - _LARGEST_DELAY_S, first_s + QUARTER_S, dtype=np.int64)
             shape = np.empty((self.n, QUARTER_S))
             depth = np.vstack([self._depth(k - 1), self._depth(k), self._depth(k + 1)])
-            shadow = cloud_shadow(shadow_s, self._sky_key)
+            shadow = cloud_shadow(shadow_s, self._sky_key, edges=self._edges)
             shade(self._clear_sky(k), shadow, self._delay_s, depth, shape)
             self._shapes[k] = shape
         return self._shapes[k]

@@ -107,9 +107,7 @@ def weather_file(tmp_path, step_s, columns):
 
 
 def test_a_weather_file_is_played_as_pvlib_would_at_its_own_instants(tmp_path):
-    middles, light = weather_file(
-        tmp_path, 10, ["ghi_w_per_m2", "dni_w_per_m2", "dhi_w_per_m2"]
-    )
+    middles, light = weather_file(tmp_path, 10, ["ghi_w_per_m2", "dni_w_per_m2", "dhi_w_per_m2"])
     start = pd.Timestamp(MORNING)
     inside = (middles >= start) & (middles < start + pd.Timedelta(minutes=30))
     seconds = ((middles[inside] - start).total_seconds()).astype(int)
@@ -148,6 +146,19 @@ def test_clouds_take_of_the_beam_and_reach_roofs_one_after_the_other(tmp_path):
     assert (clouded_kw <= clear_kw + 1e-12).all()
     assert clouded_kw[:, 0].min() < 0.5 * clear_kw[:, 0].min()
     assert not np.array_equal(np.diff(clouded_kw[:, 0]) < 0, np.diff(clouded_kw[:, 1]) < 0)
+
+
+def test_steep_edges_are_drawn_for_profiles_as_for_modules(tmp_path):
+    largest_kw = {}
+    for edges in ("smooth", "steep"):
+        text = STREET.format(
+            start="2016-06-14T12:00:00+02:00", weather={"clouds": {"edges": edges}}, village=VILLAGE
+        ).replace("modules: {tilt_deg: 60, azimuth_deg: 270, albedo: 0.4}", "share: 1")
+        file = tmp_path / f"{edges}.yaml"
+        file.write_text(text, encoding="utf-8")
+        ramps_kw = np.diff(available_kw(load_scenario(file), range(1800)), axis=0)
+        largest_kw[edges] = np.abs(ramps_kw).max(axis=0)
+    assert (largest_kw["steep"] > 1.2 * largest_kw["smooth"]).all()
 
 
 def refusal(tmp_path, **weather):
