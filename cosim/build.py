@@ -267,8 +267,8 @@ def voltage_loop_gain(
         raise VoltageLoopError(
             f"the voltage loop has a gain of {gain:.2f}, expected at most {LARGEST_LOOP_GAIN:g}: "
             f"inverters and batteries at their current limit{_and_loads(of_loads)} would hunt "
-            f"from tick to tick; make the largest smaller ({largest.name} at {largest.bus}), or its "
-            "feeder stronger"
+            f"from tick to tick; make the largest smaller ({largest.name} at {largest.bus}), or "
+            "its feeder stronger"
         )
     return gain
 

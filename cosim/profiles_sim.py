@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from models.flexible import FlexibleLoads
+from models.loads import LoadResponse
 
 from .box import Box, FloatArray, Inputs, Log, model, only, silent, total
 from .clock import NEVER, Clock
@@ -36,6 +37,8 @@ class ProfilesSim(Box):
                 "free",
                 "shed[kW]",
                 "flexible[kW]",
+                "Vm[pu]",
+                "f[Hz]",
             ],
         )
     }
@@ -50,13 +53,17 @@ class ProfilesSim(Box):
         peers: Sequence[str],
         load_scales: Sequence[tuple[int, int, float]] = (),
         flexible: FlexibleLoads | None = None,
+        following: LoadResponse | None = None,
         log: Log = silent,
     ) -> dict[str, Any]:
-        """Take the profiles, changes of load as (mosaik time, peer, factor), and appliances."""
+        """Take the profiles, changes of load as (mosaik time, peer, factor), appliances, and how
+        loads follow voltage and frequency.
+        """
         self._read, self._clock, self._names, self._log = read, clock, peers, log
         self._scale = np.ones(len(peers))
         self._changes = sorted(load_scales, reverse=True)
         self._flexible, self._shed_kw = flexible, np.zeros(len(peers))
+        self._following, self._drawn_kw = following, np.zeros(len(peers))
         self._tick_h = clock.dt_s / 3600
         self.consumed_kwh = 0.0
         meta: dict[str, Any] = self.meta
@@ -68,23 +75,41 @@ class ProfilesSim(Box):
             return clock.preroll
         if time >= clock.end:
             return NEVER
-        self._change(time)
-        second = int(clock.tick(time) * clock.dt_s)
-        load_kw, load_kvar, available_kw = self._read(second)
-        load_kw = load_kw * self._scale
-        if self._flexible is not None:
-            load_kw = load_kw + self._appliances(second, inputs["profiles"])
+        if clock.tick(time) % clock.ticks_per_second == 0:
+            self._look(time, inputs)
+        load_kw, load_kvar = self._load_kw, self._load_kvar
+        if self._following is not None:
+            load_kw, load_kvar = self._followed(self._following, inputs["profiles"])
+        load_kw = load_kw + self._drawn_kw
         self.values["profiles"].update(
-            {
-                "P[MW]": load_kw * -1e-3,
-                "Q[MVar]": load_kvar * self._scale * -1e-3,
-                "load[kW]": load_kw,
-                "available[kW]": available_kw,
-            }
+            {"P[MW]": load_kw * -1e-3, "Q[MVar]": load_kvar * -1e-3, "load[kW]": load_kw}
         )
         upcoming = clock.next_second(time)
+        if self._following is not None:
+            upcoming = time + 1 if time + 1 < clock.end else NEVER
         self.consumed_kwh += float(load_kw.sum()) * (min(upcoming, clock.end) - time) * self._tick_h
         return upcoming
+
+    def _look(self, time: int, inputs: Inputs) -> None:
+        """See what the next second brings."""
+        self._change(time)
+        second = int(self._clock.tick(time) * self._clock.dt_s)
+        load_kw, load_kvar, available_kw = self._read(second)
+        self._load_kw, self._load_kvar = load_kw * self._scale, load_kvar * self._scale
+        self.values["profiles"]["available[kW]"] = available_kw
+        if self._flexible is not None:
+            self._drawn_kw = self._appliances(second, inputs["profiles"])
+
+    def _followed(
+        self, of: LoadResponse, given: Mapping[str, Mapping[str, Any]]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Give what loads draw at the voltage and frequency of a tick ago. [kW], [kvar]
+
+        Without a voltage they would draw their nominal power; who switched it off takes it back.
+        """
+        vm_pu = only(given["Vm[pu]"])
+        p, q = of.scale(np.where(vm_pu > 0.0, vm_pu, 1.0), only(given["f[Hz]"]))
+        return self._load_kw * p, self._load_kvar * q
 
     def _change(self, time: int) -> None:
         """Let happen what changes loads from here on."""

@@ -28,6 +28,7 @@ from . import provenance, resources
 from .ageing import ageing_rows
 from .assembly import Plant, boxes, energy_books, laid, plant
 from .book_keeping import first_anchor, open_ledger
+from .consuming import appliance_rows, charging_rows
 from .judging import checks_of, judge
 from .live import Live
 from .pacer_sim import measured_jitter, told
@@ -332,6 +333,11 @@ class _Run:
             self._tables["operator"] = getattr(self._boxes["operator"][0], "rows", [])
         if ageing := ageing_rows(self._resolved, self._folder):
             self._tables["ageing"] = ageing
+        flexible = self._made.flexible
+        if rows_of := appliance_rows(self._resolved, flexible):
+            self._tables["appliances"] = rows_of
+        if rows_of := charging_rows(self._resolved, flexible):
+            self._tables["charging"] = rows_of
         for name, rows in self._tables.items():
             if name in SCHEMAS:
                 write_table(self._folder, name, rows)

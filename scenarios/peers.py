@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from models.inverter_functions import InverterFunctions
+from models.loads import ZipParams
 from models.pv_plant import PvPlantParams, Roof
 from models.pv_sky import Plane
 
@@ -83,6 +84,8 @@ class Peer:
         Load shedding spares it.
     shed_stage : int
         Stage in which its load is shed, from 0; −1 for never.
+    load_response : ZipParams or None
+        How the load follows voltage and frequency; None for not at all.
     appliances : Appliances or None
         What it has that can wait; its draw comes on top of the load.
     """
@@ -117,6 +120,7 @@ class Peer:
     phase: Phase | None = None
     critical: bool = False
     shed_stage: int = -1
+    load_response: ZipParams | None = None
     appliances: Appliances | None = None
 
 
@@ -162,11 +166,13 @@ def _peers(
 
 
 def _equipped(peer: Peer, spec: SinglePeer | PeerGroup, scenario: Scenario, seed: int) -> Peer:
-    """Give a peer the appliances that are drawn for it."""
-    if spec.appliances is None:
-        return peer
-    luck = partial(generator, seed, "peer", peer.name)
-    return replace(peer, appliances=draw_appliances(spec.appliances, scenario, luck))
+    """Give a peer the appliances that are drawn for it, and its load its response."""
+    response, luck = spec.load_response, partial(generator, seed, "peer", peer.name)
+    return replace(
+        peer,
+        load_response=None if response is None else response.params(),
+        appliances=draw_appliances(spec.appliances, scenario, luck),
+    )
 
 
 class _Drawer:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from .schema_appliances import EvSpec, point_kw
+from .schema_peers import SinglePeer
 from .spec import Problem
 
 if TYPE_CHECKING:
@@ -13,12 +14,18 @@ HOUR_NS = 3_600_000_000_000
 
 
 def appliance_problems(scenario: "Scenario") -> list[Problem]:
-    """Find stays that end before they begin, come too late, want too much, or overlap."""
+    """Find stays that end before they begin, come too late, want too much, or overlap, and
+    responses of no load.
+    """
     problems: list[Problem] = []
     for index, peer in enumerate(scenario.peers):
         if peer.appliances is not None and peer.appliances.ev is not None:
             path = ("peers", index, "appliances", "ev", "sessions")
             problems += _stays(scenario, peer.appliances.ev, path)
+        response = peer.load_response
+        if response is not None and isinstance(peer, SinglePeer) and peer.profile is None:
+            message = "says how a load follows the voltage, but the peer has no profile"
+            problems.append(Problem(("peers", index, "load_response"), message))
     return problems
 
 

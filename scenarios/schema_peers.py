@@ -9,6 +9,7 @@ from models.battery_curve import faults_of
 from .schema_appliances import AppliancesSpec
 from .schema_bids import AgentSpec
 from .schema_inverter import InverterSpec
+from .schema_load_response import LoadResponse
 from .schema_unbalanced import Phase
 from .schema_weather import ModulesSpec
 from .spec import POSITIVE, Problem, Range, Spec, refuse
@@ -192,6 +193,11 @@ class _Equipment(Spec):
     )
     pv: PvSpec | None = Field(default=None, description="Photovoltaic generator; none if left out.")
     battery: BatterySpec | None = Field(default=None, description="Battery; none if left out.")
+    load_response: LoadResponse | None = Field(
+        default=None,
+        description="How its load follows voltage and frequency: constant_power, residential, or "
+        "parts; left out, not at all. Appliances draw their rated power.",
+    )
     appliances: AppliancesSpec | None = Field(
         default=None, description="What can wait: heating, cooling, a vehicle; none if left out."
     )
