@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,10 @@ class Misdeed:
     node : str
         Name of the node in the exchange.
     device : str
-        What the scenario calls it.
+        What the event log calls it.
+    instrument : str
+        Name of the device in the station whose fault it is; the node's unit has the same name
+        as `device`.
     fault : str or None
     values : tuple of float
         What the emulator takes with it: how many replies, and by how much.
@@ -44,7 +47,21 @@ class Misdeed:
     node: str
     device: str
     fault: str | None
+    instrument: str = ""
     values: tuple[float, ...] = ()
+
+
+class Faults(Protocol):
+    """A way to have emulated devices misbehave that is not the link's, which may be lost."""
+
+    def inject(self, device: str, fault: str, *values: float) -> None:
+        """Make a device misbehave."""
+
+    def clear(self, devices: Iterable[str]) -> None:
+        """Make devices behave again."""
+
+    def refused(self) -> Sequence[tuple[str, str]]:
+        """Tell of each fault that was not taken: the device, and why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +74,12 @@ class Bench:
         None where models play all.
     beat : callable
         To be called at every tick: shows the guardian that the run lives.
-    clear : callable
-        Ends all faults of the emulated devices of a node.
+    faults : Faults or None
     """
 
     exchange: Exchange | None
     beat: Callable[[], None] = lambda: None
-    clear: Callable[[str], None] = lambda node: None
+    faults: Faults | None = None
 
 
 NO_BENCH = Bench(exchange=None)
@@ -106,7 +122,8 @@ class DevicesSim(Box):
         clock: Clock,
         called: Mapping[str, str] | None = None,
         misdeeds: Sequence[Misdeed] = (),
-        clear: Callable[[str], None] | None = None,
+        faults: Faults | None = None,
+        instruments: Mapping[str, Sequence[str]] | None = None,
         settling_s: float = SETTLING_S,
         log: Log = silent,
     ) -> dict[str, Any]:
@@ -122,15 +139,17 @@ class DevicesSim(Box):
         called : mapping of str to str, optional
             What the event log calls each node; its own name unless given.
         misdeeds : sequence of Misdeed
-        clear : callable, optional
-            Ends all faults of a node by a way of its own; the exchange's unless given.
+        faults : Faults, optional
+            Needed with misdeeds.
+        instruments : mapping of str to sequence of str, optional
+            Names of the devices of each node, whose faults end together.
         settling_s : float
             What devices on the bench's clock live through before the first tick; those in a
             time of their own have lived. [s]
         log : Log
         """
         self._exchange, self._clock, self._log = exchange, clock, log
-        self._clear = clear or exchange.clear_faults
+        self._faults, self._instruments = faults, instruments or {}
         self._players = np.array([players[node] for node in exchange.names], dtype=np.intp)
         self._called = [(called or {}).get(node, node) for node in exchange.names]
         self._of_peer = [peers[player] for player in self._players]
@@ -192,17 +211,20 @@ class DevicesSim(Box):
         for misdeed in self._misdeeds.get(time, ()):
             place = self._exchange.names.index(misdeed.node)
             named = {"device": misdeed.device, "peer": self._of_peer[place]}
+            assert self._faults is not None
             if misdeed.fault is None:
-                self._clear(misdeed.node)
+                self._faults.clear(self._instruments[misdeed.node])
                 self._foretold[place] = False
                 self._log(time, "device_fault_cleared", **named)
                 continue
-            self._exchange.inject(misdeed.node, misdeed.fault, *misdeed.values)
-            if misdeed.fault == "trip":
+            self._faults.inject(misdeed.instrument, misdeed.fault, *misdeed.values)
+            if misdeed.instrument != misdeed.device:
+                named["instrument"] = misdeed.instrument
+            elif misdeed.fault == "trip":
                 self._foretold[place] = True
                 self._log(time, "trip", **named)
-            else:
-                self._log(time, "device_fault", fault=misdeed.fault, **named)
+                continue
+            self._log(time, "device_fault", fault=misdeed.fault, **named)
 
     def _hear(self, time: int) -> None:
         """Note why devices are lost, and log what only the exchange can know."""
@@ -215,6 +237,8 @@ class DevicesSim(Box):
                 named = {"device": self._called[place], "peer": self._of_peer[place]}
                 kind = "device_" + happened.what.replace(" ", "_")
                 self._log(time, kind, because=because, **named)
+        for device, because in self._faults.refused() if self._faults is not None else ():
+            self._log(time, "device_refused", because=because, device=device)
 
     def _tell(self, time: int, answered: Answered) -> None:
         """Log what has changed: devices lost and back, and trips that nobody asked for."""

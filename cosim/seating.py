@@ -16,12 +16,17 @@ from scenarios.schema_devices import OF_REPLIES, VALUED, DeviceSpec
 
 from .clock import Clock
 from .devices_sim import Misdeed
+from .emulated_faults import ALL_REPLIES
 
 FAULTS_OF_LINKS = ("device_fault", "device_clear")
 """Kinds of events that need a device; a model has no link, and no readings that could be wrong."""
 
 UNITS: tuple[Role, ...] = ("inverter",)
 """Roles that play a peer's PV inverter; a node has one of them."""
+
+
+_AMPLE = 1.5
+"""Rating of what stands beside a device of the scenario, over the device's own."""
 
 
 class SeatingError(ValueError):
@@ -51,6 +56,22 @@ class Seating:
     called: Mapping[str, str]
     node_of: Mapping[str, str]
     on_station: bool = False
+
+    def instruments(self) -> dict[str, tuple[str, ...]]:
+        """Names of the devices of every node."""
+        return {
+            node: tuple(device.name for device in devices)
+            for node, devices in self.station.nodes().items()
+        }
+
+    def concerned(self, event: ResolvedEvent) -> str | None:
+        """Device that an event befalls, by its name in the station; None where there is none."""
+        node = self.node_of.get(event.target)
+        if node is None:
+            return None
+        meant = event.instrument or self.called[node]
+        of_node = self.station.nodes()[node]
+        return next((one.name for one in of_node if meant in (one.name, one.role)), None)
 
 
 def seated(resolved: ResolvedScenario, station: Station | None) -> Seating:
@@ -86,7 +107,7 @@ def seated(resolved: ResolvedScenario, station: Station | None) -> Seating:
     if faults:
         raise SeatingError("\n".join(faults))
     own = {
-        peer.name: (_of_scenario(resolved, peer.device, position),)
+        peer.name: _of_scenario(resolved, peer.device, position)
         for position, peer in enumerate(resolved.peers)
         if peer.device is not None and position not in taken
     }
@@ -143,16 +164,16 @@ def _unit(devices: tuple[StationDevice, ...]) -> StationDevice:
     return next(device for device in devices if device.role in UNITS)
 
 
-def _of_scenario(resolved: ResolvedScenario, name: str, position: int) -> StationDevice:
-    """Describe an emulated device of the scenario as a station does."""
+def _of_scenario(resolved: ResolvedScenario, name: str, position: int) -> tuple[StationDevice, ...]:
+    """Describe an emulated device of the scenario, and what stands beside it, as a station does."""
     spec: DeviceSpec = resolved.scenario.devices[name]
     peer = resolved.peers[position]
     p_rated_kw, s_kva = spec.p_rated_kw or peer.pv_kwp, spec.s_kva or peer.inverter_kva
-    return StationDevice(
+    unit = StationDevice(
         name=name,
         role=spec.role,
         driver="scpi-inverter",
-        emulated={},
+        emulated={"reconnect_delay_s": spec.reconnect.seconds},
         plays=peer.name,
         p_rated_kw=p_rated_kw,
         s_rated_kva=s_kva,
@@ -160,6 +181,21 @@ def _of_scenario(resolved: ResolvedScenario, name: str, position: int) -> Statio
         timeout_s=spec.timeout.seconds,
         on_loss=OnLoss(action=spec.on_loss.action, after_s=spec.on_loss.after.seconds),
     )
+    ample_kw = _AMPLE * s_kva
+    beside = (
+        replace(
+            unit,
+            name=f"{name}-{role}",
+            role=role,
+            driver="scpi",
+            emulated={},
+            p_rated_kw=ample_kw,
+            s_rated_kva=ample_kw,
+            limits=Limits(p_max_kw=ample_kw, q_max_kvar=ample_kw, v_max_v=300.0),
+        )
+        for role in spec.instruments
+    )
+    return (unit, *beside)
 
 
 def _bench(
@@ -204,10 +240,6 @@ def nobody(resolved: ResolvedScenario) -> Seating:
     return Seating(station=station, players={}, called={}, node_of={})
 
 
-ALL_REPLIES = 1e9
-"""How many replies a fault spoils that lasts until it is cleared."""
-
-
 def misdeeds(resolved: ResolvedScenario, seating: Seating, clock: Clock) -> list[Misdeed]:
     """List what the scenario does to its devices, as their emulators take it."""
     return [
@@ -216,10 +248,11 @@ def misdeeds(resolved: ResolvedScenario, seating: Seating, clock: Clock) -> list
             node=seating.node_of[event.target],
             device=seating.called[seating.node_of[event.target]],
             fault=None if event.kind == "device_clear" else _fault(event),
+            instrument=concerned,
             values=_values(event),
         )
         for event in resolved.events
-        if event.target in seating.node_of
+        if (concerned := seating.concerned(event)) is not None
     ]
 
 
@@ -241,5 +274,5 @@ def unheeded(resolved: ResolvedScenario, seating: Seating) -> list[ResolvedEvent
     return [
         event
         for event in resolved.events
-        if event.kind in FAULTS_OF_LINKS and event.target not in seating.node_of
+        if event.kind in FAULTS_OF_LINKS and seating.concerned(event) is None
     ]

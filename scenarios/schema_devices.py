@@ -7,6 +7,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     SerializerFunctionWrapHandler,
+    field_validator,
     model_serializer,
     model_validator,
 )
@@ -43,6 +44,9 @@ VALUED = {
 """Faults that need a number, and what it is."""
 
 
+Beside = Literal["grid-simulator", "pv-simulator", "analyser"]
+
+
 class DeviceSpec(Spec):
     """A device that plays a part of a peer."""
 
@@ -57,6 +61,15 @@ class DeviceSpec(Spec):
     s_kva: PositiveFloat | None = Field(
         default=None, description="Apparent power; left out, that of the peer's inverter. [kVA]"
     )
+    instruments: tuple[Beside, ...] = Field(
+        default=(),
+        description="What stands beside it, emulated too: the grid simulator gives it its voltage, "
+        "the PV simulator its sun, the analyser measures in its stead.",
+    )
+    reconnect: Duration = Field(
+        default=Duration.parse("60 s"),
+        description="How long its grid must be good before it feeds again.",
+    )
     on_loss: OnLossSpec = Field(
         default=OnLossSpec(), description="What the peer does while nothing is heard of it."
     )
@@ -64,12 +77,25 @@ class DeviceSpec(Spec):
         default=Duration.parse("5 s"), description="Longest wait for an answer, in wall time."
     )
 
+    @field_validator("instruments")
+    @classmethod
+    def _has_each_once(cls, given: tuple[Beside, ...]) -> tuple[Beside, ...]:
+        twice = sorted({one for one in given if given.count(one) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} stands there twice; expected each once")
+        return given
+
 
 class DeviceEvent(Spec):
     """Something happens to a device."""
 
     at: Moment = Field(description="Time of day, or time since the start.")
     device: str = Field(description="Name of the device.")
+    instrument: str | None = Field(
+        default=None,
+        description="Whose fault it is, where it is not its own: role, or name in the station, of "
+        "a device that plays the same peer, as grid-simulator or analyser.",
+    )
     fault: Fault | None = Field(
         default=None,
         description="What happens. Its inverter trips; it starts anew; another device answers at "
@@ -79,7 +105,8 @@ class DeviceEvent(Spec):
     for_: Duration | None = Field(
         default=None,
         alias="for",
-        description="After which all faults of this device end; left out, when they are cleared.",
+        description="After which all faults of this device, and of those beside it, end; left "
+        "out, when they are cleared.",
     )
     count: PositiveInt | None = Field(
         default=None, description="How many replies are spoilt; one, unless it says for how long."
@@ -116,6 +143,9 @@ class DeviceEvent(Spec):
 
     def _length_problems(self) -> list[Problem]:
         problems = []
+        if self.instrument is not None and self.clear:
+            message = "means nothing here: faults of all devices of the peer end together"
+            problems.append(Problem(("instrument",), message))
         if self.count is not None and self.fault not in OF_REPLIES:
             expected = ", ".join(OF_REPLIES)
             problems.append(Problem(("count",), f"counts replies; expected it with {expected}"))

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
-from hil.errors import DeviceError, SetpointError
+from hil.errors import BenchError, DeviceError, SetpointError
 from hil.roles import Link
 from hil.station import StationDevice
 from hil.turns import Talk, asking, finish
@@ -202,6 +203,8 @@ class TableDevice(ScpiDevice):
         code = self._number(entry.partition(",")[0], entry)
         if code and not -500 < code <= -300:
             told = ", ".join(f"{name} {value:g}" for name, value in values.items())
+            with suppress(BenchError):
+                self.take_errors()  # of the same line: they must not be taken for the next one's
             raise SetpointError(f"{self.name}: {told} was refused; the device says {entry}")
 
     def _spelled(self, setting: Setting, number: float, value: float, phase: str) -> str:
