@@ -53,7 +53,7 @@ def emulate(
     """
     import asyncio
 
-    from hil.emulators.node import serve_node
+    from hil.emulators.node import serve_nodes
 
     try:
         given = {"serial": serial, **_RATINGS.get(role, {}), **_read_settings(settings or [])}
@@ -63,7 +63,7 @@ def emulate(
         instrument = {"name": serial, "role": role, "settings": given, **ports}
         document = {"world": world, "instruments": [instrument]}
         host = socket.gethostname() if bind in _ANY_HOST else bind
-        asyncio.run(serve_node(document, host=bind, announce=lambda at: _announce(at, host)))
+        asyncio.run(serve_nodes(document, host=bind, announce=lambda at: _announce(at, host)))
     except (OSError, ValueError) as error:
         _leave(str(error))
     except KeyboardInterrupt:

@@ -1,6 +1,7 @@
 """Emulated devices in processes of their own, started for a run and gone with it."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,12 +28,12 @@ Ports = dict[str, dict[str, int]]
 
 
 class EmulatorProcess:
-    """The emulators of one node in one process; it ends with the block, and with its parent.
+    """The emulators of one node or several in one process, which ends with block and parent.
 
     Parameters
     ----------
-    document : mapping
-        The node, as `hil.emulators.node` reads it.
+    document : mapping, or a sequence of mappings
+        The nodes, as `hil.emulators.node` reads them.
     name : str
         What messages call it.
     start_timeout_s : float
@@ -46,7 +47,11 @@ class EmulatorProcess:
     """
 
     def __init__(
-        self, document: Mapping[str, Any], *, name: str, start_timeout_s: float = 30.0
+        self,
+        document: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        *,
+        name: str,
+        start_timeout_s: float = 30.0,
     ) -> None:
         self.name, self._start_timeout_s = name, start_timeout_s
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
@@ -178,20 +183,21 @@ def document_of(devices: Sequence[StationDevice], station: Station) -> dict[str,
 
 
 class EmulatedStation:
-    """Emulators of all emulated devices of a station, one process for each node.
+    """Emulators of all emulated devices of a station.
 
     Parameters
     ----------
     station : Station
-        Devices that play the same peer share a process and a world; one that plays nothing
-        has its own.
+        Devices that play the same peer share a world; one that plays nothing has its own.
+        Worlds are dealt to as many processes as the machine has processors to spare beside
+        the bench: more would only take turns, and every turn costs a tick its time.
 
     Attributes
     ----------
     addresses : dict of str to str
         Where the driver of each emulated device finds it, while the block runs.
     processes : dict of str to EmulatorProcess
-        By node.
+        By node; nodes may share one.
     """
 
     def __init__(self, station: Station) -> None:
@@ -206,10 +212,13 @@ class EmulatedStation:
     def __enter__(self) -> Self:
         """Start all processes at once, then wait for their ports."""
         with ExitStack() as opening:
-            for name, document in self._documents.items():
-                process = EmulatorProcess(document, name=name)
-                self.processes[name] = opening.enter_context(process)
-            for process in self.processes.values():
+            shares = max(1, (os.cpu_count() or 1) - 1)
+            for first in range(min(shares, len(self._documents))):
+                names = list(self._documents)[first::shares]
+                documents = [self._documents[name] for name in names]
+                process = EmulatorProcess(documents, name=", ".join(names))
+                self.processes |= dict.fromkeys(names, opening.enter_context(process))
+            for process in dict.fromkeys(self.processes.values()):
                 for device, ports in process.ports().items():
                     self.addresses[device] = (
                         f"sunspec://127.0.0.1:{ports['sunspec']}/1?scpi={ports['socket']}"
@@ -232,7 +241,7 @@ class EmulatedStation:
 
 
 def _groups(station: Station) -> dict[str, tuple[StationDevice, ...]]:
-    """Emulated devices by the process that holds them."""
+    """Emulated devices by the node whose world they share."""
     groups: dict[str, tuple[StationDevice, ...]] = {}
     for device in station.devices:
         if device.emulated is not None:

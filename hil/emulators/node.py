@@ -1,4 +1,4 @@
-"""All instruments of one node in one process: built from settings, served on ports.
+"""All instruments of a node, or of several, in one process: built from settings, served on ports.
 
 A node is told as a JSON document, ``{"world": {…}, "instruments": [{"name", "role",
 "settings", "port", "hislip_port", "sunspec_port"}]}``; ``world`` takes ``v_nominal_v``,
@@ -174,19 +174,18 @@ class Outlet:
         task.add_done_callback(self._opening.discard)
 
 
-async def serve_node(
-    document: Mapping[str, Any],
-    *,
+async def serve_nodes(
+    *documents: Mapping[str, Any],
     host: str = "127.0.0.1",
     stop_at_eof: bool = False,
     announce: Callable[[dict[str, dict[str, int]]], None] | None = None,
 ) -> None:
-    """Serve all instruments of a node until cancelled, or until standard input ends.
+    """Serve all instruments of some nodes until cancelled, or until standard input ends.
 
     Parameters
     ----------
-    document : mapping
-        See the module.
+    documents : mapping
+        One for each node, see the module; each has a world of its own.
     host : str
         Address to listen on.
     stop_at_eof : bool
@@ -195,8 +194,12 @@ async def serve_node(
         Told the ports of every instrument by name and kind of door; prints them as one line
         of JSON unless given.
     """
-    world, placed = read_node(document)
-    outlets = [Outlet(build_instrument(world, each), each, host) for each in placed]
+    nodes = [read_node(document) for document in documents]
+    outlets = [
+        Outlet(build_instrument(world, each), each, host)
+        for world, placed in nodes
+        for each in placed
+    ]
     for outlet in outlets:
         await outlet.open()
     (announce or _print)({outlet.name: outlet.ports for outlet in outlets})
@@ -207,7 +210,8 @@ async def serve_node(
         threading.Thread(target=_until_eof, args=(loop, ended), daemon=True).start()
     try:
         while not ended.is_set():
-            world.catch_up()
+            for world, _ in nodes:
+                world.catch_up()
             try:
                 await asyncio.wait_for(ended.wait(), HEARTBEAT_S)
             except TimeoutError:

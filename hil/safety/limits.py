@@ -106,33 +106,36 @@ class BenchLimits:
         self._lock = threading.Lock()
         self.forbidden: Callable[[], str | None] = lambda: None
 
-    @contextmanager
-    def reserved(self, device: str, chosen: Callable[[Bound], float]) -> Iterator[float]:
-        """Reserve power for one device while it is told; it is all there is until confirmed.
+    def reserve(self, device: str, chosen: Callable[[float], float]) -> float:
+        """Reserve power for one device before it is told; it counts until `confirm` says less.
 
         Parameters
         ----------
         device : str
         chosen : callable
-            Picks a power within the room that the others leave. [kW]
+            Picks a power within the room that the others leave, either way. [kW]
         """
         with self._lock:
             before_kw = self._asked_kw.get(device, 0.0)
             others_kw = sum(self._asked_kw.values()) - before_kw
-            room_kw = max(0.0, self.p_max_kw - others_kw)
-            p_kw = chosen(Bound(-room_kw, room_kw, self._room(room_kw)))
+            p_kw = chosen(max(0.0, self.p_max_kw - others_kw))
             self._asked_kw[device] = max(before_kw, abs(p_kw))
-        yield p_kw
+        return p_kw
+
+    def confirm(self, device: str, p_kw: float) -> None:
+        """Count what a device has taken. [kW]"""
         with self._lock:
             self._asked_kw[device] = abs(p_kw)
+
+    def room(self, room_kw: float) -> Bound:
+        """Say how much the others leave. [kW]"""
+        because = f"the {room_kw:g} kW that others leave it of the bench's {self.p_max_kw:g} kW"
+        return Bound(-room_kw, room_kw, because)
 
     def release(self, device: str) -> None:
         """Count a device as asked for nothing: it is in its safe state."""
         with self._lock:
             self._asked_kw[device] = 0.0
-
-    def _room(self, room_kw: float) -> str:
-        return f"the {room_kw:g} kW that others leave it of the bench's {self.p_max_kw:g} kW"
 
     def voltage_moves(self, closed: bool = True) -> None:
         """Note that a source's voltage was set, or its output closed or opened."""
@@ -173,6 +176,8 @@ class DeviceLimits:
         self.clock = bench.clock
         self.lock = threading.RLock()
         self._held_kw, self._reach_kw, self._told_s = 0.0, 0.0, -math.inf
+        own = self._own()
+        self._own_kw = max(bound.low for bound in own), min(bound.high for bound in own)
 
     @contextmanager
     def telling(self) -> Iterator[None]:
@@ -184,9 +189,12 @@ class DeviceLimits:
             The bench is being made safe: nobody undoes that.
         """
         with self.lock:
-            if (reason := self.bench.forbidden()) is not None:
-                raise UnsafeError(f"{self.device.name}: {reason}; nothing was sent")
+            self._refuse_forbidden()
             yield
+
+    def _refuse_forbidden(self) -> None:
+        if (reason := self.bench.forbidden()) is not None:
+            raise UnsafeError(f"{self.device.name}: {reason}; nothing was sent")
 
     @contextmanager
     def power(self, p_kw: float, *, counts: bool = True) -> Iterator[float]:
@@ -204,20 +212,30 @@ class DeviceLimits:
         SetpointError
             It is no number, or beyond a bound under ``refuse``; the block is not entered.
         """
-        with self.telling():
+        # One context, and bounds are spelt only for who passes them: this is in every tick.
+        name, bench = self.device.name, self.bench
+        with self.lock:
+            self._refuse_forbidden()
             now_s = self.clock()
-            bounds = [*self._own(), self._ramp(now_s)]
-
-            def chosen(*room: Bound) -> float:
-                return self.choose("power", p_kw, "kW", [*bounds, *room])
-
             if counts:
-                with self.bench.reserved(self.device.name, chosen) as sent_kw:
-                    yield sent_kw
+                sent_kw = bench.reserve(name, lambda room: self._power(p_kw, now_s, room))
+                yield sent_kw
+                bench.confirm(name, sent_kw)
             else:
-                sent_kw = chosen()
+                sent_kw = self._power(p_kw, now_s, math.inf)
                 yield sent_kw
             self._took(sent_kw, now_s)
+
+    def _power(self, p_kw: float, now_s: float, room_kw: float) -> float:
+        """Choose what may be sent instead of a power, in the room that others leave. [kW]"""
+        low_kw, high_kw = self._own_kw
+        inside = low_kw <= p_kw <= high_kw and abs(p_kw) <= room_kw
+        if inside and self.device.ramp_kw_per_s is None:
+            return p_kw
+        bounds = [*self._own(), self._ramp(now_s)]
+        if room_kw < math.inf:
+            bounds.append(self.bench.room(room_kw))
+        return self.choose("power", p_kw, "kW", bounds)
 
     def _own(self) -> tuple[Bound, Bound]:
         """Rating and limits of the device."""
@@ -324,7 +342,8 @@ class DeviceLimits:
 
     def _took(self, p_kw: float, now_s: float) -> None:
         """Remember what the device holds, and how much of its ramp is spent."""
-        self._reach_kw = max(0.0, self._reach_at(now_s) - abs(p_kw - self._held_kw))
+        if self.device.ramp_kw_per_s is not None:
+            self._reach_kw = max(0.0, self._reach_at(now_s) - abs(p_kw - self._held_kw))
         self._held_kw, self._told_s = p_kw, now_s
 
 

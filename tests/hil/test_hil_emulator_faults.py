@@ -9,7 +9,7 @@ import pytest
 
 from hil.emulators.faults import FAULTS
 from hil.emulators.instrument import EmulatedInstrument
-from hil.emulators.node import Placed, build_instrument, serve_node
+from hil.emulators.node import Placed, build_instrument, serve_nodes
 from hil.emulators.server import InstrumentServer
 from hil.emulators.world import World
 
@@ -212,7 +212,7 @@ def test_a_reboot_ends_connections_and_brings_defaults_back_at_the_same_port(rol
         document = {"instruments": [{"name": "x", "role": role, "settings": NEEDED.get(role, {})}]}
         ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         serving = asyncio.create_task(
-            serve_node(document, announce=lambda ports: ready.set_result(ports["x"]["socket"]))
+            serve_nodes(document, announce=lambda ports: ready.set_result(ports["x"]["socket"]))
         )
         port = await ready
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
