@@ -72,10 +72,10 @@ def copied(net: Any, *, count: int, per_cable: int, apart_km: float) -> Any:
         joined[table] = _stacked(net, table, count, strides)
     source = pp.create_bus(joined, vn_kv=float(net.bus.at[upstream, "vn_kv"]), name=SUBSTATION)
     joined.ext_grid["bus"] = source
-    for number in range(count):
-        bus = upstream + number * strides["bus"]
-        before = source if number % per_cable == 0 else bus - strides["bus"]
-        pp.create_line(joined, before, bus, apart_km, cable, name=f"{number + 1}/cable")
+    buses = upstream + np.arange(count) * strides["bus"]
+    before = np.where(np.arange(count) % per_cable == 0, source, buses - strides["bus"])
+    names = [f"{number + 1}/cable" for number in range(count)]
+    pp.create_lines(joined, before, buses, apart_km, cable, name=names)
     return joined
 
 

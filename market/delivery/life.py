@@ -46,6 +46,12 @@ __all__ = ["TransactionLoop"]
 Ints = NDArray[np.int64]
 
 
+class Fees(Protocol):
+    """Fee by positions of seller and buyer: a matrix, or `market.network.charges.Charges`."""
+
+    def __getitem__(self, pair: tuple[int, int], /) -> Any: ...
+
+
 class Reading(Protocol):
     """What the meters give at a period's close; :class:`market.delivery.meters.PeriodReading`."""
 
@@ -70,7 +76,7 @@ class TransactionLoop:
         Tariffs and rules of settlement.
     ledger : Ledger, optional
         Where money is booked; in memory unless given.
-    fee_ticks : (n, n) int64 array, optional
+    fee_ticks : (n, n) int64 array or Charges, optional
         Transport fee from seller (row) to buyer (column); for replacements. [µ€/Wh]
     lpd : LpdStorage, optional
         Ramp and charging efficiency of the LPD's storage.
@@ -99,7 +105,7 @@ class TransactionLoop:
         terms: Terms | None = None,
         rules: Rules | None = None,
         ledger: Ledger | None = None,
-        fee_ticks: Ints | None = None,
+        fee_ticks: Fees | None = None,
         lpd: LpdStorage | None = None,
         islanded: bool = False,
         now: int = 0,
@@ -156,7 +162,7 @@ class TransactionLoop:
         """All tokens of the run."""
         return self._house.tokens
 
-    def _fees(self, fee_ticks: Ints | None) -> Callable[[str, str], int]:
+    def _fees(self, fee_ticks: Fees | None) -> Callable[[str, str], int]:
         position = {peer: i for i, peer in enumerate(self.peers)}
         if fee_ticks is None:
             return lambda seller, buyer: 0

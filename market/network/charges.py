@@ -97,6 +97,10 @@ class Charges:
         fees: Ints = self.fee_ticks[self.place[sells], self.place[buys]]
         return np.where(sells != buys, fees, 0)
 
+    def __getitem__(self, pair: tuple[int, int]) -> int:
+        """Fee from a seller to a buyer, as `matrix` has it, but without the matrix. [µ€/Wh]"""
+        return int(self.between(*pair))
+
     def matrix(self) -> Ints:
         """Fee of every pair of peers, (n_peers, n_peers), zero on the diagonal. [µ€/Wh]"""
         everybody = np.arange(self.place.size)
