@@ -117,7 +117,7 @@ class ContractsSim(Box):
         return [one for one in self._post.arrived(tick) if isinstance(one, Schedule)]
 
     def _call(self, time: int, alarm: Alarm) -> None:
-        """Have a peer's shortfall covered; after a trip, what it still gives is what counts."""
+        """Have a shortfall covered; after a trip or in the dark, what is still given counts."""
         self._stores(self._clock.tick(time), alarm)
         self._log(
             time,
@@ -131,5 +131,5 @@ class ContractsSim(Box):
             alarm.peer,
             alarm.deficit_wh,
             alarm.because,
-            delivering_kw=alarm.p_kw if alarm.because == "trip" else None,
+            delivering_kw=None if alarm.because == "deficit" else alarm.p_kw,
         )

@@ -214,7 +214,7 @@ class IslandSim(Box):
             self.values[f"store:{store.name}"]["P[MW]"] = p_kw * 1e-3
 
     def _tell(self, time: int, tick: Any) -> None:
-        if tick.stages_shed > self._stages:
+        if tick.stages_shed > self._stages and not self._black:
             self._log(time, "load_shed", stage=tick.stages_shed, f_hz=tick.f_min_hz)
         if tick.stages_shed < self._stages and not tick.black:
             self._log(time, "load_restored", stages_left=tick.stages_shed)

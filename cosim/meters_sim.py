@@ -16,7 +16,7 @@ from .clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A peer fell behind its contracts, or its device has tripped."""
+    """A peer fell behind its contracts, its device has tripped, or the village is black."""
 
     peer: str
     deficit_wh: float
@@ -50,6 +50,7 @@ class MetersSim(Box):
                 "shed[kW]",
                 "curtailed[kW]",
                 "tripped",
+                "black",
                 "soc[1]",
                 "losses[MW]",
                 "P_net[MW]",
@@ -139,11 +140,12 @@ class MetersSim(Box):
         return whole
 
     def _alarm(self, peer: int, given: dict[str, dict[str, Any]]) -> Alarm:
+        black = "black" in given and only(given["black"])
         return Alarm(
             peer=self._peers[peer],
             deficit_wh=float(self._meters.deficit_wh[peer]),
             p_kw=1e3 * float(self._p_mw[peer]),
-            because=self._meters.because(peer),
+            because="black" if black else self._meters.because(peer),
             soc=np.array(only(given["soc[1]"])),
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .recorder_sim import ISLAND_LISTS, ISLAND_SCALARS, LISTS, PHASE_ATTRS, SCALARS
+from .recorder_sim import INVERTER_LISTS, ISLAND_LISTS, ISLAND_SCALARS, LISTS, PHASE_ATTRS, SCALARS
 from .wiring import Wire
 
 CLOCKED_BOXES = (
@@ -41,6 +41,7 @@ def wires(
     operated: bool = False,
     paced: bool = False,
     flexible: bool = False,
+    standards: bool = False,
     following: bool = False,
 ) -> list[Wire]:
     """Lay out a run's wires.
@@ -65,6 +66,8 @@ def wires(
         Whether an operator acts on the grid.
     paced : bool
         Whether ticks wait for the wall clock.
+    standards : bool
+        Whether inverters follow standards, so that it is recorded when they are off the grid.
     flexible : bool
         Whether peers have appliances that can be asked to wait.
     following : bool
@@ -91,6 +94,8 @@ def wires(
         laid += _island(before)
     if operated:
         laid += _operator(before)
+    if standards:
+        laid.append(_wire("der", "recorder", *(attr for attr, _ in INVERTER_LISTS.values())))
     if flexible:
         shedders = {"operator": operated, "frequency": islanded}
         laid += _flexible(before, *(box for box, there in shedders.items() if there))
@@ -238,7 +243,7 @@ def _island(before: Mapping[str, Any]) -> list[Wire]:
         _wire("profiles", "frequency", "load[kW]", **{"Q[MVar]": "load Q[MVar]"}),
         _wire("der", "frequency", "down[kW]", "up[kW]", **{"P[MW]": "der P[MW]"}),
         _wire("frequency", "grid", "P[MW]", "Q[MVar]", "Vm_ref[pu]", "black"),
-        _wire("frequency", "meters", "P[MW]", "Q[MVar]", "shed[kW]"),
+        _wire("frequency", "meters", "P[MW]", "Q[MVar]", "shed[kW]", "black"),
         _later("frequency", "der", {"response[kW]": zeros}),
         _later(
             "grid",
@@ -249,9 +254,7 @@ def _island(before: Mapping[str, Any]) -> list[Wire]:
     ]
 
 
-def _recorded(
-    island_scalars: Mapping[str, tuple[str, float]], *, unbalanced: bool
-) -> list[Wire]:
+def _recorded(island_scalars: Mapping[str, tuple[str, float]], *, unbalanced: bool) -> list[Wire]:
     """Everything that is recorded or audited, from the box that says it."""
     of = {
         "profiles": ["load[kW]"],

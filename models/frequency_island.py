@@ -86,7 +86,7 @@ class IslandFrequency:
         self._memory = np.zeros(kernel.RING + window)
         self._results = np.zeros(kernel.N_RESULTS)
         self._sink_kw = 0.0
-        self._stepped = False
+        self._stepped = self._tripping = False
         self.mechanical_kwh = self.kinetic_kwh = self.generator_kwh = 0.0
         self._tick = IslandTick.at_rest(
             params.nominal_hz,
@@ -182,7 +182,7 @@ class IslandFrequency:
 
     def trip_former(self) -> None:
         """Take the grid-former off: the island is black from the next step on."""
-        self._tick.black = True
+        self._tripping = True
 
     def order_shedding(self, order: NDArray[np.int64], load_kw: Floats) -> bool:
         """Say who is shed first, in place of the stages that peers were given.
@@ -308,7 +308,8 @@ class IslandFrequency:
             tick.unexplained_kw = self._sink_kw - losses_kw
             store.follow_voltage(former_kw, former_kvar)
             tick.black = store.empty or store.overfull(former_kw)
-        self._stepped = True
+        tick.black |= self._tripping
+        self._stepped, self._tripping = True, False
 
     def _report(self) -> IslandTick:
         tick, nominal_hz, hours = self._tick, self.params.nominal_hz, self.dt_s / 3600

@@ -264,7 +264,7 @@ class JoinedIsland(IslandFrequency):
         fast = self._stores[:, kernel.KIND] == kernel.FAST
         self._stores[fast, kernel.S_CLOCK] = -1.0
         self._store.vm_pu = float(self.params.former.vm_set_pu)
-        self._stepped = False
+        self._stepped = self._tripping = False
 
     def _restore_in_turn(self, tick: IslandTick) -> None:
         """After a black start, switch one stage on again, the last to act first."""

@@ -58,7 +58,7 @@ class Fallback:
             short.now,
             short.now + self._response_ticks,
             deficit_wh=short.deficit_wh,
-            tripped=short.because == "trip",
+            tripped=short.because in ("trip", "black"),
             delivering_kw=short.delivering_kw,
         )
         covered_kw = book.covered_kw(lives, call, self._clock.dt_s)

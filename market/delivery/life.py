@@ -264,7 +264,7 @@ class TransactionLoop:
         deficit_wh : float
             How far behind its expected path; negative when ahead. [Wh]
         because : str
-            "trip" or "deficit".
+            "trip", "deficit", or "black" where the whole village is without voltage.
         delivering_kw : float, optional
             Its net injection now. Unless given, a tripped peer delivers
             nothing, and another goes on at its mean rate so far. [kW]
