@@ -230,7 +230,8 @@ def test_devices_that_play_the_same_peer_share_a_process_and_a_world():
 def test_an_inverter_of_a_sunspec_driver_is_found_where_it_speaks_that():
     lab = station(device("inverter", "inverter", driver="sunspec"))
     with EmulatedStation(lab) as bench:
-        found = re.fullmatch(r"sunspec://127\.0\.0\.1:(\d+)/1\?scpi=\d+", bench.addresses["inverter"])
+        spelled = r"sunspec://127\.0\.0\.1:(\d+)/1\?scpi=\d+"
+        found = re.fullmatch(spelled, bench.addresses["inverter"])
         assert found
         with socket.create_connection(("127.0.0.1", int(found[1])), timeout=20) as raw:
             raw.sendall(bytes.fromhex("0001 0000 0006 01 03 9c40 0002"))

@@ -37,6 +37,7 @@ class EmulatedSunSpecInverter(SunSpecInverter):
         self._beside.p_rated_kw = self.p_rated_kw
         # What comes by SunSpec is a whole number of counts, so the two may be a grain apart.
         self._beside.tolerate(0.01 * self.p_rated_kw)
+        self._asked_kw: float | None = None
 
     def close(self) -> None:
         """Let go of both doors."""
@@ -57,21 +58,30 @@ class EmulatedSunSpecInverter(SunSpecInverter):
 
     def begin_lockstep(self, dt_s: float) -> None:
         """Take over its clock, in ticks of `dt_s`. [s]"""
+        self._asked_kw = None
         self._beside.begin_lockstep(dt_s)
 
     def tick(
         self, available_kw: float, limit_kw: float, vm_pu: float, f_hz: float
     ) -> InverterReading:
-        """Set the limit by SunSpec, let one tick pass by SCPI, and compare the limit there.
+        """Set a new limit by SunSpec, let one tick pass by SCPI, and compare the limit there.
 
         The reading is the emulator's mean over the tick, as that of every device in lockstep;
         SunSpec has only what is now.
         """
+        asked_kw, self._asked_kw = self._asked_kw, None
+        if limit_kw != asked_kw:
+            self._set_twice(limit_kw)
+        reading = self._beside.tick(available_kw, limit_kw, vm_pu, f_hz)
+        self._asked_kw = limit_kw
+        return reading
+
+    def _set_twice(self, limit_kw: float) -> None:
+        """Set the limit; a question that was lost is asked once more, as that of a tick is."""
         try:
             self.limit_power(limit_kw)
         except LinkError:
             self.limit_power(limit_kw)
-        return self._beside.tick(available_kw, limit_kw, vm_pu, f_hz)
 
 
 class _Clock(LockstepScpi):

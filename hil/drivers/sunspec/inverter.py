@@ -6,6 +6,7 @@ however its block ends.
 
 import math
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -35,6 +36,8 @@ class SunSpecInverter:
         What the station says; the device's own rating bounds it too. [kW]
     channels : Channels
         How its measurement is wired.
+    clock : callable
+        Tells when a limit has to be written again. [s]
 
     Raises
     ------
@@ -49,8 +52,15 @@ class SunSpecInverter:
     """
 
     def __init__(
-        self, link: ModbusLink, *, name: str, p_rated_kw: float, channels: Channels
+        self,
+        link: ModbusLink,
+        *,
+        name: str,
+        p_rated_kw: float,
+        channels: Channels,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self.name, self._link, self._channels = name, link, channels
         self._registers = SunSpecRegisters(link)
         self._generation: Generation = generation_of(name, self._registers.models)
@@ -120,7 +130,7 @@ class SunSpecInverter:
             A quantity is missing, or cannot be true of this inverter.
         """
         self._meet()
-        if time.monotonic() >= self._due_s:
+        if self._clock() >= self._due_s:
             self._renew()
         at = self._generation.measured
         read = self._registers.read(at.models[0], (at.p, at.q, at.energy, at.state))
@@ -164,7 +174,7 @@ class SunSpecInverter:
         """Set the limit, and with it the timer."""
         self._meet()
         self._told_kw = self._limit.put(p_kw, self._revert_s)
-        self._due_s = time.monotonic() + self._revert_s / 3.0 if self._revert_s else math.inf
+        self._due_s = self._clock() + self._revert_s / 3.0 if self._revert_s else math.inf
 
     def _renew(self) -> None:
         """Write the limit again, unless the device holds another one by now."""
@@ -190,7 +200,8 @@ class SunSpecInverter:
             read = self._registers.read(rating.model, rating.points)
             for w_max in read.values():
                 if w_max is not None and w_max > 0:
-                    self._limit.w_max_kw, self._connects = w_max / 1000.0, self._link.connects
+                    self._limit.learn(w_max / 1000.0)
+                    self._connects = self._link.connects
                     return
         places = " nor ".join(
             f"{one.model} {'/'.join(one.points)}" for one in self._generation.ratings

@@ -43,6 +43,7 @@ class PowerLimit:
     def __init__(self, registers: SunSpecRegisters, controls: Controls) -> None:
         self.name, self.w_max_kw = registers.name, math.nan
         self._registers, self._controls = registers, controls
+        self._is_known = False
         self._names = registers.between(controls.model, controls.first, controls.last)
 
     @property
@@ -50,10 +51,15 @@ class PowerLimit:
         """Whether what the timer falls back to can be said, and so be 0."""
         return self._controls.revert_pct is not None
 
+    def learn(self, w_max_kw: float) -> None:
+        """Begin on a new connection: the device may have restarted. [kW]"""
+        self.w_max_kw, self._is_known = w_max_kw, False
+
     def held(self) -> Held:
         """Read what the device holds."""
         controls = self._controls
         read = self._registers.read(controls.model, self._names)
+        self._is_known = True
         pct = read[controls.pct] if read[controls.enable] == 1 else None
         p_kw = None if pct is None else pct / 100.0 * self.w_max_kw
         return Held(p_kw, self._safe_after_s(read))
@@ -72,7 +78,8 @@ class PowerLimit:
                 f"{self.name}: {p_kw} kW is more than the {self.w_max_kw} kW that the device says "
                 "it has; nothing was sent"
             )
-        self._registers.read(controls.model, self._names)  # neighbours go out as they are
+        if not self._is_known:
+            self.held()  # its neighbours go out again as they are
         grain_kw = self._registers.step(controls.model, controls.pct) / 100.0 * self.w_max_kw
         counts = {controls.pct: math.floor(p_kw / grain_kw + _FINEST), controls.enable: 1}
         for name in controls.at_once:
