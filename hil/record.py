@@ -117,7 +117,9 @@ def look(
     if address is None:
         return replace(blank, amiss=("nobody plays it: it has no address",))
     try:
-        opened = open_device(device, address, open_link=remembered)
+        # Another serial number is told below, with all that the device says of itself.
+        anyone = replace(device, serial_number=None)
+        opened = open_device(anyone, address, open_link=remembered)
     except Exception as failure:  # a user's own driver may raise anything
         for link in links:
             link.close()

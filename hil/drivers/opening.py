@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
+from hil.errors import IdentityError
 from hil.link.options import LinkOptions
 from hil.link.transport import Opener
 from hil.link.visa import open_link as open_visa
@@ -61,7 +62,9 @@ def open_device(
     *,
     open_link: OpenLink = open_link_of,
 ) -> Device:
-    """Open a device with the driver that the station names; nothing is set on it yet.
+    """Open a device with the driver that the station names, and make sure that it is that one.
+
+    Nothing is set on it yet. Its link sees to it that it stays the same at every connection.
 
     Parameters
     ----------
@@ -74,11 +77,26 @@ def open_device(
     Raises
     ------
     LinkError, IdentityError
-        Nobody, or somebody else, answers at the address.
+        Nobody, or somebody else, answers at the address; or its serial number is another.
     ValueError
         No such driver; its file, class or command table is wrong; or an extra is missing.
     """
-    return _driver_of(device)(device, address, open_link)
+    opened = _driver_of(device)(device, address, open_link)
+    try:
+        if device.serial_number is not None:
+            _expect_serial(device, address, opened.identify().serial)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _expect_serial(device: StationDevice, address: str, serial: str) -> None:
+    if serial != device.serial_number:
+        raise IdentityError(
+            f"{device.name}: at {address} is number {serial!r}; expected "
+            f"{device.serial_number!r}; nothing was set"
+        )
 
 
 def _driver_of(device: StationDevice) -> Driver:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from hil.drivers.opening import OpenLink, open_device, open_link_of
-from hil.errors import IdentityError, LinkError
+from hil.errors import LinkError
 from hil.roles import Device
 from hil.station import Station, StationDevice
 
@@ -67,22 +67,7 @@ def open_named(device: StationDevice, *, open_link: OpenLink = open_link_of) -> 
     """
     if device.address is None:
         raise LinkError(f"{device.name}: is emulated within its run; nobody else can reach it")
-    opened = open_device(device, device.address, open_link=open_link)
-    try:
-        if device.serial_number is not None:
-            _expect_serial(device, opened.identify().serial)
-    except BaseException:
-        opened.close()
-        raise
-    return opened
-
-
-def _expect_serial(device: StationDevice, serial: str) -> None:
-    if serial != device.serial_number:
-        raise IdentityError(
-            f"{device.name}: at {device.address} is number {serial!r}; expected "
-            f"{device.serial_number!r}; nothing was set"
-        )
+    return open_device(device, device.address, open_link=open_link)
 
 
 def _with_paths(device: StationDevice) -> StationDevice:

@@ -12,6 +12,7 @@ import pytest
 import scenarios
 from hil.drivers.opening import open_device
 from hil.emulated_bench import EmulatedStation
+from hil.errors import IdentityError
 from hil.record import BenchRecord, look
 from hil.station import Limits, Station, StationDevice
 from scenarios.station import load_station
@@ -100,3 +101,9 @@ def test_the_run_folder_keeps_who_ran_what_on_which_device_and_every_byte(tmp_pa
     sent = "".join(line["bytes"] for line in lines if line["what"] == "sent")
     assert "POW:LIM 2500" in sent
     assert sent.rindex("POW:LIM 0") > sent.rindex("POW:LIM 2500")
+
+
+def test_a_serial_number_alone_is_checked_when_a_device_is_opened(address):
+    with pytest.raises(IdentityError, match=r"is number 'roof'; expected 'SN1'; nothing was set"):
+        open_device(replace(ROOF, serial_number="SN1"), address)
+    open_device(replace(ROOF, serial_number="roof"), address).close()
