@@ -437,6 +437,7 @@ def laid(made: Plant, *, paced: bool = False) -> list[Wire]:
         by_orders=made.by_orders,
         paced=paced,
         flexible=made.flexible is not None,
+        standards=made.fleet.follows_standards,
         following=made.following is not None,
         f_hz=island.nominal_hz if island is not None else spec.nominal_hz,
     )

@@ -41,6 +41,7 @@ class DerSim(Box):
                 "down[kW]",
                 "up[kW]",
                 "tripped",
+                "open",
                 "cap[kW]",
                 "off",
                 "curtailed[kW]",
@@ -131,6 +132,8 @@ class DerSim(Box):
                 "tripped": fleet.tripped,
             }
         )
+        if fleet.follows_standards:
+            self.values["der"]["open"] = fleet.tripped.astype(np.float64)
         if "off" in given:
             self._count_curtailed(tick, dark, np.minimum(sky_kw, free_kw), limit_kw, setpoint_kw)
         return time + 1

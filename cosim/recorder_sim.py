@@ -58,6 +58,9 @@ ISLAND_LISTS: Mapping[str, tuple[str, float]] = {
 FLEXIBLE_LISTS: Mapping[str, tuple[str, float]] = {"flexible_kw": ("flexible[kW]", 1.0)}
 """Part of every peer's load that its appliances draw."""
 
+INVERTER_LISTS: Mapping[str, tuple[str, float]] = {"inverter_open": ("open", 1.0)}
+"""Of every peer whether its PV inverter is off the grid, where one follows a standard."""
+
 DEVICE_LISTS: Mapping[str, tuple[str, float]] = {
     "device_age_s": ("age[s]", 1.0),
     "device_stale": ("stale", 1.0),
@@ -83,6 +86,7 @@ class RecorderSim(Box):
                         LISTS,
                         ISLAND_LISTS,
                         FLEXIBLE_LISTS,
+                        INVERTER_LISTS,
                         DEVICE_LISTS,
                     )
                     for attr, _ in columns.values()
@@ -115,7 +119,13 @@ class RecorderSim(Box):
                 for name, attr in PHASE_ATTRS.items()
             ]
         self._recorder, self._clock, self._watch = recorder, clock, watch
-        lists = {**LISTS, **FLEXIBLE_LISTS, **DEVICE_LISTS, **(ISLAND_LISTS if islanded else {})}
+        lists = {
+            **LISTS,
+            **FLEXIBLE_LISTS,
+            **INVERTER_LISTS,
+            **DEVICE_LISTS,
+            **(ISLAND_LISTS if islanded else {}),
+        }
         self._scalars = [
             (place, *_ALL_SCALARS[name]) for place, name in enumerate(recorder.scalar_names)
         ]

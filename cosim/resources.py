@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from hil.emulated_bench import EmulatedStation
 from hil.exchange import Exchange
-from hil.realtime.live import RealTimeExchange
+from hil.realtime.live import START_S, RealTimeExchange
 from hil.realtime.lockstep import LockstepExchange
 from hil.realtime.opening import open_armed
 from hil.record import recorded
@@ -30,7 +30,8 @@ from .devices_sim import NO_BENCH, Bench
 from .emulated_faults import EmulatedFaults, clear_all
 from .islanding import columns
 from .live import Live
-from .recorder_sim import DEVICE_LISTS, FLEXIBLE_LISTS, ISLAND_LISTS, LISTS, SCALARS
+from .looping import loops_of, opening_s
+from .recorder_sim import DEVICE_LISTS, FLEXIBLE_LISTS, INVERTER_LISTS, ISLAND_LISTS, LISTS, SCALARS
 from .seating import UNITS
 from .warm_up import warm_up
 
@@ -88,13 +89,12 @@ def _exchange(
 ) -> Iterator[Exchange]:
     """Open the devices on the bench's clock, or in their own: then every byte is recorded."""
     if live is None:
-        with open_armed(armed, live=False) as opened:
+        with open_armed(armed, live=False, loops=loops_of(made)) as opened:
             yield LockstepExchange(opened.nodes, dt_s=made.resolved.dt_s)
         return
     on_loss = {node: _loss(of_node) for node, of_node in station.nodes().items()}
-    with RealTimeExchange(
-        partial(open_armed, armed, record_in=folder / "bench"), on_loss
-    ) as in_time:
+    opener = partial(open_armed, armed, record_in=folder / "bench", loops=loops_of(made))
+    with RealTimeExchange(opener, on_loss, start_s=START_S + opening_s(station)) as in_time:
         scenario = made.resolved.scenario
         f_hz = scenario.island.nominal_hz if scenario.island else scenario.frequency.nominal_hz
         warm_up(in_time, dt_s=made.resolved.dt_s, f_hz=f_hz, tell=_told)
@@ -130,6 +130,7 @@ def recorder(made: Plant, folder: Path) -> TickRecorder:
         **LISTS,
         **(ISLAND_LISTS if islanded else {}),
         **(FLEXIBLE_LISTS if made.flexible is not None else {}),
+        **(INVERTER_LISTS if made.fleet.follows_standards else {}),
     }
     widths = {name: len(live) if name == "vm_pu" else n_peers for name in lists}
     seating = made.seating

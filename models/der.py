@@ -233,6 +233,11 @@ class DerFleet:
         self._functional.command_limit(self._unit_of[peer], p_pu)
 
     @property
+    def follows_standards(self) -> bool:
+        """Whether any of its PV inverters has functions."""
+        return self._functional is not None
+
+    @property
     def tripped(self) -> Bools:
         """Which PV inverters are off the grid, tripped or waiting to come back. (n,)"""
         off: Bools = self._state[k.MODE] != k.RUNNING

@@ -29,6 +29,7 @@ from .checks_physics import (
     voltage_band,
 )
 from .checks_quality import en50160, voltage_unbalance
+from .checks_ride_through import ride_through
 from .checks_time import real_time_lateness, time_to_fallback
 from .reading import Record
 from .verdict import Verdict
@@ -73,6 +74,7 @@ CHECKS: Mapping[str, Check] = {
     "metric": metric,
     "money_bounds": money_bounds,
     "real_time_lateness": real_time_lateness,
+    "ride_through": ride_through,
     "rocof": rocof,
     "time_to_fallback": time_to_fallback,
     "tokens_balance": tokens_balance,
