@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import dijkstra
+from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse.csgraph import breadth_first_order, connected_components, dijkstra
 
 from market.delivery.carriage import Carriage
 from market.delivery.contract import Contract
@@ -40,21 +40,61 @@ def shortest_paths(grid: Grid, peers: Sequence[str], peer_bus: Sequence[int]) ->
     names = grid.bus_names
     node_of = {peer: int(case.node_of_bus[bus]) for peer, bus in zip(peers, peer_bus, strict=True)}
 
+    between = _in_tree(ohmic) or _in_mesh(ohmic)
+
+    @cache
+    def path(seller: str, buyer: str) -> tuple[str, ...]:
+        passed = between(node_of[seller], node_of[buyer])
+        return tuple(names[int(case.lead_of_node[at])] for at in passed)
+
+    return path
+
+
+def _in_mesh(ohmic: csr_matrix) -> Callable[[int, int], list[int]]:
     @cache
     def towards(node: int) -> list[int]:
         _, before = dijkstra(ohmic, directed=False, indices=[node], return_predecessors=True)
         steps: list[int] = before[0].tolist()
         return steps
 
-    @cache
-    def path(seller: str, buyer: str) -> tuple[str, ...]:
-        node, end = node_of[seller], node_of[buyer]
+    def between(node: int, end: int) -> list[int]:
         passed = [node]
         while passed[-1] != end and passed[-1] >= 0:
             passed.append(towards(end)[passed[-1]])
-        return tuple(names[int(case.lead_of_node[at])] for at in passed if at >= 0)
+        return [at for at in passed if at >= 0]
 
-    return path
+    return between
+
+
+def _in_tree(ohmic: csr_matrix) -> Callable[[int, int], list[int]] | None:
+    """Find paths where there is one alone, with no search for each end; None in a mesh.
+
+    Searches would cost the square of the peers in a district of many.
+    """
+    parts, part = connected_components(ohmic, directed=False)
+    if ohmic.nnz != ohmic.shape[0] - parts:
+        return None
+    before = np.full(ohmic.shape[0], -1)
+    for root in np.unique(part, return_index=True)[1]:
+        _, found = breadth_first_order(ohmic, root, directed=False)
+        before = np.where(found >= 0, found, before)
+    above: list[int] = before.tolist()
+
+    def upwards(node: int) -> list[int]:
+        passed = [node]
+        while above[passed[-1]] >= 0:
+            passed.append(above[passed[-1]])
+        return passed
+
+    def between(node: int, end: int) -> list[int]:
+        up, down = upwards(node), upwards(end)
+        if up[-1] != down[-1]:
+            return [node]
+        while len(up) > 1 and len(down) > 1 and up[-2] == down[-2]:
+            up.pop(), down.pop()
+        return up + down[-2::-1]
+
+    return between
 
 
 def procedure_of(

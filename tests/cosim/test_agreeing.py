@@ -1,11 +1,14 @@
 """From a scenario's words to how contracts are agreed, and the ticks that it takes."""
 
 from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
 import pandapower as pp
 import pytest
+from scipy.sparse import coo_matrix
 
-from cosim.agreeing import procedure_of, shortest_paths
+from cosim.agreeing import _in_mesh, _in_tree, procedure_of, shortest_paths
 from cosim.assembly import boxes, laid, plant
 from cosim.box import silent
 from cosim.contracts_sim import ContractsSim
@@ -113,3 +116,16 @@ def test_contracts_step_when_something_happens_and_never_otherwise(
     assert len(ticks) < 60 < 1200
     states = {row["state"] for row in made.trading.tables()["contracts"]}
     assert states == {"settled"}
+
+
+def test_the_only_path_of_a_tree_is_the_shortest_of_a_search():
+    grid = Grid.from_json(Path(__file__).parents[2] / "scenarios/grids/kerber-village.json")
+    case, size = grid.case, grid.case.v_start.size
+    ends = (case.from_node, case.to_node)
+    ohmic = coo_matrix((np.abs(case.z_branch), ends), shape=(size, size)).tocsr()
+    in_tree, in_mesh = _in_tree(ohmic), _in_mesh(ohmic)
+
+    assert in_tree is not None
+    for start, end in np.random.default_rng(1).integers(size, size=(200, 2)).tolist():
+        assert in_tree(start, end) == in_mesh(start, end)
+    assert _in_tree(ohmic + coo_matrix(([1.0], ([0], [size - 1])), shape=(size, size))) is None
