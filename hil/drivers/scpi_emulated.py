@@ -1,8 +1,10 @@
 """What only emulated devices can: misbehave on demand, and be given their sun and grid."""
 
-from hil.errors import DeviceError, SetpointError
+from hil.errors import DeviceError, LinkError, SetpointError
 
 from .scpi_device import ScpiDevice
+
+_REFUSED = 16 | 32  # execution and command errors; IEEE 488.2, 11.5.1
 
 
 class EmulatedScpi(ScpiDevice):
@@ -16,9 +18,11 @@ class EmulatedScpi(ScpiDevice):
         DeviceError
             It knows no such fault, as no real device does.
         """
-        self._simulate(
-            f"SIM:FAUL {','.join([fault.upper(), *map(str, values)])}", f"fault {fault!r}"
-        )
+        command = f"SIM:FAUL {','.join([fault.upper(), *map(str, values)])}"
+        if fault.lower() == "reboot":
+            self._reboot(command)
+        else:
+            self._simulate(command, f"fault {fault!r}")
 
     def clear_faults(self) -> None:
         """Make an emulated device behave again; after a trip it reconnects by its own rules."""
@@ -47,8 +51,20 @@ class EmulatedScpi(ScpiDevice):
                 "expected finite numbers, 0 or more; nothing was sent"
             )
 
+    def _reboot(self, command: str) -> None:
+        """Have it end all connections, this one too, so that the order has no answer."""
+        self._link.query("*ESR?")  # it is there
+        try:
+            self._simulate(command, "fault 'reboot'")
+        except LinkError:
+            self._link.drop()
+
     def _simulate(self, command: str, what: str) -> None:
-        """Send a command, and compare the length of the error queue before and after."""
-        counts = self._link.query(f"SYST:ERR:COUN?;:{command};:SYST:ERR:COUN?")
-        if len(set(self._fields(counts, ";", 2))) != 1:
+        """Send a command, and see whether the device understood it and can do it.
+
+        Its error queue may hold errors of before, and a fault may put one of its own there, as
+        a source that opens does; the event status register tells them apart.
+        """
+        _, events = self._fields(self._link.query(f"*ESR?;:{command};*ESR?"), ";", 2)
+        if int(self._number(events, events)) & _REFUSED:
             raise DeviceError(f"{self.name}: {what} was refused: {self._last_error()}")

@@ -194,6 +194,26 @@ def test_a_setpoint_that_the_device_refuses_is_an_error(bench):
         grid.set_grid(200.0, 50.0)
 
 
+def test_a_source_that_trips_on_order_opens_which_is_no_refusal(bench):
+    world, source, _, _ = bench
+    grid = opened(source, "grid-simulator")
+    grid.set_grid(230.0, 50.0)
+    grid.energise(True)
+    world.advance(0.1)
+    assert grid.measure().vm_v == (230.0, 230.0, 230.0)
+    grid._link.write("NO:SUCH:COMMAND")  # what lies in its queue from before is none either
+    grid.inject("trip")
+    world.advance(0.1)
+    assert grid.measure().vm_v == (0.0, 0.0, 0.0)
+    assert [entry[:4] for entry in grid.take_errors()] == ["-113", "-300"]
+    with pytest.raises(DeviceError, match="fault 'melt' was refused: -224"):
+        grid.inject("melt")
+    grid.clear_faults()
+    grid.energise(True)
+    world.advance(0.1)
+    assert grid.measure().vm_v == (230.0, 230.0, 230.0)
+
+
 def test_a_reading_in_a_wrong_unit_is_refused(bench):
     # Kilowatts read as watts are a thousandth; watts read through a ratio of 1000 are too much.
     world, source, load, analyser = bench

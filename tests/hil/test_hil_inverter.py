@@ -198,7 +198,7 @@ def test_a_tick_without_length_is_refused(dt_s):
 
 def test_a_fault_that_the_device_does_not_know_is_an_error():
     driver, _ = inverter(
-        ("SYST:ERR:COUN?;:SIM:FAUL MELT;:SYST:ERR:COUN?", "0;1"),
+        ("*ESR?;:SIM:FAUL MELT;*ESR?", "0;16"),
         ("SYST:ERR?", '-224,"Illegal parameter value"'),
     )
     with pytest.raises(DeviceError, match="fault 'melt' was refused: -224"):

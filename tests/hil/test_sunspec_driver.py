@@ -1,6 +1,7 @@
 """The SunSpec driver: by hand-made registers, by the emulator, and by pysunspec2's own client."""
 
 import contextlib
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from hil.drivers.sunspec.address import read_place
 from hil.drivers.sunspec.inverter import SunSpecInverter
 from hil.drivers.sunspec.link import ModbusLink, open_modbus
 from hil.emulated_bench import EmulatedStation
-from hil.errors import BenchError, DeviceError, IdentityError, SetpointError
+from hil.errors import BenchError, DeviceError, IdentityError, LinkError, SetpointError
 from hil.link.record import Recorder
 from hil.link.replay import Replay
 from hil.record import look
@@ -253,7 +254,15 @@ def test_pysunspec2_and_scpi_see_the_limit_that_we_set(address, roof):
 
 
 @pytest.mark.parametrize(
-    "fault", [("drop",), ("delay", 1, 0.6), ("close",), ("reset",), ("garbage",), ("torn",)]
+    "fault",
+    [
+        ("delay", 1, 0.6),
+        ("close",),
+        ("reset",),
+        ("garbage",),
+        pytest.param(("drop",), marks=pytest.mark.soak),
+        pytest.param(("torn",), marks=pytest.mark.soak),
+    ],
 )
 def test_a_lost_answer_is_an_error_and_the_next_reading_is_right(roof, fault):
     roof.limit_power(2.0)
@@ -270,6 +279,30 @@ def test_a_device_that_was_swapped_is_refused_at_the_next_connection(roof):
     roof._link.drop()
     with pytest.raises(IdentityError, match="not-roof"):
         roof.limit_power(1.0)
+
+
+def test_a_device_that_reboots_on_order_is_gone_and_comes_back_with_its_defaults(roof):
+    roof.limit_power(1.0)
+    with pytest.raises(DeviceError, match="fault 'reboot' was refused"):
+        roof.inject("reboot", -1.0)
+    roof.inject("reboot", 0.1)
+    with pytest.raises(LinkError):
+        roof.measure()
+    ends_s = time.monotonic() + 20.0
+    while _is_gone(roof):
+        assert time.monotonic() < ends_s, "it did not come back"
+        time.sleep(0.02)
+    assert float(roof._beside._link.query("POW:LIM?")) == 0.0
+    roof.limit_power(1.0)
+
+
+def _is_gone(device):
+    try:
+        device.measure()
+        device._beside._link.query("*OPC?")
+    except LinkError:
+        return True
+    return False
 
 
 def test_a_setpoint_that_the_device_refuses_is_an_error(roof):
