@@ -8,6 +8,13 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+HEAT_KW, LOW_C, HIGH_C, P_KW, DWELL_S = range(5)
+"""Rows of what devices with a thermostat are."""
+LOWEST_C, HIGHEST_C, OUTSIDE_S, DRAWN_KWH = range(4)
+"""Rows of what is kept account of."""
+COMFORT_SLACK_K = 1e-9
+"""Rounding that is no discomfort. [K]"""
+
 
 @njit(cache=True, nogil=True)
 def _next(k: int, x: Floats, phi: Floats, gamma: Floats, out_c: float, heat_kw: float) -> float:
@@ -15,6 +22,24 @@ def _next(k: int, x: Floats, phi: Floats, gamma: Floats, out_c: float, heat_kw: 
     kept_c: float = phi[k, 0, 0] * x[k, 0] + phi[k, 0, 1] * x[k, 1]
     come_c: float = gamma[k, 0, 0] * out_c + gamma[k, 0, 1] * heat_kw
     return kept_c + come_c
+
+
+@njit(cache=True, nogil=True)
+def asked(ask_kw: Floats, free: Bools, steered: Bools, left_kw: Floats, nobody: Bools) -> None:
+    """Sort out what devices of n peers are really asked for.
+
+    Parameters
+    ----------
+    ask_kw, free, steered : (n,) arrays
+        Change of consumption [kW]; peers that ask for nothing; peers whose devices listen.
+    left_kw : (n,) float64 array
+        Filled: what is asked, 0 where nobody asks or what is asked is no number. [kW]
+    nobody : (n,) bool array
+        Filled: peers whose devices do as they would alone.
+    """
+    for n in range(ask_kw.size):
+        nobody[n] = free[n] or not steered[n]
+        left_kw[n] = ask_kw[n] if np.isfinite(ask_kw[n]) and not nobody[n] else 0.0
 
 
 @njit(cache=True, nogil=True)
@@ -26,16 +51,14 @@ def switch(
     gamma: Floats,
     ambient_c: Floats,
     gains_kw: Floats,
-    heat_kw: Floats,
-    low_c: Floats,
-    high_c: Floats,
-    p_kw: Floats,
-    dwell_s: Floats,
+    params: Floats,
     of_peer: Ints,
     ask_kw: Floats,
     served: Floats,
     dt_s: float,
+    books: Floats,
     drawn_kw: Floats,
+    total_kw: Floats,
 ) -> None:
     """Switch m devices and move their temperatures by one step, exactly.
 
@@ -54,43 +77,48 @@ def switch(
         Of the exact step: from nodes, and from (ambient [°C], heat into the first node [kW]).
     ambient_c, gains_kw : (m,) float64 array
         What the weather does, and heat from elsewhere. [°C], [kW]
-    heat_kw : (m,) float64 array
-        Heat into the first node when on; negative where it cools. [kW]
-    low_c, high_c : (m,) float64 array
-        Comfort bounds of the first node. [°C]
-    p_kw, dwell_s : (m,) float64 array
-        Power when on; how long a device stays as it is unless comfort wants it. [kW], [s]
+    params : (5, m) float64 array
+        Rows: heat into the first node when on, negative where it cools [kW]; comfort bounds of
+        the first node [°C]; power when on [kW]; how long a device stays as it is unless comfort
+        wants it [s].
     of_peer : (m,) int64 array
         Peer that each device belongs to.
     ask_kw : (n,) float64 array
         Change of consumption that is asked of every peer; what devices give is taken off. [kW]
     served : (n,) float64 array
         Part of what a peer draws that the grid really gives it. [1]
+    books : (4, m) float64 array
+        Rows, changed in place: lowest and highest temperature of the first node [°C], time
+        outside its comfort [s], energy drawn [kWh].
     drawn_kw : (m,) float64 array
         Filled: power that is drawn in this step where all is served. [kW]
+    total_kw : (n,) float64 array
+        What that is of every peer is added to it. [kW]
     """
     for k in range(on.size):
+        heat_kw, low_c, high_c = params[HEAT_KW, k], params[LOW_C, k], params[HIGH_C, k]
+        p_kw, peer = params[P_KW, k], of_peer[k]
         without_c = _next(k, x, phi, gamma, ambient_c[k], gains_kw[k])
-        with_c = _next(k, x, phi, gamma, ambient_c[k], gains_kw[k] + heat_kw[k])
-        if heat_kw[k] > 0.0:
-            must, must_not = without_c < low_c[k], with_c > high_c[k]
+        with_c = _next(k, x, phi, gamma, ambient_c[k], gains_kw[k] + heat_kw)
+        if heat_kw > 0.0:
+            must, must_not = without_c < low_c, with_c > high_c
         else:
-            must, must_not = without_c > high_c[k], with_c < low_c[k]
-        asked = ask_kw[of_peer[k]]
+            must, must_not = without_c > high_c, with_c < low_c
         state = on[k]
         if must_not:
             state = False
         elif must:
             state = True
-        elif since_s[k] >= dwell_s[k] and abs(asked) >= 0.5 * p_kw[k]:
-            state = asked > 0.0
+        elif since_s[k] >= params[DWELL_S, k] and abs(ask_kw[peer]) >= 0.5 * p_kw:
+            state = ask_kw[peer] > 0.0
         since_s[k] += dt_s
         if state != on[k]:
             since_s[k] = 0.0
-            ask_kw[of_peer[k]] -= p_kw[k] if state else -p_kw[k]
+            ask_kw[peer] -= p_kw if state else -p_kw
         on[k] = state
-        drawn_kw[k] = p_kw[k] if state else 0.0
-        into_kw = gains_kw[k] + (heat_kw[k] * served[of_peer[k]] if state else 0.0)
+        drawn_kw[k] = p_kw if state else 0.0
+        total_kw[peer] += drawn_kw[k]
+        into_kw = gains_kw[k] + (heat_kw * served[peer] if state else 0.0)
         first_c = _next(k, x, phi, gamma, ambient_c[k], into_kw)
         second_c = (
             phi[k, 1, 0] * x[k, 0]
@@ -98,8 +126,12 @@ def switch(
             + gamma[k, 1, 0] * ambient_c[k]
             + gamma[k, 1, 1] * into_kw
         )
-        x[k, 0] = first_c
-        x[k, 1] = second_c
+        x[k, 0], x[k, 1] = first_c, second_c
+        books[LOWEST_C, k] = min(books[LOWEST_C, k], first_c)
+        books[HIGHEST_C, k] = max(books[HIGHEST_C, k], first_c)
+        if not low_c - COMFORT_SLACK_K <= first_c <= high_c + COMFORT_SLACK_K:
+            books[OUTSIDE_S, k] += dt_s
+        books[DRAWN_KWH, k] += drawn_kw[k] * dt_s / 3600.0
 
 
 @njit(cache=True, nogil=True)
@@ -110,9 +142,7 @@ def endurance(
     gamma: Floats,
     ambient_c: Floats,
     gains_kw: Floats,
-    heat_kw: Floats,
-    low_c: Floats,
-    high_c: Floats,
+    params: Floats,
     steps: int,
     lasts: Ints,
 ) -> None:
@@ -122,7 +152,7 @@ def endurance(
     at most `steps`.
     """
     for k in range(on.size):
-        into_kw = gains_kw[k] + (0.0 if on[k] else heat_kw[k])
+        into_kw = gains_kw[k] + (0.0 if on[k] else params[HEAT_KW, k])
         a, b = x[k, 0], x[k, 1]
         lasts[k] = 0
         for _ in range(steps):
@@ -130,7 +160,7 @@ def endurance(
             second = phi[k, 1, 0] * a + phi[k, 1, 1] * b
             a = first + gamma[k, 0, 0] * ambient_c[k] + gamma[k, 0, 1] * into_kw
             b = second + gamma[k, 1, 0] * ambient_c[k] + gamma[k, 1, 1] * into_kw
-            if not low_c[k] <= a <= high_c[k]:
+            if not params[LOW_C, k] <= a <= params[HIGH_C, k]:
                 break
             lasts[k] += 1
 
@@ -149,7 +179,8 @@ def charge(
     served: Floats,
     dt_s: float,
     drawn_kw: Floats,
-) -> None:
+    total_kw: Floats,
+) -> bool:
     """Charge m vehicles for one step, so that each can still be full when it leaves.
 
     Parameters
@@ -157,7 +188,7 @@ def charge(
     needed_kwh : (m,) float64 array
         Energy that batteries still want, changed in place. [kWh]
     left_s : (m,) float64 array
-        Time until departure; 0 or less where nothing is plugged in. [s]
+        Time until departure, changed in place; 0 or less where nothing is plugged in. [s]
     rate_kw : (m,) float64 array
         Rate that was last chosen, changed in place. [kW]
     least_kw, most_kw : (m,) float64 array
@@ -174,11 +205,23 @@ def charge(
         Part of what a peer draws that the grid really gives it. [1]
     drawn_kw : (m,) float64 array
         Filled: mean power that is drawn in this step where all is served. [kW]
+    total_kw : (n,) float64 array
+        What that is of every peer is added to it. [kW]
+
+    Returns
+    -------
+    bool
+        Whether anybody left by the end of this step.
     """
-    dt_h = dt_s / 3600.0
+    dt_h, gone = dt_s / 3600.0, False
     for k in range(needed_kwh.size):
-        drawn_kw[k] = 0.0
-        if left_s[k] <= 0.0 or needed_kwh[k] <= 0.0:
+        drawn_kw[k], stay_s = 0.0, left_s[k]
+        if stay_s <= 0.0:
+            rate_kw[k] = 0.0
+            continue
+        left_s[k] = stay_s - dt_s
+        gone = gone or left_s[k] <= 0.0
+        if needed_kwh[k] <= 0.0:
             rate_kw[k] = 0.0
             continue
         peer = of_peer[k]
@@ -186,13 +229,15 @@ def charge(
         wanted = min(wanted, most_kw[k])
         if wanted < least_kw[k]:
             wanted = least_kw[k] if wanted >= 0.5 * least_kw[k] else 0.0
-        later_kwh = most_kw[k] * efficiency[k] * max(left_s[k] - dt_s, 0.0) / 3600.0
+        later_kwh = most_kw[k] * efficiency[k] * max(left_s[k], 0.0) / 3600.0
         if needed_kwh[k] - wanted * efficiency[k] * dt_h > later_kwh:
             wanted = most_kw[k]
         if not free[peer]:
             ask_kw[peer] -= wanted - rate_kw[k]
         rate_kw[k] = wanted
-        time_h = min(dt_h, left_s[k] / 3600.0)
+        time_h = min(dt_h, stay_s / 3600.0)
         taken_kwh = min(wanted * efficiency[k] * time_h, needed_kwh[k])
         needed_kwh[k] -= taken_kwh * served[peer]
         drawn_kw[k] = taken_kwh / efficiency[k] / dt_h
+        total_kw[peer] += drawn_kw[k]
+    return gone

@@ -218,7 +218,12 @@ class ChargePoints:
         return even_kw
 
     def step(
-        self, now_s: float, ask_kw: Floats, free: Bools, served: Floats | None = None
+        self,
+        now_s: float,
+        ask_kw: Floats,
+        free: Bools,
+        served: Floats | None = None,
+        total_kw: Floats | None = None,
     ) -> Floats:
         """Live through a step.
 
@@ -232,6 +237,8 @@ class ChargePoints:
             Peers that ask for nothing.
         served : (n,) float64 array, optional
             Part of what a peer draws that the grid really gives it; all, if left out. [1]
+        total_kw : (n,) float64 array, optional
+            What every peer's vehicles draw is added to it. [kW]
 
         Returns
         -------
@@ -240,7 +247,7 @@ class ChargePoints:
         """
         self._arrive(now_s)
         drawn_kw = np.empty(self.m)
-        charge(
+        gone = charge(
             self.needed_kwh,
             self.left_s,
             self._rate_kw,
@@ -253,9 +260,10 @@ class ChargePoints:
             np.ones(ask_kw.size) if served is None else served,
             self._dt_s,
             drawn_kw,
+            np.zeros(ask_kw.size) if total_kw is None else total_kw,
         )
-        self.left_s -= self._dt_s
-        self._depart()
+        if gone:
+            self._depart()
         return drawn_kw
 
     def offer(self, horizon_s: float) -> tuple[Floats, Floats, Floats, Floats]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ._kernels_flexible import asked
 from .draws import Floats
 from .ev import ChargePoints
 from .thermal import Thermostats
@@ -82,7 +83,8 @@ class FlexibleLoads:
         for one in (thermostats, charge_points):
             if one is not None:
                 self.rated_kw += np.bincount(one.of_peer, weights=one.rated_kw, minlength=n)
-        self._all = np.ones(n)
+        self._all, self._left_kw = np.ones(n), np.zeros(n)
+        self._alone = np.zeros(n, dtype=np.bool_)
 
     def step(
         self, now_s: float, ask_kw: Floats, free: Bools, served: Floats | None = None
@@ -105,18 +107,13 @@ class FlexibleLoads:
         (n,) float64 array
             Consumption, were all of it served. [kW]
         """
-        free = free | ~self.steered
         served = self._all if served is None else served
-        left_kw = np.where(free | ~np.isfinite(ask_kw), 0.0, ask_kw)
+        asked(ask_kw, free, self.steered, self._left_kw, self._alone)
         total_kw = np.zeros(self.n)
         if self.thermostats is not None:
-            of = self.thermostats
-            drawn_kw = of.step(left_kw, served)
-            total_kw += np.bincount(of.of_peer, weights=drawn_kw, minlength=self.n)
+            self.thermostats.step(self._left_kw, served, total_kw)
         if self.charge_points is not None:
-            at = self.charge_points
-            drawn_kw = at.step(now_s, left_kw, free, served)
-            total_kw += np.bincount(at.of_peer, weights=drawn_kw, minlength=self.n)
+            self.charge_points.step(now_s, self._left_kw, self._alone, served, total_kw)
         self.drawn_kw = total_kw
         return total_kw
 

@@ -16,7 +16,14 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from ._kernels_flexible import endurance, switch
+from ._kernels_flexible import (
+    DRAWN_KWH,
+    HIGHEST_C,
+    LOWEST_C,
+    OUTSIDE_S,
+    endurance,
+    switch,
+)
 from .draws import Floats
 
 __all__ = [
@@ -32,8 +39,6 @@ __all__ = [
 Ints = npt.NDArray[np.int64]
 OFFER_STEP_S = 60.0
 """Time resolution of how long a device can hold out. [s]"""
-COMFORT_SLACK_K = 1e-9
-"""Rounding that is no discomfort. [K]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,12 +211,6 @@ class Thermostats:
     temperature_c : (m, 2) float64 array
         Of the nodes. [°C]
     on : (m,) bool array
-    lowest_c, highest_c : (m,) float64 array
-        What the first nodes have seen since the start. [°C]
-    outside_s : (m,) float64 array
-        Time that they were outside their comfort. [s]
-    drawn_kwh : (m,) float64 array
-        What the devices have drawn, were all of it served. [kWh]
     """
 
     def __init__(
@@ -231,6 +230,8 @@ class Thermostats:
         self.p_kw, self._low_c, self._high_c = of["p_kw"], of["low_c"], of["high_c"]
         self._dwell_s, self._since_s = of["dwell_s"], of["dwell_s"].copy()
         self._heat_kw = of["p_kw"] * of["heat_per_power"]
+        rows = (self._heat_kw, self._low_c, self._high_c, self.p_kw, self._dwell_s)
+        self._params = np.ascontiguousarray(np.stack(rows))
         self.of_peer = np.asarray(of_peer, dtype=np.int64).reshape(self.m)
         self._phi, self._gamma = exact_step(params, dt_s)
         self._refuse_bands()
@@ -243,15 +244,41 @@ class Thermostats:
         first_c = self._low_c + np.asarray(inside) * (self._high_c - self._low_c)
         second_c = (first_c * outer + self.ambient_c * inner) / self._resistance
         self.temperature_c = np.ascontiguousarray(np.stack([first_c, second_c], axis=1))
-        self.lowest_c, self.highest_c = first_c.copy(), first_c.copy()
-        self.outside_s, self.drawn_kwh = np.zeros((2, self.m))
+        self._books = np.zeros((4, self.m))
+        self._books[[LOWEST_C, HIGHEST_C]] = first_c
 
     @property
     def rated_kw(self) -> Floats:
         """Power of each device when on. (m,) [kW]"""
         return self.p_kw
 
-    def step(self, ask_kw: Floats, served: Floats | None = None) -> Floats:
+    @property
+    def lowest_c(self) -> Floats:
+        """Lowest temperature of the first nodes since the start. (m,) [°C]"""
+        found: Floats = self._books[LOWEST_C]
+        return found
+
+    @property
+    def highest_c(self) -> Floats:
+        """Highest temperature of the first nodes since the start. (m,) [°C]"""
+        found: Floats = self._books[HIGHEST_C]
+        return found
+
+    @property
+    def outside_s(self) -> Floats:
+        """Time that the first nodes were outside their comfort. (m,) [s]"""
+        found: Floats = self._books[OUTSIDE_S]
+        return found
+
+    @property
+    def drawn_kwh(self) -> Floats:
+        """What devices have drawn, were all of it served. (m,) [kWh]"""
+        found: Floats = self._books[DRAWN_KWH]
+        return found
+
+    def step(
+        self, ask_kw: Floats, served: Floats | None = None, total_kw: Floats | None = None
+    ) -> Floats:
         """Live through a step.
 
         Parameters
@@ -260,6 +287,8 @@ class Thermostats:
             Change of consumption that is asked of every peer; what devices give is taken off. [kW]
         served : (n,) float64 array, optional
             Part of what a peer draws that the grid really gives it; all, if left out. [1]
+        total_kw : (n,) float64 array, optional
+            What every peer's devices draw is added to it. [kW]
 
         Returns
         -------
@@ -275,18 +304,15 @@ class Thermostats:
             self._gamma,
             self.ambient_c,
             self.gains_kw,
-            self._heat_kw,
-            self._low_c,
-            self._high_c,
-            self.p_kw,
-            self._dwell_s,
+            self._params,
             self.of_peer,
             ask_kw,
             np.ones(ask_kw.size) if served is None else served,
             self._dt_s,
+            self._books,
             drawn_kw,
+            np.zeros(ask_kw.size) if total_kw is None else total_kw,
         )
-        self._remember(drawn_kw)
         return drawn_kw
 
     def offer(self, horizon_s: float) -> tuple[Floats, Floats]:
@@ -311,9 +337,7 @@ class Thermostats:
             *self._long,
             self.ambient_c,
             self.gains_kw,
-            self._heat_kw,
-            self._low_c,
-            self._high_c,
+            self._params,
             int(horizon_s // OFFER_STEP_S),
             lasts,
         )
@@ -332,17 +356,6 @@ class Thermostats:
         share = np.clip(heat_kw / self._heat_kw, 0.0, 1.0)
         mean_kw: Floats = share * self.p_kw
         return mean_kw
-
-    def _remember(self, drawn_kw: Floats) -> None:
-        """Keep how warm it was, and how much it took."""
-        first_c = self.temperature_c[:, 0]
-        np.minimum(self.lowest_c, first_c, out=self.lowest_c)
-        np.maximum(self.highest_c, first_c, out=self.highest_c)
-        outside = (first_c < self._low_c - COMFORT_SLACK_K) | (
-            first_c > self._high_c + COMFORT_SLACK_K
-        )
-        self.outside_s += outside * self._dt_s
-        self.drawn_kwh += drawn_kw * (self._dt_s / 3600.0)
 
     def _refuse_bands(self) -> None:
         moved_k = np.abs(self._gamma[:, 0, 1] * self._heat_kw)
