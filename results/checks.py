@@ -25,6 +25,7 @@ from .checks_physics import (
     frequency_band,
     line_loading,
     meters_match_ticks,
+    nadir,
     rocof,
     voltage_band,
 )
@@ -75,6 +76,7 @@ CHECKS: Mapping[str, Check] = {
     "money_bounds": money_bounds,
     "real_time_lateness": real_time_lateness,
     "ride_through": ride_through,
+    "nadir": nadir,
     "rocof": rocof,
     "time_to_fallback": time_to_fallback,
     "tokens_balance": tokens_balance,

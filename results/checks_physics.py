@@ -13,6 +13,7 @@ __all__ = [
     "gap",
     "line_loading",
     "meters_match_ticks",
+    "nadir",
     "rocof",
     "voltage_band",
 ]
@@ -74,6 +75,27 @@ def frequency_band(record: Record, *, low_hz: float = 49.5, high_hz: float = 50.
         told = f"not applicable: grid-connected, so frequency is an input; {worst}"
         return Verdict("frequency_band", True, told, value, bound, "Hz")
     return Verdict("frequency_band", low_hz <= value <= high_hz, worst, value, bound, "Hz")
+
+
+def nadir(record: Record, *, at_least_hz: float = 49.0) -> Verdict:
+    """Frequency falls no lower than this, between ticks too, while the village stands alone.
+
+    49.0 Hz is where Germany's first stage of shedding acts. A village in the dark has no
+    frequency, and fails.
+    """
+    if missing := gap(record, "f_min_hz", *(["connected"] if record.has("connected") else [])):
+        return Verdict("nadir", False, missing, unit="Hz")
+    values = record.scalar("f_min_hz")
+    alone = np.full(values.size, record.islanded)
+    if record.has("connected"):
+        alone &= record.scalar("connected") == 0
+    if not alone.any():
+        told = f"not applicable: grid-connected, so frequency is an input; {values.min():.3f} Hz"
+        return Verdict("nadir", True, told, float(values.min()), at_least_hz, "Hz")
+    row = int(np.where(alone, values, np.inf).argmin())
+    value = float(values[row])
+    worst = f"{value:.3f} Hz at {record.clock(int(record.tick[row]))}"
+    return Verdict("nadir", value >= at_least_hz, worst, value, at_least_hz, "Hz")
 
 
 def rocof(record: Record, *, limit_hz_per_s: float = 2.0) -> Verdict:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .benefit import benefits
 from .outcome import Book, outcomes
@@ -150,14 +151,25 @@ def _boundary(record: Record) -> list[Metric]:
         lost = float(record.scalar("losses_kw").sum() * hours)
         figures.append(Metric("losses_kwh", "Lost in lines", lost, "kWh"))
     if record.has("p_boundary_kw"):
-        power = record.scalar("p_boundary_kw")
-        source = "grid-former" if record.islanded else "grid above"
-        given, taken = np.maximum(power, 0).sum(), np.maximum(-power, 0).sum()
-        figures += [
-            Metric("import_kwh", f"From the {source}", float(given * hours), "kWh"),
-            Metric("export_kwh", f"To the {source}", float(taken * hours), "kWh"),
-        ]
+        power = record.scalar("p_boundary_kw") * hours
+        if not record.has("connected"):
+            source = "grid-former" if record.islanded else "grid above"
+            return figures + _given_and_taken(("import_kwh", "export_kwh"), source, power)
+        above = record.scalar("connected")
+        figures += _given_and_taken(("import_kwh", "export_kwh"), "grid above", power * above)
+        keys = "former_given_kwh", "former_taken_kwh"
+        figures += _given_and_taken(keys, "grid-former", power * (1 - above))
     return figures
+
+
+def _given_and_taken(
+    keys: tuple[str, str], source: str, energy_kwh: npt.NDArray[np.float64]
+) -> list[Metric]:
+    given, taken = np.maximum(energy_kwh, 0).sum(), np.maximum(-energy_kwh, 0).sum()
+    return [
+        Metric(keys[0], f"From the {source}", float(given), "kWh"),
+        Metric(keys[1], f"To the {source}", float(taken), "kWh"),
+    ]
 
 
 def _market(record: Record) -> list[Metric]:

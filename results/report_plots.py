@@ -69,12 +69,15 @@ def _power(canvas: Canvas) -> Plot | None:
                 canvas.line(figure, values.sum(axis=1), label, colour)
                 drawn = True
     above = "Grid-former" if record.islanded else "Grid above"
-    for column, label, colour in (
-        ("p_boundary_kw", above, GREY),
-        ("generator_kw", "Generator", PURPLE),
+    if record.has("connected"):
+        above = "Grid above, or grid-former when alone"
+    for column, label, colour, dash in (
+        ("p_boundary_kw", above, GREY, "solid"),
+        ("generator_kw", "Generator", PURPLE, "solid"),
+        ("stores_kw", "Stores beside the former", PURPLE, "dotted"),
     ):
         if record.has(column):
-            canvas.line(figure, record.scalar(column), label, colour, line_dash="solid")
+            canvas.line(figure, record.scalar(column), label, colour, line_dash=dash)
             drawn = True
     if record.has("shed_kw") and record.values("shed_kw").any():
         canvas.line(figure, record.values("shed_kw").sum(axis=1), "Shed", RED, line_dash="dashed")

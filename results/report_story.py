@@ -18,6 +18,9 @@ MARKED = {
     "load_changed": "changes its load",
     "load_shed": "load is shed",
     "black": "the feeder goes dark",
+    "islanded": "the village parts from the grid",
+    "resynchronised": "it joins the grid again",
+    "black_start": "the former starts anew",
     "device_lost": "is not heard",
 }
 """Kinds of events that every plot marks, and what is said of them."""
@@ -199,13 +202,27 @@ def _shortfall(record: Record) -> str:
     return f"Nothing tripped; {count(len(short), 'contract')} did not go as agreed."
 
 
+_OF_ISLANDS = {
+    "black": "the feeder went dark",
+    "islanded": "the village parted from the grid",
+    "resynchronisation_refused": "it was not let back onto the grid",
+    "resynchronisation_failed": "it gave up to join the grid",
+    "resynchronised": "it joined the grid again",
+    "black_start": "the grid-former started from nothing",
+    "black_start_refused": "the grid-former was not started",
+}
+
+
 def _island(record: Record) -> list[str]:
     told = []
     for event in record.events:
         if event["kind"] == "generator_lost":
             told.append(f"At {record.clock(event['tick'])} {_who(event)} was lost.")
-        if event["kind"] == "black":
-            told.append(f"At {record.clock(event['tick'])} the feeder went dark.")
+        if event["kind"] in _OF_ISLANDS:
+            because = event.get("because", "")
+            why = ": " + (because if isinstance(because, str) else "; ".join(because))
+            what = f"At {record.clock(event['tick'])} {_OF_ISLANDS[event['kind']]}"
+            told.append(what + (why if because else "") + ".")
     low = int(record.scalar("f_min_hz").argmin())
     high = int(record.scalar("f_max_hz").argmax())
     told.append(

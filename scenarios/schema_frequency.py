@@ -1,13 +1,33 @@
 """Frequency of the upstream grid as an input: a process, a record, or an event that happened."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, model_validator
+from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat, model_validator
 
 from .spec import Problem, Spec, refuse
 from .times import Duration
 
 Hertz = Annotated[float, Field(gt=40, lt=70)]
+
+
+def _slopes(value: Any) -> Any:
+    """Refuse a droop by which frequency would not say who is to give more."""
+    if isinstance(value, int | float) and value <= 0:
+        message = f"a droop of {value:g} % shares no load: frequency would not move with power"
+        raise ValueError(f"{message}; expected above 0, below 100 %")
+    return value
+
+
+def _turns(value: Any) -> Any:
+    """Refuse an inertia with which frequency would jump."""
+    if isinstance(value, int | float) and value <= 0:
+        message = f"an inertia constant of {value:g} s stores no energy: frequency would jump"
+        raise ValueError(f"{message}; expected above 0 s")
+    return value
+
+
+DroopPercent = Annotated[PositiveFloat, Field(lt=100), BeforeValidator(_slopes)]
+InertiaS = Annotated[PositiveFloat, BeforeValidator(_turns)]
 
 _OF_THE_WALK = ("deviation_hz", "relaxation")
 

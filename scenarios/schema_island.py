@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
 from .schema_feeder import FeederSpec
-from .schema_frequency import Hertz
+from .schema_frequency import DroopPercent, Hertz, InertiaS
 from .schema_island_stores import SecondarySpec, StoreSpec, store_problems
 from .schema_peers import Efficiency, Name, Share, emptying_problems
 from .spec import Problem, Spec, refuse
@@ -25,13 +25,13 @@ class FormerSpec(Spec):
     efficiency: Efficiency = Field(
         default=0.92, description="Round trip, grid side to grid side. [1]"
     )
-    droop_percent: PositiveFloat = Field(
-        default=2.0, lt=100, description="Change of frequency at full power, of nominal. [%]"
+    droop_percent: DroopPercent = Field(
+        default=2.0, description="Change of frequency at full power, of nominal. [%]"
     )
     measurement_lag_s: PositiveFloat = Field(
         default=0.05, description="Time constant of its measurements. [s]"
     )
-    virtual_inertia_s: PositiveFloat | None = Field(
+    virtual_inertia_s: InertiaS | None = Field(
         default=None,
         description="Inertia constant that its control emulates, on s_kva; left out, droop on the "
         "measured power. [s]",
@@ -65,9 +65,9 @@ class GeneratorSpec(Spec):
     p_max_kw: PositiveFloat = Field(description="Largest active power. [kW]")
     p_min_kw: NonNegativeFloat = Field(default=0.0, description="Smallest active power. [kW]")
     p_set_kw: NonNegativeFloat = Field(description="Active power at nominal frequency. [kW]")
-    inertia_s: PositiveFloat = Field(default=1.5, description="Inertia constant H, on s_kva. [s]")
-    droop_percent: PositiveFloat = Field(
-        default=4.0, lt=100, description="Change of frequency at full power, of nominal. [%]"
+    inertia_s: InertiaS = Field(default=1.5, description="Inertia constant H, on s_kva. [s]")
+    droop_percent: DroopPercent = Field(
+        default=4.0, description="Change of frequency at full power, of nominal. [%]"
     )
     governor_lag_s: PositiveFloat = Field(
         default=0.2, description="Time constant of the governor. [s]"

@@ -1,10 +1,10 @@
 """What helps an island's former: other formers, reserves in storage, and secondary control."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
+from pydantic import Discriminator, Field, NonNegativeFloat, PositiveFloat, Tag, model_validator
 
-from .schema_frequency import Hertz
+from .schema_frequency import DroopPercent, Hertz, InertiaS
 from .schema_peers import Efficiency, Name, Share, emptying_problems
 from .spec import Problem, Spec, refuse
 
@@ -32,13 +32,13 @@ class FormingStoreSpec(_StoreSpec):
     """A grid-former beside the reference: it shares by droop, and a blow by inertia."""
 
     kind: Literal["forming"] = Field(description="What it is.")
-    droop_percent: PositiveFloat = Field(
-        default=2.0, lt=100, description="Change of frequency at full power, of nominal. [%]"
+    droop_percent: DroopPercent = Field(
+        default=2.0, description="Change of frequency at full power, of nominal. [%]"
     )
     measurement_lag_s: PositiveFloat = Field(
         default=0.05, description="Time constant of its measurements. [s]"
     )
-    virtual_inertia_s: PositiveFloat | None = Field(
+    virtual_inertia_s: InertiaS | None = Field(
         default=None,
         description="Inertia constant that its control emulates, on p_max_kw; left out, droop on "
         "the measured power. [s]",
@@ -83,8 +83,20 @@ class FastStoreSpec(_StoreSpec):
     )
 
 
+def _kind_of_store(value: Any) -> str | None:
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    return f"<{kind}>" if kind in ("forming", "containment", "fast") else None
+
+
 StoreSpec = Annotated[
-    FormingStoreSpec | ContainmentStoreSpec | FastStoreSpec, Field(discriminator="kind")
+    Annotated[FormingStoreSpec, Tag("<forming>")]
+    | Annotated[ContainmentStoreSpec, Tag("<containment>")]
+    | Annotated[FastStoreSpec, Tag("<fast>")],
+    Discriminator(
+        _kind_of_store,
+        custom_error_type="store_kind",
+        custom_error_message="a store's kind: one of forming, containment, fast",
+    ),
 ]
 
 

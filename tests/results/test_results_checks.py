@@ -131,6 +131,19 @@ def test_rocof_is_judged_over_500_ms_where_recorded(tmp_path):
     assert check(run, "rocof", limit_hz_per_s=3.0).passed
 
 
+def test_the_nadir_counts_while_the_village_is_alone(tmp_path):
+    low = [48.0, 49.1, 49.3, 50.0]
+    part = small_run(tmp_path / "part", islanded=True, f_min_hz=low, connected=[1.0, 0, 0, 0])
+    alone = small_run(tmp_path / "alone", islanded=True, f_min_hz=low)
+    never = small_run(tmp_path / "never", f_min_hz=low)
+
+    assert check(part, "nadir").worst == "49.100 Hz at 12:00:01"
+    assert check(part, "nadir").passed
+    assert not check(part, "nadir", at_least_hz=49.2).passed
+    assert check(alone, "nadir").worst == "48.000 Hz at 12:00:00"
+    assert check(never, "nadir").passed
+
+
 def test_energy_from_nowhere_is_caught(tmp_path):
     # By hand: 3 kW in, 2 kW out, 0.5 kW lost leaves 0.5 kW: 0.139 Wh a second.
     balanced = {"p_kw": [[3.0, -2.0]] * 4, "losses_kw": [0.5] * 4}
