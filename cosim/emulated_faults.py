@@ -1,4 +1,4 @@
-"""Faults of emulated devices, ordered and ended by a way of its own, since theirs may be the link's."""
+"""Faults of emulated devices, by a way of its own, since theirs may be that of the link."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATIENCE_S = 2.0
 BACK_S = 10.0
 LOOK_S = 0.002
 WRONG = 0b11_0000
-"""Bits of the event status register: a command, or its execution, was in error (IEEE 488.2, 11.5)."""
+"""Bits of the event status register of a command in error, or its execution (IEEE 488.2, 11.5)."""
 ALL_REPLIES = 1e9
 """How many replies a fault spoils that lasts until it is cleared."""
 

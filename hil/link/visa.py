@@ -103,7 +103,7 @@ class VisaLink:
         self.identity, self.connects = expected_identity, 0
         self._opener, self._proof = opener, proof
         self._transport: Transport | None = None
-        self._doubt = False
+        self._doubt = self._over = False
         self._asked: tuple[str, float, bool] | None = None
 
     def __enter__(self) -> Self:
@@ -200,7 +200,8 @@ class VisaLink:
         self._let_go()
 
     def close(self) -> None:
-        """Let go of the device."""
+        """Let go of the device for good: whoever is late, in another thread, opens it no more."""
+        self._over = True
         self._let_go()
 
     def _let_go(self) -> None:
@@ -214,7 +215,9 @@ class VisaLink:
         if self._transport is not None:
             return self._transport
         try:
+            self._refuse_after_the_end()
             self._transport = self._opener(self._doubt)
+            self._refuse_after_the_end()
             self._check_identity(self._transport)
         except Lost as why:
             self.drop()
@@ -225,6 +228,11 @@ class VisaLink:
         self.connects += 1
         self._doubt = False
         return self._transport
+
+    def _refuse_after_the_end(self) -> None:
+        """Refuse a connection that nobody would close."""
+        if self._over:
+            raise Lost("the connection was given up; open the device anew")
 
     def _check_identity(self, transport: Transport) -> None:
         """Ask who is there, also when somebody answered at this address before."""

@@ -156,7 +156,7 @@ def test_a_setpoint_that_was_not_taken_is_an_error(reply, said):
     store, link = driver("storage", reply)
     with pytest.raises(SetpointError, match=said):
         store.set_power(2.0)
-    assert link.sent[-1] == "SOUR:POW 2000.000000;:SOUR:POW?;:SYST:ERR?"
+    assert "SOUR:POW 2000.000000;:SOUR:POW?;:SYST:ERR?" in link.sent
 
 
 def test_what_befell_the_device_before_is_not_blamed_on_a_setpoint():

@@ -62,8 +62,11 @@ def wire(ports: dict[str, int]) -> Iterator[Wire]:
 
 @pytest.fixture
 def device(ports: dict[str, int]) -> Iterator[Any]:
-    with contextlib.closing(scanned(ports)) as opened:
+    opened = scanned(ports)
+    try:
         yield opened
+    finally:
+        opened.disconnect()  # it leaves its socket open after a read that failed
 
 
 def scanned(ports: dict[str, int]) -> Any:

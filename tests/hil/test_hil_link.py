@@ -12,8 +12,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from hil.errors import BenchError, DeviceError, IdentityError, LinkError
-from hil.link.transport import MAX_LINE
+from hil.link.address import read_address
+from hil.link.options import LinkOptions
+from hil.link.proofs import proof_of
+from hil.link.transport import MAX_LINE, Lost, Transport
 from hil.link.visa import VisaLink, open_link
+from hil.link.wires import open_transport
 
 IDENTITY = "Maker,Model,1,1"
 LONG_S = 30.0  # no test waits that long: whoever needs a timeout to notice would be seen
@@ -313,3 +317,33 @@ def test_many_questions_with_many_faults_never_get_a_wrong_value():
                 assert value == str(expected)
                 right += 1
     assert (right, refused) == (80, 40)
+
+
+def test_who_is_late_opens_no_connection_that_nobody_would_close():
+    with puppet() as (device, link):
+        link.close()
+        with pytest.raises(LinkError, match="given up"):
+            link.query("A?")
+        assert len(device._clients) == 1
+
+        opened = []
+
+        def let_go_of_meanwhile(doubt: bool) -> Transport:
+            opened.append(
+                open_transport(read_address(device.address), LONG_S, LinkOptions(), doubt)
+            )
+            late.close()
+            return opened[-1]
+
+        late = VisaLink(
+            let_go_of_meanwhile,
+            address=device.address,
+            timeout_s=LONG_S,
+            expected_identity=None,
+            name="roof",
+            proof=proof_of("tag"),
+        )
+        with pytest.raises(LinkError, match="given up"):
+            late.connect()
+        with pytest.raises(Lost):
+            opened[0].send(b"*IDN?\n")
