@@ -160,7 +160,7 @@ class Flexing:
     def _sites(
         self, period: int, net_wh: Mapping[str, int], barred: Collection[str]
     ) -> tuple[IntArray, Sites]:
-        """Say what peers declare, and what of their stores no contract has taken."""
+        """Say what peers declare, and what of stores and appliances no contract has taken."""
         n = len(self._names)
         known = self._prospects(period)
         forecast = np.rint(self._expected_wh(period)[:n]).astype(np.int64)
@@ -168,8 +168,9 @@ class Flexing:
         contracted = np.array([net_wh.get(name, 0) for name in self._names], dtype=np.int64)
         reference = np.where(bound, contracted, forecast)
         used = reference - forecast  # given by stores above the forecast, or taken by them
-        up = np.maximum(known.stored_wh[:n] - np.maximum(used, 0), 0)
-        down = np.maximum(known.room_wh[:n] - np.maximum(-used, 0), 0)
+        more, less = known.stored_wh + known.less_wh, known.room_wh + known.more_wh
+        up = np.maximum(more[:n] - np.maximum(used, 0), 0)
+        down = np.maximum(less[:n] - np.maximum(-used, 0), 0)
         up[(contracted < 0) | np.array([name in barred for name in self._names])] = 0
         down[contracted > 0] = 0
         stored = to_ticks(self._spec.stored_eur_per_kwh)

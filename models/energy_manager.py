@@ -288,18 +288,11 @@ class EnergyManagers:
         return net_kwh
 
     def _devices_wh(self, period: int) -> tuple[Ints, Ints]:
-        """Say by how much devices can leave what is forecast of them. (n,), (n,) [Wh]
-
-        Nobody consumes less than nothing, nor more than the ratings allow.
-        """
+        """Say by how much devices can leave what is forecast of them. (n,), (n,) [Wh]"""
         if self.devices is None:
             return np.zeros(self.n, dtype=np.int64), np.zeros(self.n, dtype=np.int64)
-        period_s = 3600.0 * self._period_h
-        planned_wh = 1000.0 * self._forecaster.planned_kwh(period * period_s, period_s)
-        most_wh = 1000.0 * self.devices.rated_kw * self._period_h
-        up_wh, down_wh = self.devices.offer(period_s).energy_wh(self.n)
-        less_wh = np.minimum(up_wh, planned_wh)
-        more_wh = np.minimum(down_wh, np.maximum(most_wh - planned_wh, 0.0))
+        until_h, _ = self._until(period)
+        less_wh, more_wh = self.devices.margins_wh(3600.0 * until_h, 3600.0 * self._period_h)
         share = self._options.devices_share
         return (share * less_wh).astype(np.int64), (share * more_wh).astype(np.int64)
 

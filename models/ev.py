@@ -205,11 +205,6 @@ class ChargePoints:
         return now_kwh
 
     @property
-    def rated_kw(self) -> Floats:
-        """Largest power of each charge point. (m,) [kW]"""
-        return self._most_kw
-
-    @property
     def even_kw(self) -> Floats:
         """Give the power of each session, were it spread evenly over its stay. (k,) [kW]"""
         of = self.sessions
@@ -286,6 +281,34 @@ class ChargePoints:
         slack_s = np.clip(self.left_s - 3600.0 * full_h, 0.0, horizon_s)
         less_kw = np.where(plugged & (slack_s > 0.0), self._rate_kw, 0.0)
         return more_kw, more_s, less_kw, np.where(less_kw > 0.0, slack_s, 0.0)
+
+    def margins_kwh(self, wait_s: float, length_s: float) -> tuple[Floats, Floats]:
+        """Say how far vehicles could leave an even charging in a while, and still be full.
+
+        Parameters
+        ----------
+        wait_s, length_s : float
+            Until it begins, and how long it lasts. [s]
+
+        Returns
+        -------
+        less_kwh, more_kwh : (m,) float64 array
+            At the grid's side; by vehicles that are there now. [kWh]
+        """
+        left_h = np.maximum(self.left_s, 0.0) / 3600.0
+        wait_h, end_h = wait_s / 3600.0, (wait_s + length_s) / 3600.0
+        wanted_kwh = np.where(left_h > 0.0, self.needed_kwh / self._efficiency, 0.0)
+        even_kw = np.divide(wanted_kwh, left_h, out=np.zeros(self.m), where=left_h > 0.0)
+        there_h = np.maximum(np.minimum(end_h, left_h) - wait_h, 0.0)
+        planned_kwh = even_kw * there_h
+        wanted_kwh = even_kw * np.maximum(left_h - wait_h, 0.0)
+        after_kwh = self._most_kw * np.maximum(left_h - end_h, 0.0)
+        least_kwh = np.maximum(wanted_kwh - after_kwh, 0.0)
+        most_kwh = np.minimum(wanted_kwh, self._most_kw * there_h)
+        return (
+            np.maximum(planned_kwh - least_kwh, 0.0),
+            np.maximum(most_kwh - planned_kwh, 0.0),
+        )
 
     def _arrive(self, now_s: float) -> None:
         """Plug in whoever has come since, unless it has left again."""

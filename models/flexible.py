@@ -63,8 +63,6 @@ class FlexibleLoads:
     ----------
     drawn_kw : (n,) float64 array
         Consumption in the last step, were all of it served. [kW]
-    rated_kw : (n,) float64 array
-        Consumption with everything on. [kW]
     """
 
     def __init__(
@@ -79,10 +77,6 @@ class FlexibleLoads:
         self.thermostats, self.charge_points = thermostats, charge_points
         self.steered = np.ones(n, dtype=np.bool_) if steered is None else steered
         self.drawn_kw = np.zeros(n)
-        self.rated_kw = np.zeros(n)
-        for one in (thermostats, charge_points):
-            if one is not None:
-                self.rated_kw += np.bincount(one.of_peer, weights=one.rated_kw, minlength=n)
         self._all, self._left_kw = np.ones(n), np.zeros(n)
         self._alone = np.zeros(n, dtype=np.bool_)
 
@@ -147,6 +141,27 @@ class FlexibleLoads:
                 peer = self.charge_points.of_peer[stays.point[k]]
                 planned_kw[:, peer] += kw * there_s / QUARTER_S
         return planned_kw
+
+    def margins_wh(self, wait_s: float, length_s: float) -> tuple[Floats, Floats]:
+        """Say how far consumption could leave its plan in a while, within comfort.
+
+        Parameters
+        ----------
+        wait_s, length_s : float
+            Until it begins, and how long it lasts. [s]
+
+        Returns
+        -------
+        less_wh, more_wh : (n,) float64 array
+            What peers could save and use on top, by the devices that can be steered. [Wh]
+        """
+        margins = np.zeros((2, self.n))
+        for one in (self.thermostats, self.charge_points):
+            if one is not None:
+                can = self.steered[one.of_peer]
+                for total_wh, kwh in zip(margins, one.margins_kwh(wait_s, length_s), strict=True):
+                    total_wh += np.bincount(one.of_peer, 1000.0 * can * kwh, self.n)
+        return margins[0], margins[1]
 
     def offer(self, horizon_s: float) -> Offer:
         """Say what devices that can be steered can do within a horizon. [s]"""

@@ -108,13 +108,6 @@ class Forecaster:
         )
         return load_kwh, pv_kwh
 
-    def planned_kwh(self, start_s: float, length_s: float) -> Floats:
-        """Give what devices are planned to draw in an interval. (n,) [kWh]"""
-        if self._planned_kw is None:
-            return np.zeros(self.n)
-        mean_kw: Floats = self._profile_kw(self._planned_kw, start_s, start_s + length_s)[0]
-        return mean_kw * length_s / 3600.0
-
     def _profile_kw(self, profiles: Floats, start_s: float, end_s: float) -> Floats:
         """Give the mean of some profiles over an interval, (k, n) of (k, quarters, n).
 

@@ -248,11 +248,6 @@ class Thermostats:
         self._books[[LOWEST_C, HIGHEST_C]] = first_c
 
     @property
-    def rated_kw(self) -> Floats:
-        """Power of each device when on. (m,) [kW]"""
-        return self.p_kw
-
-    @property
     def lowest_c(self) -> Floats:
         """Lowest temperature of the first nodes since the start. (m,) [°C]"""
         found: Floats = self._books[LOWEST_C]
@@ -356,6 +351,26 @@ class Thermostats:
         share = np.clip(heat_kw / self._heat_kw, 0.0, 1.0)
         mean_kw: Floats = share * self.p_kw
         return mean_kw
+
+    def margins_kwh(self, wait_s: float, length_s: float) -> tuple[Floats, Floats]:
+        """Say how far devices could leave their mean power in a while, as they are now.
+
+        Parameters
+        ----------
+        wait_s, length_s : float
+            Until it begins, which is taken to change nothing, and how long it lasts. [s]
+
+        Returns
+        -------
+        less_kwh, more_kwh : (m,) float64 array
+            By devices that are on, and by those that are off. [kWh]
+        """
+        change_kw, for_s = self.offer(length_s)
+        change_kwh, mean_kwh = change_kw * for_s / 3600.0, self.mean_kw() * length_s / 3600.0
+        most_kwh = self.p_kw * length_s / 3600.0
+        less_kwh = np.minimum(np.maximum(-change_kwh, 0.0), mean_kwh)
+        more_kwh = np.minimum(np.maximum(change_kwh, 0.0), most_kwh - mean_kwh)
+        return less_kwh, more_kwh
 
     def _refuse_bands(self) -> None:
         moved_k = np.abs(self._gamma[:, 0, 1] * self._heat_kw)

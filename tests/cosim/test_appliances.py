@@ -10,6 +10,16 @@ from scipy.linalg import expm
 from cosim.run import run_scenario
 from results.reading import Record
 
+CALL = {
+    "name": "sun",
+    "at": "11:15",
+    "duration": "15 min",
+    "direction": "down",
+    "price_eur_per_kwh": 0.4,
+    "volume_kw": 5,
+    "minimum_kw": 0.1,
+    "peer_minimum_kw": 0.1,
+}
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
 
@@ -23,6 +33,7 @@ def play(folder, *, steered):
     street = told["peers"][2]["appliances"]
     street["steered"] = steered
     street["ev"]["sessions"] = [{"departure": "11:25", "energy_kwh": [0.6, 1.2]}]
+    told["flexibility"] = {"calls": [CALL]}
     file = folder / f"street-{steered}.yaml"
     file.write_text(yaml.safe_dump(told, sort_keys=False), "utf-8")
     return run_scenario(file, out=folder, report=False)
@@ -96,3 +107,12 @@ def test_a_house_is_as_warm_as_the_matrix_exponential_of_its_metered_power_says(
 def test_who_is_not_asked_switches_at_its_bounds_alone(alone):
     (thing,) = [row for row in Record(alone.folder).rows("appliances") if row["peer"] == "lone"]
     assert thing["lowest_c"] == pytest.approx(19.5, abs=0.02)
+
+
+def test_houses_without_a_battery_sell_what_their_appliances_can_wait_for(steered, alone):
+    # Nobody has a battery, so what is bid and delivered comes from appliances alone.
+    rows = [row for row in Record(steered.folder).rows("flexibility") if row["bid_wh"]]
+    assert rows
+    bid, delivered = (sum(row[name] for row in rows) for name in ("bid_wh", "delivered_milliwh"))
+    assert delivered > 900 * bid
+    assert not [row for row in Record(alone.folder).rows("flexibility") if row["bid_wh"]]

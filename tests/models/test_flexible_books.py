@@ -74,3 +74,26 @@ def test_devices_of_who_is_not_steered_offer_nothing_and_do_as_they_like():
     of = FlexibleLoads(2, thermostats=things, steered=np.array([True, False]))
     assert of.step(0.0, np.ones(2), ~EVERYBODY).tolist() == [0.1, 0.0]
     assert set(of.offer(900.0).of_peer.tolist()) <= {0}
+
+
+def test_a_vehicle_says_how_far_it_can_leave_an_even_charging():
+    # By hand: 1.8 kWh at 0.9 are 2 kWh, evenly 1 kW over two hours. In the quarter that begins
+    # in half an hour it could save its 0.25 kWh, for 1.25 h of 11.04 kW follow; or take all of
+    # the 1.5 kWh that are then left. In the last quarter it has nothing to save.
+    points = ChargePoints([ChargeParams()], [1], stays((0, 0.0, 7200.0, 1.8)), dt_s=1.0)
+    of = FlexibleLoads(2, charge_points=points)
+    of.step(0.0, np.array([0.0, 0.0]), ~EVERYBODY)
+    less_wh, more_wh = of.margins_wh(1800.0, 900.0)
+    assert less_wh == pytest.approx([0.0, 250.0], abs=0.1)
+    assert more_wh == pytest.approx([0.0, 1250.0], abs=0.3)
+    less_wh, more_wh = of.margins_wh(6299.0, 900.0)
+    assert less_wh + more_wh == pytest.approx([0.0, 0.0], abs=0.1)
+
+
+def test_a_tank_says_how_far_it_can_leave_its_mean():
+    # By hand: it is off in the middle of its comfort, where it loses 37/600 kW on average; full
+    # power for a quarter of an hour warms it by 2.9 K of the 5 K that are left.
+    tank = Thermostats([WATER_HEATER], [0], dt_s=1.0, inside=0.5, ambient_c=18.0)
+    less_wh, more_wh = FlexibleLoads(1, thermostats=tank).margins_wh(0.0, 900.0)
+    assert less_wh[0] == 0.0
+    assert more_wh[0] == pytest.approx(500.0 - 0.25 * 1000.0 * 37.0 / 600.0)
