@@ -1,5 +1,6 @@
 """What stands on the bench: every device, what it may do, and which part it plays."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -35,10 +36,14 @@ class OnLoss:
         Count as tripped with no power; go on with the last reading; stop the run.
     after_s : float
         How old a reading may be before it counts as lost. [s]
+    frozen_after_s : float or None
+        How long a reading that should have moved may be repeated before it counts as lost; None
+        for ever. [s]
     """
 
     action: Literal["zero", "hold", "abort"] = "zero"
     after_s: float = 0.5
+    frozen_after_s: float | None = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +63,49 @@ class Interlock:
     device: str
     query: str
     expected: str = "1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridLoop:
+    """How a grid simulator closes the loop over its node, see `hil.phil`.
+
+    Attributes
+    ----------
+    response_s : float
+        Time to 90 % of a first-order lag on voltage and frequency. [s]
+    v_slew_pu_per_s, f_slew_hz_per_s : float
+        Fastest change of its set points. [p.u./s], [Hz/s]
+    ahead_s : float
+        Delay that is made up for by linear extrapolation. [s]
+    delay_steps : int or None
+        Between a voltage and the power that answers it, beyond the one that every such loop
+        takes; None for what is usual of the way in which ticks and devices talk.
+    v_window_pu, f_window_hz : (float, float) or None
+        What the source is never asked to leave; None for 0.85 to 1.15 p.u., and 0.94 to 1.04 of
+        the nominal frequency.
+    r_ohm, x_ohm : float or None
+        Between the node and its stiff grid, at the station's nominal voltage; None for what the
+        scenario's grid has there. [Ω]
+    v_steps_pu : tuple of float
+        Voltages that commissioning visits, rising. [p.u.]
+    f_step_hz : float
+        [Hz]
+    settle_s : float
+        How long the device needs until its answer stands. [s]
+    """
+
+    response_s: float = 0.0
+    v_slew_pu_per_s: float = math.inf
+    f_slew_hz_per_s: float = math.inf
+    ahead_s: float = 0.0
+    delay_steps: int | None = None
+    v_window_pu: tuple[float, float] | None = None
+    f_window_hz: tuple[float, float] | None = None
+    r_ohm: float | None = None
+    x_ohm: float | None = None
+    v_steps_pu: tuple[float, ...] = (0.92, 0.94, 0.97, 1.0, 1.03, 1.06, 1.08)
+    f_step_hz: float = 0.05
+    settle_s: float = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +152,8 @@ class StationDevice:
     interlocked : bool
         A hardware interlock takes it off when the host dies.
     on_loss : OnLoss
+    loop : GridLoop or None
+        Of a grid simulator that closes a loop: it is commissioned before every run.
     table : Path, str or None
         Command table of the generic SCPI driver: a file, or the name of one that is shipped.
     settings : mapping
@@ -136,6 +186,7 @@ class StationDevice:
     revert_s: float | None = None
     interlocked: bool = False
     on_loss: OnLoss = OnLoss()
+    loop: GridLoop | None = None
     table: Path | str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 

@@ -27,6 +27,7 @@ def station_problems(station: StationSpec, today: date) -> list[Problem]:
             *_rating_problems(device),
             *_limit_problems(device),
             *_source_problems(device, station),
+            *_loop_problems(device, station),
             *_time_problems(device),
             *_calibration_problems(device, station, today),
         ]
@@ -236,6 +237,30 @@ def _source_problems(device: BenchDeviceSpec, station: StationSpec) -> Iterator[
         yield Problem(
             ("limits",), f"{message}{station.f_nominal_hz:g} Hz; expected a window around it"
         )
+
+
+def _loop_problems(device: BenchDeviceSpec, station: StationSpec) -> Iterator[Problem]:
+    """Find loops that are not tried or that nothing closes, and windows that cannot be."""
+    loop = device.loop
+    if loop is None:
+        fed = {one.role for one in station.devices.values() if one.plays == device.plays}
+        closes = device.role == "grid-simulator" and device.plays != NOTHING
+        if closes and not device.is_emulated and {"inverter", "storage"} & fed:
+            message = "missing: a real grid simulator closes a loop over what it feeds, which is "
+            yield Problem(("loop",), message + "tried before a run; expected at least loop: {}")
+        return
+    if device.role != "grid-simulator" or device.plays == NOTHING:
+        message = "means nothing here; expected it at a grid simulator that plays a peer"
+        yield Problem(("loop",), message)
+    for key, nominal, unit in (
+        ("v_window_pu", 1.0, "p.u."),
+        ("f_window_hz", station.f_nominal_hz, "Hz"),
+    ):
+        window = getattr(loop, key)
+        if window is not None and not window[0] < nominal < window[1]:
+            shown = f"{window[0]:g} to {window[1]:g} {unit}"
+            message = f"{shown} excludes the nominal {nominal:g} {unit}; expected a window around"
+            yield Problem(("loop", key), message)
 
 
 def _time_problems(device: BenchDeviceSpec) -> Iterator[Problem]:

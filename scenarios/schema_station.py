@@ -21,6 +21,7 @@ from hil.link.options import Flow, LineEnd, Parity, ProofName
 from hil.roles import Role
 from hil.station import Phase
 
+from .schema_loop import LoopSpec
 from .schema_peers import Name
 from .spec import Problem, Spec, refuse
 from .times import Duration
@@ -237,6 +238,11 @@ class BenchDeviceSpec(Spec):
     )
     on_loss: OnLossSpec = Field(
         default=OnLossSpec(), description="What happens while it does not answer."
+    )
+    loop: LoopSpec | None = Field(
+        default=None,
+        description="Of a grid simulator: the loop that it closes over its node, tried before "
+        "every run; left out, its node's voltage is played as it is.",
     )
     link: LinkSpec = Field(
         default=LinkSpec(), description="How it is connected, besides the address."

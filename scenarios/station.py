@@ -155,6 +155,7 @@ def _device(name: str, spec: BenchDeviceSpec, file: Path) -> StationDevice:
         timeout_s=spec.timeout.seconds,
         revert_s=None if spec.revert is None else spec.revert.seconds,
         on_loss=OnLoss(action=spec.on_loss.action, after_s=spec.on_loss.after.seconds),
+        loop=None if spec.loop is None else spec.loop.loop(),
         table=_table(spec.table, file),
         settings=_settings(spec),
         **{key: getattr(spec, key) for key in as_written},

@@ -3,6 +3,7 @@
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from .schema_loop import LoopSpec
 from .schema_station import (
     BenchDeviceSpec,
     InterlockSpec,
@@ -22,6 +23,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "limits": LimitsSpec,
     "safe_state": SafeStateSpec,
     "on_loss": OnLossSpec,
+    "loop": LoopSpec,
     "link": LinkSpec,
 }
 """Models of a station file, by where they stand in it."""

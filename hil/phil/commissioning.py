@@ -7,10 +7,10 @@ conductor. Both look well at standstill, so each channel is moved a little and m
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from hil.errors import UnsafeError
-from hil.roles import AcReading, Analyser, GridSimulator, Inverter
+from hil.roles import AcReading, Analyser, GridSimulator
 from hil.station import Phase
 
 from .interface import QuasiStatic
@@ -66,9 +66,16 @@ class Commissioned(NamedTuple):
     gain: float
 
 
+class Limited(Protocol):
+    """What commissioning needs of the device: an inverter, or who moves its limit gently."""
+
+    def limit_power(self, p_kw: float) -> None:
+        """Set the active power limit. [kW]"""
+
+
 def commission(
     source: GridSimulator,
-    device: Inverter,
+    device: Limited,
     analyser: Analyser | None,
     settings: QuasiStatic,
     *,
@@ -83,7 +90,7 @@ def commission(
 
     Parameters
     ----------
-    source, device : GridSimulator, Inverter
+    source, device : GridSimulator, Limited
         Energised and running; the source is left at nominal, the device at limit 0.
     analyser : Analyser or None
         Who measures what goes back to the node; the source itself unless given.
@@ -143,7 +150,10 @@ def commission(
         ahead_s=settings.ahead_s,
     )
     if why is not None:
-        raise UnsafeError(f"commissioning: {why}")
+        raise UnsafeError(
+            f"commissioning: {why}; the device moves {dp:.3g} kW and {dq:.3g} kvar per p.u. behind "
+            f"{feeder.r_ohm:.3g} + j{feeder.x_ohm:.3g} Ω at {feeder.v_nominal_v:.0f} V"
+        )
     return Commissioned(dp, dq, gain)
 
 

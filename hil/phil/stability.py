@@ -130,17 +130,19 @@ def objection(
         )
 
     if gain < 0:
-        half, cure = _MARGIN, "check the sign and phase of each channel, then the scale"
+        half = _MARGIN
         why = "the device drives the voltage further the way it goes: is its sign reversed?"
     else:
         half = half_bound(step_s, response_s)
         why = f"{step_s:g} s a step, {response_s:g} s to 90 %, {delay_s:g} s of delay"
-        cure = _cure(gain, step_s, response_s, half_bound)
     if abs(gain) <= half:
         return None
+    cure = "check the sign and phase of each channel, then the scale"
+    if gain > 0:
+        cure = _cure(gain, step_s, response_s, half_bound)
     return (
         f"loop gain {gain:.2f} is above {half:.2f}, half of where the loop begins to hunt ({why}); "
-        f"nothing is energised; {cure}"
+        f"the run does not start; {cure}"
     )
 
 

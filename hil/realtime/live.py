@@ -24,6 +24,9 @@ from .board import ENERGY_KWH, MEASURED_S, P_KW, Q_KVAR, TRIPPED, Board
 from .io_process import Opener, Settings, drive
 from .messages import Broken, Failed, Inject, Quieted, Ready, Refused, Stop
 
+START_S = 30.0
+"""Longest that opening devices may take when no loop is tried. [s]"""
+
 
 class RealTimeExchange:
     """Nodes in a process of their own, one thread each.
@@ -55,7 +58,7 @@ class RealTimeExchange:
         opener: Opener,
         on_loss: Mapping[str, OnLoss],
         *,
-        start_s: float = 30.0,
+        start_s: float = START_S,
         stop_s: float = 10.0,
         quiet_s: float = 3.0,
     ) -> None:

@@ -9,19 +9,25 @@ from typing import Any, cast
 
 from hil.drivers.opening import OpenLink, open_link_of
 from hil.link.record import Recorder
-from hil.phil.interface import Interface, QuasiStatic
+from hil.phil.closing import NodeLoop, Parts, close_loop, quasi_static
+from hil.phil.interface import Interface
 from hil.roles import Device, GridInTurns, GridSimulator
 from hil.safety.arming import Armed
-from hil.safety.energised import energised
+from hil.safety.energised import Bench, energised
 from hil.safety.order import open_named
-from hil.station import Station, StationDevice
+from hil.station import GridLoop, Station, StationDevice
 from hil.turns import Talk
 
 from .io_process import LiveBench
 from .node import Node
 
+Loops = Mapping[str, NodeLoop]
+"""By node, what the run says of the loop that is closed over it."""
 
-def nodes_of(station: Station, drivers: Mapping[str, Device]) -> dict[str, Node]:
+
+def nodes_of(
+    station: Station, drivers: Mapping[str, Device], loops: Loops | None = None
+) -> dict[str, Node]:
     """Put together the devices that play one peer, by that peer.
 
     Parameters
@@ -29,6 +35,8 @@ def nodes_of(station: Station, drivers: Mapping[str, Device]) -> dict[str, Node]
     station : Station
     drivers : mapping of str to Device
         Of every device that plays something, by its name.
+    loops : mapping of str to NodeLoop, optional
+        Of nodes with a grid simulator, where the station closes a loop.
 
     Raises
     ------
@@ -36,7 +44,8 @@ def nodes_of(station: Station, drivers: Mapping[str, Device]) -> dict[str, Node]
         A node has not one inverter or store, or more than one device of another role.
     """
     return {
-        name: _node(name, devices, drivers, station) for name, devices in station.nodes().items()
+        name: _node(name, devices, drivers, station, (loops or {}).get(name))
+        for name, devices in station.nodes().items()
     }
 
 
@@ -45,27 +54,26 @@ def _node(
     devices: tuple[StationDevice, ...],
     drivers: Mapping[str, Device],
     station: Station,
+    loop: NodeLoop | None,
 ) -> Node:
     """Give each device its part."""
-    parts: dict[str, Any] = {}
-    unit: StationDevice | None = None
-    for device in devices:
-        part = "unit" if device.role in ("inverter", "storage") else device.role
-        if part in parts:
-            raise ValueError(f"{name}: {device.name} is its second {part}; expected one")
-        parts[part] = drivers[device.name]
-        unit = device if part == "unit" else unit
+    told = _by_part(name, devices)
+    parts: dict[str, Any] = {part: drivers[device.name] for part, device in told.items()}
+    unit = told.get("unit")
     if unit is None:
         raise ValueError(
             f"{name}: {', '.join(device.name for device in devices)} play it, but none of them "
             "is an inverter or a store"
         )
     others = [parts[part] for part in ("load", "grid-simulator") if part in parts]
-    source = parts.get("grid-simulator")
+    grid = None
+    if "grid-simulator" in told:
+        wanted = told["grid-simulator"].loop
+        grid = _SourcedGrid(parts["grid-simulator"], station, wanted, loop)
     return Node(
         name,
         parts["unit"],
-        grid=None if source is None else _SourcedGrid(source, station),
+        grid=grid,
         pv=parts.get("pv-simulator"),
         analyser=parts.get("analyser"),
         scale=unit.scale,
@@ -76,13 +84,31 @@ def _node(
     )
 
 
+def _by_part(name: str, devices: tuple[StationDevice, ...]) -> dict[str, StationDevice]:
+    """Say which device has which part of a node."""
+    told: dict[str, StationDevice] = {}
+    for device in devices:
+        part = "unit" if device.role in ("inverter", "storage") else device.role
+        if part in told:
+            raise ValueError(f"{name}: {device.name} is its second {part}; expected one")
+        told[part] = device
+    return told
+
+
 class _SourcedGrid:
     """The grid of a node, played by a grid simulator through `hil.phil`."""
 
-    def __init__(self, source: GridSimulator, station: Station) -> None:
+    def __init__(
+        self,
+        source: GridSimulator,
+        station: Station,
+        wanted: GridLoop | None,
+        loop: NodeLoop | None,
+    ) -> None:
         self._source = source
-        # Neither lag nor slew nor look-ahead, so the length of a step does not matter.
-        settings = QuasiStatic(v_nominal_v=station.v_nominal_v, step_s=1.0)
+        # Without a loop there is neither lag nor slew, so the length of a step does not matter.
+        step_s = 1.0 if loop is None else loop.step_s
+        settings = quasi_static(wanted or GridLoop(), station, step_s=step_s, scale=1.0)
         self._interface = Interface(settings, f_nominal_hz=station.f_nominal_hz)
 
     def applying(self, vm_pu: float, f_hz: float, dt_s: float) -> Talk[None]:
@@ -96,7 +122,11 @@ class _SourcedGrid:
 
 @contextmanager
 def open_armed(
-    armed: Armed, *, live: bool = True, record_in: Path | None = None
+    armed: Armed,
+    *,
+    live: bool = True,
+    record_in: Path | None = None,
+    loops: Loops | None = None,
 ) -> Iterator[LiveBench]:
     """Open the devices that may be energised, and close the outputs of their sources.
 
@@ -107,6 +137,13 @@ def open_armed(
         Devices keep their own time: their revert timers run. On the bench's clock none do.
     record_in : Path, optional
         Folder into which every byte goes that devices are sent and say.
+    loops : mapping of str to NodeLoop, optional
+        By node; those that the station closes through a grid simulator are tried first.
+
+    Raises
+    ------
+    UnsafeError
+        A loop would hunt, or a device is wired wrongly; before anything of the run is told.
 
     Notes
     -----
@@ -128,7 +165,31 @@ def open_armed(
             elif device.role == "pv-simulator":
                 driver.set_available(0.0)
                 driver.energise(True)
-        yield LiveBench(nodes_of(station, bench.drivers), bench.beat)
+        _close_loops(bench, loops or {}, live=live)
+        yield LiveBench(nodes_of(station, bench.drivers, loops), bench.beat)
+
+
+def _close_loops(bench: Bench, loops: Loops, *, live: bool) -> None:
+    """Try the loops that the station closes, one node after the other."""
+    station = bench.armed.station
+    for name, devices in station.nodes().items():
+        told = _by_part(name, devices)
+        source, unit = told.get("grid-simulator"), told.get("unit")
+        if source is None or source.loop is None or unit is None:
+            continue
+        if name not in loops:
+            raise ValueError(f"{name}: {source.name} closes a loop; expected its tick and feeder")
+        driver = {part: cast(Any, bench.drivers[device.name]) for part, device in told.items()}
+        parts = Parts(
+            driver["grid-simulator"],
+            driver["unit"],
+            driver.get("pv-simulator"),
+            driver.get("analyser"),
+        )
+        found = close_loop(
+            name, parts, unit, source.loop, loops[name], station, live=live, beat=bench.beat
+        )
+        bench.note("loop closed", node=name, **found._asdict())
 
 
 def _recording(recorder: Recorder) -> OpenLink:

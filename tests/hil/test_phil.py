@@ -94,6 +94,7 @@ def test_half_the_bound_may_run_and_more_may_not():
     for gain, runs in ((0.99 * half, True), (1.01 * half, False)):
         said = objection(gain, step_s=0.1, response_s=1.0, delay_s=0.2)
         assert (said is None) == runs
+    assert objection(0.0, step_s=0.1, response_s=1.0) is None
 
 
 def test_an_objection_names_what_would_do_and_each_of_them_does():

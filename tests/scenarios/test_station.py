@@ -251,6 +251,23 @@ def test_a_good_station_is_read_with_every_default(tmp_path):
             "s.yaml:15:13: devices.grid.driver: sunspec does not drive a grid-simulator; expected "
             "scpi with a table",
         ),
+        (
+            "    p_rated_kw: 12",
+            "    p_rated_kw: 12\n    loop: {r_ohm: 0.5, f_window_hz: [51, 52]}",
+            "s.yaml:18:11: devices.grid.loop.x_ohm: missing; expected r_ohm and x_ohm, or neither",
+        ),
+        (
+            "    p_rated_kw: 12",
+            "    p_rated_kw: 12\n    loop: {f_window_hz: [51, 52]}",
+            "s.yaml:18:25: devices.grid.loop.f_window_hz: 51 to 52 Hz excludes the nominal 50 Hz; "
+            "expected a window around",
+        ),
+        (
+            "    p_rated_kw: 5\n",
+            "    p_rated_kw: 5\n    loop: {}\n",
+            "s.yaml:11:11: devices.roof.loop: means nothing here; expected it at a grid simulator "
+            "that plays a peer",
+        ),
     ],
 )
 def test_a_fault_names_its_line_and_what_was_expected(tmp_path, good, bad, line):
