@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -29,7 +29,7 @@ from models.grid_sources import made_net
 from models.grid_unbalanced import UnbalancedGrid, ZeroSequence
 from models.inverter import InverterParams
 from models.inverter_functions import InverterFunctions
-from models.inverter_gain import voltage_answer
+from models.inverter_gain import VoltageAnswer, voltage_answer
 from models.refine import QUARTER_S, RefinedProfiles
 from models.storage_plan import PlanPrices
 from scenarios.frequency_traces import frequency_trace
@@ -137,6 +137,7 @@ def fleet(resolved: ResolvedScenario, played: Collection[int]) -> DerFleet:
         dt_s=resolved.dt_s,
         measured=measured,
         functions=[functions(resolved, peer) for peer in resolved.peers],
+        battery_functions=[peer.battery_inverter for peer in resolved.peers],
     )
 
 
@@ -285,6 +286,18 @@ def _and_loads(gain: float) -> str:
     return f", and loads that follow the voltage ({gain:.2f} of it)," if gain > 0.0 else ""
 
 
+def _voltage_answers(resolved: ResolvedScenario) -> Iterator[tuple[int, VoltageAnswer]]:
+    """Answers of all PV inverters and of all batteries' inverters to voltage, by peer."""
+    for position, peer in enumerate(resolved.peers):
+        own, kind, store = inverter(peer), functions(resolved, peer), battery(peer)
+        if own is not None and kind is not None:
+            yield position, voltage_answer(own, kind, resolved.dt_s)
+        if store is not None and (kind := peer.battery_inverter) is not None:
+            no_watt = replace(kind, volt_watt=replace(kind.volt_watt, enabled=False))
+            rated = InverterParams(p_rated_kw=store.p_max_kw, s_kva=store.s_kva)
+            yield position, voltage_answer(rated, no_watt, resolved.dt_s)
+
+
 def _functions_gain(resolved: ResolvedScenario, network: Grid, buses: tuple[int, ...]) -> float:
     """Gain of volt-watt and volt-var, as a part of what their response times leave stable.
 
@@ -292,12 +305,8 @@ def _functions_gain(resolved: ResolvedScenario, network: Grid, buses: tuple[int,
     feeder X while the largest eigenvalue of A S X stays below 2 − max A.
     """
     slopes, largest_share = np.zeros((2, len(resolved.peers))), 0.0
-    for position, peer in enumerate(resolved.peers):
-        own, kind = inverter(peer), functions(resolved, peer)
-        if own is None or kind is None:
-            continue
-        answer = voltage_answer(own, kind, resolved.dt_s)
-        slopes[:, position] = answer.p_kw * answer.p_share, answer.q_kvar * answer.q_share
+    for position, answer in _voltage_answers(resolved):
+        slopes[:, position] += answer.p_kw * answer.p_share, answer.q_kvar * answer.q_share
         largest_share = max(largest_share, answer.p_share, answer.q_share)
     if not slopes.any():
         return 0.0

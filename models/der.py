@@ -15,6 +15,7 @@ import numpy.typing as npt
 from . import _kernels_der as k
 from .battery import BatteryParams
 from .battery_curve import standing
+from .battery_reactive import BatteryReactive
 from .inverter import InverterParams, State
 from .inverter_fleet import InverterFleet
 from .inverter_functions import InverterFunctions
@@ -101,6 +102,8 @@ class DerFleet:
     functions : sequence of n InverterFunctions or None, optional
         What a peer's PV inverter does for the grid by its standard; it then protects itself by
         that too. None for a peer whose inverter feeds what is available and trips by its params.
+    battery_functions : sequence of n InverterFunctions or None, optional
+        What a peer's battery inverter does with reactive power, in place of its power factor.
     """
 
     def __init__(
@@ -111,6 +114,7 @@ class DerFleet:
         dt_s: float,
         measured: npt.ArrayLike | None = None,
         functions: Sequence[InverterFunctions | None] | None = None,
+        battery_functions: Sequence[InverterFunctions | None] | None = None,
     ) -> None:
         if len(inverters) != len(batteries):
             raise ValueError(f"{len(inverters)} inverters for {len(batteries)} batteries")
@@ -128,6 +132,7 @@ class DerFleet:
         if measured is not None:
             self._params[k.MEASURED] = np.asarray(measured, dtype=np.float64)
         self._give_functions(inverters, functions or [None] * self.n)
+        self._give_reactive(batteries, battery_functions or [None] * self.n)
         self._tick = DerTick(*self._out)
         self._out[k.O_SOC] = self.soc
 
@@ -175,7 +180,12 @@ class DerFleet:
             inputs[0, own], inputs[5, own] = self._functional.step(
                 inputs[0, own], inputs[1, own], inputs[3, own], f_hz
             )
+        if self._reactive is not None:
+            room_kw = self._reactive.active_room_kw(inputs[3, self._var])
+            self._params[k.B_P_MAX, self._var] = np.where(self._failed[self._var], 0.0, room_kw)
         k.step_der(self._params, self._state, self._curves, inputs, f_hz, self.dt_s, self._out)
+        if self._reactive is not None:
+            self._add_reactive(inputs[3, self._var])
         if self._functional is not None:
             self._state[k.MODE, self._own] = self._functional.modes
         return self._tick
@@ -212,7 +222,7 @@ class DerFleet:
 
         What it holds stays in it.
         """
-        self._params[k.B_P_MAX, peer] = 0.0
+        self._params[k.B_P_MAX, peer], self._failed[peer] = 0.0, True
 
     def reconnect(self, peer: int) -> None:
         """Release a trip; the inverter comes back after its delay, grid permitting."""
@@ -279,6 +289,36 @@ class DerFleet:
             ratings, kinds = [own for _, own, _ in chosen], [kind for _, _, kind in chosen]
             self._functional = InverterFleet(ratings, kinds, dt_s=self.dt_s)
             self._params[k.MEASURED, self._own] = 1.0
+
+    def _give_reactive(
+        self,
+        batteries: Sequence[BatteryParams | None],
+        functions: Sequence[InverterFunctions | None],
+    ) -> None:
+        """Set apart the batteries whose inverters do something with reactive power."""
+        if len(functions) != self.n:
+            raise ValueError(f"{len(functions)} sets of functions for {self.n} batteries")
+        chosen = [
+            (peer, battery, kind)
+            for peer, (battery, kind) in enumerate(zip(batteries, functions, strict=True))
+            if battery is not None and kind is not None
+        ]
+        self._var = np.array([peer for peer, _, _ in chosen], dtype=np.int64)
+        self._failed = np.zeros(self.n, dtype=np.bool_)
+        self._reactive: BatteryReactive | None = None
+        if chosen:
+            stores, kinds = [own for _, own, _ in chosen], [kind for _, _, kind in chosen]
+            self._reactive = BatteryReactive(stores, kinds, dt_s=self.dt_s)
+            self._params[k.B_Q_PER_P, self._var] = 0.0
+
+    def _add_reactive(self, vm_pu: Floats) -> None:
+        """Put the batteries' reactive power beside what they and their PV do."""
+        assert self._reactive is not None
+        own, out = self._var, self._out
+        q_kvar = self._reactive.reactive_kvar(
+            vm_pu, out[k.O_BATTERY, own], out[k.O_LAST_BATTERY, own]
+        )
+        out[k.O_Q, own] += np.where(self._failed[own], 0.0, q_kvar)
 
     def _fill_inverter(self, peer: int, inverter: InverterParams) -> None:
         """Write one inverter's column, in the order of the kernel's rows."""

@@ -81,7 +81,7 @@ class InverterFleet:
             raise ValueError(f"dt_s is {dt_s}; expected a finite time above 0")
         self.n, self.dt_s = len(ratings), dt_s
         kinds = list(dict.fromkeys(functions))
-        self._kinds = np.array([_settings(kind, dt_s) for kind in kinds]).reshape(-1, k.N_KIND)
+        self._kinds = np.array([settings_row(kind, dt_s) for kind in kinds]).reshape(-1, k.N_KIND)
         number = {kind: index for index, kind in enumerate(kinds)}
         self._kind_of = np.array([number[kind] for kind in functions], dtype=np.int64)
         self._ratings = np.array(
@@ -148,7 +148,7 @@ class InverterFleet:
         ValueError
             Settings that no inverter can have; nothing is changed.
         """
-        row, kind = _settings(functions, self.dt_s), int(self._kind_of[unit])
+        row, kind = settings_row(functions, self.dt_s), int(self._kind_of[unit])
         if np.count_nonzero(self._kind_of == kind) == 1:
             self._kinds[kind] = row
         else:
@@ -156,7 +156,7 @@ class InverterFleet:
             self._kind_of[unit] = len(self._kinds) - 1
         p_kw, s_kva = self._ratings[unit, :2]
         if p_kw > 0 and s_kva > 0:
-            self._ratings[unit, k.P_MEET] = _meeting_pu(functions, p_kw / s_kva)
+            self._ratings[unit, k.P_MEET] = meeting_pu(functions, p_kw / s_kva)
 
     def command_limit(self, unit: int, p_pu: float) -> None:
         """Limit a unit's active power, by its rating; the revert timer starts anew.
@@ -220,11 +220,11 @@ def _ratings(own: InverterParams, kind: InverterFunctions, dt_s: float) -> Float
     share = 1.0 - math.exp(-dt_s / own.response_s) if own.response_s > 0 else 1.0
     row[:] = own.p_rated_kw, own.s_kva, share, own.ramp_kw_per_s * dt_s, own.vm_full_pu, 1.0
     if own.p_rated_kw > 0 and own.s_kva > 0:
-        row[k.P_MEET] = _meeting_pu(kind, own.p_rated_kw / own.s_kva)
+        row[k.P_MEET] = meeting_pu(kind, own.p_rated_kw / own.s_kva)
     return row
 
 
-def _meeting_pu(kind: InverterFunctions, p_per_s: float) -> float:
+def meeting_pu(kind: InverterFunctions, p_per_s: float) -> float:
     """Largest active power at which the watt-var curve is within the apparent power. [p.u.]"""
     curve = kind.watt_var
     corners = [(0.0, curve.q_pu[0]), *zip(curve.p_pu, curve.q_pu, strict=True)]
@@ -241,7 +241,7 @@ def _meeting_pu(kind: InverterFunctions, p_per_s: float) -> float:
     return 0.0
 
 
-def _settings(kind: InverterFunctions, dt_s: float) -> Floats:
+def settings_row(kind: InverterFunctions, dt_s: float) -> Floats:
     """Write one kind's row, in the order of the kernel's columns."""
     found = faults(kind)
     if found:

@@ -64,6 +64,8 @@ class Peer:
     battery_losses : dict
         What else its battery's ratings say, in the words of `models.battery.BatteryParams`;
         empty for one that loses by its efficiency alone.
+    battery_inverter : InverterFunctions or None
+        What its battery's inverter does with reactive power by a standard; None for none.
     battery_ageing : bool
         Whether its cycles are counted when the run is over.
     ramp_kw_per_s : float
@@ -108,6 +110,7 @@ class Peer:
     soc_initial: float = 0.0
     battery_efficiency: float = 1.0
     battery_losses: dict[str, Any] = field(default_factory=dict)
+    battery_inverter: InverterFunctions | None = None
     battery_ageing: bool = False
     ramp_kw_per_s: float = float("inf")
     margin: float = 0.0
@@ -266,12 +269,16 @@ class _Drawer:
     def _battery(self, spec: BatterySpec | None) -> dict[str, Any]:
         if spec is None or not self._has("battery", spec.share):
             return {}
+        p_max_kw, losses = self._between("battery power", spec.p_max_kw), _losses(spec)
+        if spec.inverter is not None:
+            losses["s_kva"] = spec.s_kva or p_max_kw
         return {
             "battery_kwh": self._between("battery energy", spec.capacity_kwh),
-            "battery_kw": self._between("battery power", spec.p_max_kw),
+            "battery_kw": p_max_kw,
             "soc_initial": self._between("battery charge", spec.soc_initial),
             "battery_efficiency": spec.efficiency,
-            "battery_losses": _losses(spec),
+            "battery_losses": losses,
+            "battery_inverter": None if spec.inverter is None else spec.inverter.functions(),
             "battery_ageing": spec.ageing,
             "ramp_kw_per_s": spec.ramp_kw_per_s or float("inf"),
         }

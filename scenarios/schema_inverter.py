@@ -6,6 +6,7 @@ another they are taken in proportion.
 """
 
 import difflib
+from dataclasses import replace
 from typing import Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, model_validator
@@ -242,3 +243,40 @@ class InverterSpec(Spec):
             for name in REACTIVE:
                 given.setdefault(name, {}).setdefault("enabled", False)
         return given
+
+
+class StorageInverterSpec(Spec):
+    """What a battery's inverter does with reactive power, charging or discharging.
+
+    Its protection and its answers in active power are not those of a PV inverter, so that these
+    cannot be named here. Unless said otherwise it can do at any active power what it can do at
+    its rating: a converter that stands by has its whole apparent power.
+    """
+
+    standard: str = Field(
+        description="Standard and category whose curves hold, as ieee1547-2018-b-iii."
+    )
+    constant_pf: ConstantPowerFactorSpec | None = Field(default=None, description="Constant cos φ.")
+    constant_q: ConstantQSpec | None = Field(default=None, description="Constant Q.")
+    volt_var: VoltVarSpec | None = Field(default=None, description="Q by voltage.")
+    watt_var: WattVarSpec | None = Field(default=None, description="Q by P.")
+    capability: CapabilitySpec | None = Field(default=None, description="Capability and priority.")
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        self._whole()
+        return self
+
+    def functions(self) -> InverterFunctions:
+        """Give the standard's functions with what the scenario says instead."""
+        made, said = self._whole().functions(), self.capability
+        able = made.capability
+        if said is None or said.inject_pu is None:
+            able = replace(able, inject_pu=(max(able.inject_pu),) * len(able.inject_pu))
+        if said is None or said.absorb_pu is None:
+            able = replace(able, absorb_pu=(max(able.absorb_pu),) * len(able.absorb_pu))
+        return replace(made, capability=able)
+
+    def _whole(self) -> InverterSpec:
+        """The same as a PV inverter would have it, which checks it."""
+        return InverterSpec(**{name: getattr(self, name) for name in type(self).model_fields})

@@ -8,7 +8,7 @@ from models.battery_curve import faults_of
 
 from .schema_appliances import AppliancesSpec
 from .schema_bids import AgentSpec
-from .schema_inverter import InverterSpec
+from .schema_inverter import InverterSpec, StorageInverterSpec
 from .schema_load_response import LoadResponse
 from .schema_unbalanced import Phase
 from .schema_weather import ModulesSpec
@@ -121,6 +121,11 @@ class BatterySpec(Spec):
         le=1,
         description="Of its inverter; below 0, reactive power goes against active power. [1]",
     )
+    inverter: StorageInverterSpec | None = Field(
+        default=None,
+        description="What its inverter does with reactive power by a standard, instead of a power "
+        "factor, within s_kva.",
+    )
     ageing: bool = Field(
         default=False,
         description="Count its cycles by rainflow, and tell what of its cycle life they used.",
@@ -151,6 +156,9 @@ class BatterySpec(Spec):
             problems.append(Problem(("standby_w",), message))
         if self.power_factor == 0.0:
             message = "is 0, which leaves no active power; expected -1 to 1 without 0"
+            problems.append(Problem(("power_factor",), message))
+        if self.inverter is not None and "power_factor" in self.model_fields_set:
+            message = "stands beside inverter, which sets the reactive power; leave one out"
             problems.append(Problem(("power_factor",), message))
         return list(dict.fromkeys(problems))
 

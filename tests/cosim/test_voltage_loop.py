@@ -32,3 +32,27 @@ def test_the_gain_grows_with_the_inverter(tmp_path):
 def test_an_inverter_too_strong_for_its_feeder_is_refused_by_name(tmp_path):
     with pytest.raises(build.VoltageLoopError, match=r"smaller \(farm at bus_1_13\)"):
         gain_of(tmp_path, 2000)
+
+
+def test_a_battery_whose_volt_var_would_hunt_is_refused_and_one_that_takes_its_time_is_not(
+    tmp_path,
+):
+    battery = (
+        "capacity_kwh: 400, p_max_kw: 200, inverter: {standard: ieee1547-2018-b-iii, "
+        "volt_var: {v_pu: [0.98, 0.999, 1.001, 1.02], response_s: %s}}"
+    )
+    lane = LANE.replace(
+        "pv: {{p_kwp: {p_kwp}}}",
+        "battery: {{" + battery.replace("{", "{{").replace("}", "}}") + "}}",
+    )
+    for response_s, refused in ((0, True), (30, False)):
+        file = tmp_path / f"lane-{response_s}.yaml"
+        file.write_text((lane % response_s).format(), encoding="utf-8")
+        resolved = load_scenario(file)
+        network = build.grid(resolved)
+        buses = build.peer_buses(resolved, network)
+        if refused:
+            with pytest.raises(build.VoltageLoopError, match="steepest: farm at bus_1_13"):
+                build.voltage_loop_gain(resolved, network, buses)
+        else:
+            assert build.voltage_loop_gain(resolved, network, buses) < 0.5
