@@ -20,6 +20,7 @@ from hil.errors import BenchError, DeviceError, UnsafeError
 
 from .board import NO_READING, Board, Row
 from .energy import EnergyCount
+from .frozen import watch_of
 from .messages import Broken, Failed, Inject, Quieted, Ready, Refused, Stop
 from .node import Node, NodeAsked
 
@@ -189,6 +190,7 @@ class _Clerk:
         self.commands: deque[Inject] = deque()
         self._row, self._node, self._office, self._quiet_s = row, node, office, quiet_s
         self._energy, self._last = EnergyCount(node.p_most_kw), NO_READING
+        self._frozen = watch_of(node)
         self._because: str | None = None
         self._told, self._told_s, self._quiet = 0, time.monotonic(), False
         office.expect(node.name)
@@ -236,6 +238,9 @@ class _Clerk:
         self._tell()
         measured_s = time.monotonic()
         reading = self._node.read()
+        frozen = self._frozen.see(reading, self._node.told_kw, measured_s)
+        if frozen is not None:
+            raise DeviceError(f"{self._node.name}: {frozen}")
         held_kw, passed_s = self._last.p_kw, measured_s - self._last.measured_s
         on_loss = self._node.on_loss
         if math.isinf(passed_s) or (passed_s > on_loss.after_s and on_loss.action != "hold"):

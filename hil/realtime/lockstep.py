@@ -12,6 +12,7 @@ from hil.exchange import Answered, Asked, Happened
 from hil.turns import Talk, finish, together
 
 from .energy import EnergyCount
+from .frozen import watch_of
 from .node import Node, NodeAsked, NodeReading
 
 _SILENT = NodeReading(0.0, 0.0, True, None, float("nan"))
@@ -119,10 +120,14 @@ class LockstepExchange:
 
     def _catch_up(self, seat: "_Seat") -> Talk[BenchError | None]:
         """Let a node live all ticks that it owes; tell what kept it from that."""
+        frozen = None
         try:
             while seat.owed:
-                seat.last = yield from self._pass_tick(seat)
+                reading = yield from self._pass_tick(seat)
                 seat.owed.popleft()
+                seat.lived_s += self._dt_s
+                frozen = seat.frozen.see(reading, seat.node.told_kw, seat.lived_s)
+                seat.last = reading if frozen is None else seat.last
         except UnsafeError:
             raise
         except SetpointError as refusal:
@@ -130,6 +135,8 @@ class LockstepExchange:
             return refusal
         except BenchError as failure:
             return failure
+        if frozen is not None:
+            return DeviceError(f"{seat.node.name}: {frozen}")
         if seat.lost:
             self._note(seat.node.name, "back", f"after {seat.age} ticks")
             seat.age = 0
@@ -174,6 +181,7 @@ class _Seat:
 
     def __init__(self, node: Node) -> None:
         self.node, self.energy = node, EnergyCount(node.p_most_kw)
+        self.frozen, self.lived_s = watch_of(node), 0.0
         self.owed: deque[_Owed] = deque()
         self.last = _SILENT
         self.age = 0

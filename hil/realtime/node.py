@@ -126,6 +126,16 @@ class Node:
         """Largest power of what is played, either way. [kW]"""
         return self.scale * self._unit.p_rated_kw
 
+    @property
+    def told_kw(self) -> float:
+        """What it was told last, in the power of what it plays. [kW]"""
+        return self.scale * self._held_kw
+
+    @property
+    def follows(self) -> bool:
+        """Whether its power is what it was told, as a store's is; an inverter's is bounded."""
+        return self._least_kw < 0.0
+
     def begin_lockstep(self, dt_s: float) -> None:
         """Take over the clock of the unit, in ticks of this length. [s]
 
