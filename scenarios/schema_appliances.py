@@ -337,13 +337,21 @@ class AppliancesSpec(Spec):
         description="Its energy manager asks them to follow contracts; false, they do as they "
         "would alone.",
     )
-    heat_pump: HeatPumpSpec | None = Field(default=None, description="None if left out.")
-    electric_heating: ElectricHeatingSpec | None = Field(
-        default=None, description="None if left out."
+    heat_pump: HeatPumpSpec | None = Field(
+        default=None, description="A heat pump and its house; none if left out."
     )
-    water_heater: WaterHeaterSpec | None = Field(default=None, description="None if left out.")
-    freezer: FreezerSpec | None = Field(default=None, description="None if left out.")
-    ev: EvSpec | None = Field(default=None, description="None if left out.")
+    electric_heating: ElectricHeatingSpec | None = Field(
+        default=None, description="Electric heating of a flat; none if left out."
+    )
+    water_heater: WaterHeaterSpec | None = Field(
+        default=None, description="A tank of hot water; none if left out."
+    )
+    freezer: FreezerSpec | None = Field(
+        default=None, description="A freezer in a room; none if left out."
+    )
+    ev: EvSpec | None = Field(
+        default=None, description="A vehicle and its charge point; none if left out."
+    )
 
     @model_validator(mode="before")
     @classmethod
