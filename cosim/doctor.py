@@ -7,10 +7,20 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 OUR_PACKAGES = ("cosim", "scenarios", "hil", "market", "models", "results")
 WORST_JITTER_S = 0.05
+EXTRAS = {
+    "dask": ("distributed", "sweeps over many machines"),
+    "piqp": ("piqp", "another solver beside our own"),
+    "postgres": ("psycopg", "a ledger in PostgreSQL"),
+    "pv": ("pvlib", "PV modules under a weather"),
+    "simbench": ("simbench", "SimBench's networks"),
+    "sunspec": ("pysunspec2", "inverters that speak SunSpec Modbus"),
+}
+"""What may be installed beside: package, and what it is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,7 @@ def _place(name: str) -> Path | None:
 def examine() -> Iterator[Finding]:
     """Look at everything, one after the other."""
     yield from _versions()
+    yield from _extras()
     yield _packages()
     yield _numba_cache()
     yield _visa()
@@ -86,8 +97,8 @@ def examine() -> Iterator[Finding]:
 def _versions() -> Iterator[Finding]:
     from .provenance import versions
 
-    for name, version in versions().items():
-        yield Finding(name, version)
+    for name, number in versions().items():
+        yield Finding(name, number)
 
 
 def _packages() -> Finding:
@@ -125,13 +136,29 @@ def _visa() -> Finding:
     return Finding("VISA back-end @py", f"an emulated inverter answers, {took_ms:.1f} ms")
 
 
-def _clock(naps: int = 50, nap_s: float = 0.002) -> Finding:
-    """Measure by how much short sleeps are late."""
-    late_s = []
-    for _ in range(naps):
-        due_s = time.perf_counter() + nap_s
-        time.sleep(nap_s)
-        late_s.append(time.perf_counter() - due_s)
-    worst_s = max(late_s)
-    text = f"sleeps end {1e3 * sorted(late_s)[naps // 2]:.2f} ms late, {1e3 * worst_s:.2f} at worst"
-    return Finding("clock", text, good=worst_s < WORST_JITTER_S)
+def _extras() -> Iterator[Finding]:
+    """Say which extras are here; none is needed."""
+    for extra, (package, brings) in EXTRAS.items():
+        found = _version(package)
+        told = f"{package} {found}" if found else f"not here: pip install 'peerwatt[{extra}]'"
+        yield Finding(f"extra {extra}", f"{told}; {brings}")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _clock(naps: int = 100, nap_s: float = 0.005) -> Finding:
+    """Measure by how much this machine wakes whoever sleeps to a deadline too late."""
+    from hil.realtime.lateness import timer_jitter
+
+    jitter = timer_jitter(nap_s, naps)
+    p50_ms, p99_ms = 1e-3 * jitter.quantile(0.5), 1e-3 * jitter.quantile(0.99)
+    text = (
+        f"the timer's jitter is {p50_ms:.2f} ms in the middle, {p99_ms:.2f} ms in 99 %, "
+        f"{1e-3 * jitter.most_us:.2f} ms at worst; no tick in real time is better"
+    )
+    return Finding("clock", text, good=1e-6 * jitter.most_us < WORST_JITTER_S)

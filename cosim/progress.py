@@ -1,13 +1,35 @@
 """Progress of a run on the terminal: how far, how fast against real time, and what slows it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-Report = Callable[[int, int, float, Mapping[str, float]], None]
-"""Takes ticks done, ticks in all, wall time [s], and wall time by simulator [s]."""
+
+class Shown:
+    """A bar on the terminal, and what is said behind it."""
+
+    def __init__(self, bar: Progress, dt_s: float | None) -> None:
+        self._bar, self._dt_s = bar, dt_s
+        self._task = bar.add_task("starting", total=None, speed="", slowest="", vitals="")
+
+    def __call__(
+        self, done: int, total: int, elapsed_s: float, by_simulator: Mapping[str, float]
+    ) -> None:
+        """Take ticks done, ticks in all, wall time, and wall time by simulator. [s]"""
+        self._bar.update(
+            self._task,
+            description="running",
+            completed=done,
+            total=total,
+            speed=speed(done, elapsed_s, self._dt_s),
+            slowest=slowest(by_simulator),
+        )
+
+    def vitals(self, line: str) -> None:
+        """Take how the bench does."""
+        self._bar.update(self._task, vitals=line)
 
 
 def speed(done_ticks: int, elapsed_s: float, dt_s: float | None) -> str:
@@ -33,7 +55,7 @@ def slowest(by_simulator: Mapping[str, float]) -> str:
 
 
 @contextmanager
-def showing(*, quiet: bool, dt_s: float | None) -> Iterator[Report | None]:
+def showing(*, quiet: bool, dt_s: float | None) -> Iterator[Shown | None]:
     """Show a bar while the block runs, and give what feeds it; None when nobody watches.
 
     Parameters
@@ -52,21 +74,7 @@ def showing(*, quiet: bool, dt_s: float | None) -> Iterator[Report | None]:
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[speed]}  {task.fields[slowest]}"),
+        TextColumn("{task.fields[speed]}  {task.fields[slowest]}  {task.fields[vitals]}"),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("starting", total=None, speed="", slowest="")
-
-        def told(
-            done: int, total: int, elapsed_s: float, by_simulator: Mapping[str, float]
-        ) -> None:
-            progress.update(
-                task,
-                description="running",
-                completed=done,
-                total=total,
-                speed=speed(done, elapsed_s, dt_s),
-                slowest=slowest(by_simulator),
-            )
-
-        yield told
+        yield Shown(progress, dt_s)

@@ -12,7 +12,7 @@ import numpy as np
 from .reading import Record
 from .report_words import count
 
-__all__ = ["bench_section"]
+__all__ = ["bench_section", "losses_told"]
 
 EVENTS = {
     "device_lost": "lost; its fallback stands in",
@@ -22,6 +22,7 @@ EVENTS = {
     "device_fault_ignored": "fault ignored: it has no link",
     "device_restarted": "had restarted, and was begun anew",
 }
+STANDS_IN = {True: "its last power was taken to go on", False: "it counted as tripped"}
 EVENT_ROWS = 500
 """Rows of the table of what happened; the rest is left to events.jsonl."""
 
@@ -69,6 +70,24 @@ def _told(
             f"{count(timed.get('overruns', 0), 'tick')} overran, "
             f"{timed.get('skipped', 0)} skipped."
         )
+    return told
+
+
+def losses_told(record: Record) -> list[str]:
+    """Say in a sentence for each device how often and how long it was lost, and what stood in."""
+    told = []
+    for name in dict.fromkeys(
+        one["device"] for one in record.events if one["kind"] == "device_lost"
+    ):
+        mine = [one for one in record.events if one.get("device") == name]
+        lost = [one for one in mine if one["kind"] == "device_lost"]
+        back = [one for one in mine if one["kind"] == "device_back"]
+        away_s = sum(float(one["lost_s"]) for one in back)
+        holds = any(float(one["p_kw"]) for one in lost)
+        last = record.clock(lost[-1]["tick"])
+        ending = f"{away_s:g} s in all" if len(back) == len(lost) else f"from {last} to the end"
+        times = "once" if len(lost) == 1 else f"{len(lost)} times"
+        told.append(f"{name} was not heard {times}, {ending}: {STANDS_IN[holds]} meanwhile.")
     return told
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from .metrics import first_trip
 from .outcome import PeriodOutcome, outcomes
 from .reading import Record
+from .report_bench import losses_told
 from .report_words import count, eur, join, kwh, span
 
 __all__ = ["failing_seller", "marks", "story"]
@@ -58,6 +59,7 @@ def story(record: Record) -> list[str]:
         told += _failure(record, trip, seller)
     elif seller is not None:
         told.append(_shortfall(record))
+    told += losses_told(record)
     if record.islanded and record.ticks.num_rows:
         told += _island(record)
     return [sentence for sentence in told if sentence]
