@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from hil.roles import Role
-from hil.station import Limits, OnLoss, Station, StationDevice
+from hil.station import Limits, Station, StationDevice
 from scenarios.resolve import ResolvedEvent, ResolvedScenario
 from scenarios.schema_devices import OF_REPLIES, VALUED, DeviceSpec
 
@@ -179,7 +179,7 @@ def _of_scenario(resolved: ResolvedScenario, name: str, position: int) -> tuple[
         s_rated_kva=s_kva,
         limits=Limits(p_max_kw=p_rated_kw, q_max_kvar=s_kva),
         timeout_s=spec.timeout.seconds,
-        on_loss=OnLoss(action=spec.on_loss.action, after_s=spec.on_loss.after.seconds),
+        on_loss=spec.on_loss.settled(),
     )
     ample_kw = _AMPLE * s_kva
     beside = (

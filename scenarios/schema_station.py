@@ -19,7 +19,7 @@ from pydantic import (
 
 from hil.link.options import Flow, LineEnd, Parity, ProofName
 from hil.roles import Role
-from hil.station import Phase
+from hil.station import OnLoss, Phase
 
 from .schema_loop import LoopSpec
 from .schema_peers import Name
@@ -115,6 +115,18 @@ class OnLossSpec(Spec):
         default=Duration.parse("500 ms"),
         description="How old a reading may be before it counts as lost.",
     )
+    frozen: Duration | Literal["never"] = Field(
+        default=Duration.parse("10 s"),
+        description="How long a reading may be repeated that should have moved, before it counts "
+        "as lost; never: it is believed for ever.",
+    )
+
+    def settled(self) -> OnLoss:
+        """Give it as the bench takes it."""
+        frozen_after_s = None if isinstance(self.frozen, str) else self.frozen.seconds
+        return OnLoss(
+            action=self.action, after_s=self.after.seconds, frozen_after_s=frozen_after_s
+        )
 
 
 class SafeStateSpec(Spec):

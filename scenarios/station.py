@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hil.station import Interlock, Limits, OnLoss, Station, StationDevice
+from hil.station import Interlock, Limits, Station, StationDevice
 
 from . import document
 from .checking import Checking
@@ -154,7 +154,7 @@ def _device(name: str, spec: BenchDeviceSpec, file: Path) -> StationDevice:
         safe_state={key: float(value) for key, value in safe.items()},
         timeout_s=spec.timeout.seconds,
         revert_s=None if spec.revert is None else spec.revert.seconds,
-        on_loss=OnLoss(action=spec.on_loss.action, after_s=spec.on_loss.after.seconds),
+        on_loss=spec.on_loss.settled(),
         loop=None if spec.loop is None else spec.loop.loop(),
         table=_table(spec.table, file),
         settings=_settings(spec),
