@@ -44,6 +44,7 @@ class DerSim(Box):
                 "open",
                 "cap[kW]",
                 "off",
+                "blown",
                 "curtailed[kW]",
             ]
         )
@@ -135,23 +136,24 @@ class DerSim(Box):
         if fleet.follows_standards:
             self.values["der"]["open"] = fleet.tripped.astype(np.float64)
         if "off" in given:
-            self._count_curtailed(tick, dark, np.minimum(sky_kw, free_kw), limit_kw, setpoint_kw)
+            held = dark & ~only(given["blown"])
+            self._count_curtailed(tick, held, np.minimum(sky_kw, free_kw), limit_kw, setpoint_kw)
         return time + 1
 
     def _count_curtailed(
         self,
         tick: Any,
-        dark: NDArray[np.bool_],
+        held: NDArray[np.bool_],
         wanted_kw: FloatArray,
         limit_kw: FloatArray,
         setpoint_kw: FloatArray,
     ) -> None:
         """Say what the operator keeps from flowing, and whose trip is the operator's doing.
 
-        Who was without voltage stays held off until its inverter is back.
+        Whom the operator cut off stays held off until its inverter is back.
         """
         tripped = self._fleet.tripped
-        self._held_off = dark | (self._held_off & tripped)
+        self._held_off = held | (self._held_off & tripped)
         lost_kw = wanted_kw + np.maximum(setpoint_kw, 0.0) - tick.pv_kw - tick.battery_kw
         capped_kw = np.where((limit_kw < wanted_kw) & ~tripped, wanted_kw - tick.pv_kw, 0.0)
         curtailed_kw = np.maximum(np.where(self._held_off, lost_kw, capped_kw), 0.0)

@@ -26,7 +26,8 @@ class OperatorSim(Box):
     """Acts on the grid before it is solved, by what it showed a tick ago.
 
     Where no voltage is, nothing flows: `off` tells inverters and stores, and `P[MW]`, `Q[MVar]`
-    take back what the profiles say of loads there, or of those that the red light sheds.
+    take back what the profiles say of loads there, or of those that the red light sheds. `blown`
+    are those of them whom a fuse or relay cut off: nobody's decision, so nobody's curtailment.
     """
 
     models = {
@@ -43,6 +44,7 @@ class OperatorSim(Box):
                 "shed[kW]",
                 "cap[kW]",
                 "off",
+                "blown",
             ]
         )
     }
@@ -84,6 +86,7 @@ class OperatorSim(Box):
         n = len(peer_bus)
         self._cap_kw, self._shed = np.full(n, np.inf), np.zeros(n)
         self._off = self._dead()
+        self._blown = np.zeros(n, dtype=np.bool_)
         self._zeros = np.zeros(n)
         self._tick_h = clock.dt_s / 3600
         self.unserved_kwh = 0.0
@@ -116,6 +119,7 @@ class OperatorSim(Box):
                 "shed[kW]": shed_kw,
                 "cap[kW]": self._cap_kw,
                 "off": self._off,
+                "blown": self._blown,
             }
         )
         return time + 1
@@ -133,6 +137,7 @@ class OperatorSim(Box):
             for which in self._protection.step(current_a):
                 self._log(time, "protection_operated", line=self._protected_names[which])
                 self._grid.switch("line", self._protected_names[which], closed=False)
+                self._blown = self._blown | (self._dead() & ~self._off)
                 self._off, self._changed = self._dead(), True
         for trafo, bus, control in self._taps:
             if control.step(float(self._grid.vm_pu[bus])):
@@ -147,6 +152,7 @@ class OperatorSim(Box):
             self._log(time, "switched", **{table: element}, state="closed" if closed else "open")
         if events:
             self._off, self._changed = self._dead(), True
+            self._blown = self._blown & self._off
 
     def _dead(self) -> Any:
         """Peers whose buses have no supply."""

@@ -228,7 +228,7 @@ def _operator(before: Mapping[str, Any]) -> list[Wire]:
         _wire("profiles", "operator", "load[kW]", "available[kW]", **{"Q[MVar]": "load Q[MVar]"}),
         _wire("manager", "operator", "limit[kW]"),
         _later("der", "operator", {"pv[kW]": before["zeros"]}),
-        _wire("operator", "der", "cap[kW]", "off"),
+        _wire("operator", "der", "cap[kW]", "off", "blown"),
         _wire("operator", "grid", "P[MW]", "Q[MVar]"),
         _wire("operator", "meters", "P[MW]", "Q[MVar]", "shed[kW]"),
         _wire("der", "meters", "curtailed[kW]"),
