@@ -227,7 +227,7 @@ def boxes(
     if operates(made.resolved):
         tick["operator"] = _operator(made, log)
     if bench.exchange is not None:
-        tick["devices"] = _devices(made, bench, log, settling=pacing is None)
+        tick["devices"] = _devices(made, bench, log)
     tick["der"] = (
         DerSim(),
         {
@@ -341,7 +341,7 @@ def _grid(made: Plant) -> Any:
     return UnbalancedGridSim(), {"grid": made.three_phase, "phases": phases, **options}
 
 
-def _devices(made: Plant, bench: Bench, log: Log, *, settling: bool) -> Any:
+def _devices(made: Plant, bench: Bench, log: Log) -> Any:
     seating = made.seating
     return (
         DevicesSim(),
@@ -354,7 +354,7 @@ def _devices(made: Plant, bench: Bench, log: Log, *, settling: bool) -> Any:
             "peers": made.names,
             "clock": made.clock,
             "misdeeds": misdeeds(made.resolved, seating, made.clock),
-            "settling_s": SETTLING_S if settling else 0.0,
+            "settling_s": 0.0 if bench.lived else SETTLING_S,
             "log": log,
         },
     )

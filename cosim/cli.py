@@ -91,6 +91,12 @@ def run(
     arm: Annotated[
         bool, typer.Option("--arm", help="Energise real devices without asking.")
     ] = False,
+    replay: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN", help="Repeat a run with its devices as they were then, without them."
+        ),
+    ] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.html.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
     portable: Portable = False,
@@ -115,6 +121,8 @@ def run(
 
     try:
         live = live_of(real_time=real_time, overrun=overrun, arm=arm)
+        if replay is not None and (real_time or model_devices):
+            raise LiveError("--replay: devices are those of that run, which waits for no clock")
         with showing(quiet=quiet, dt_s=tick_s(scenario)) as progress:
             outcome = run_scenario(
                 scenario,
@@ -124,7 +132,9 @@ def run(
                 model_devices=model_devices,
                 station=station,
                 live=live,
+                replay=replay,
                 progress=progress,
+                vitals=None if progress is None else progress.vitals,
                 report=not no_report,
             )
     except (ScenarioError, OverrideError, SeatingError, LiveError) as error:

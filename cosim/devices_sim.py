@@ -75,11 +75,14 @@ class Bench:
     beat : callable
         To be called at every tick: shows the guardian that the run lives.
     faults : Faults or None
+    lived : bool
+        Devices have lived before the first tick: they keep their own time, or did.
     """
 
     exchange: Exchange | None
     beat: Callable[[], None] = lambda: None
     faults: Faults | None = None
+    lived: bool = False
 
 
 NO_BENCH = Bench(exchange=None)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from hil.exchange import Exchange
 from hil.realtime.live import START_S, RealTimeExchange
 from hil.realtime.lockstep import LockstepExchange
 from hil.realtime.opening import open_armed
+from hil.realtime.tape import TAPE_FILE, Head, Played, Taping
 from hil.record import recorded
 from hil.safety.arming import Armed
 from hil.safety.guarded import guarded
@@ -32,6 +34,7 @@ from .islanding import columns
 from .live import Live
 from .looping import loops_of, opening_s
 from .recorder_sim import DEVICE_LISTS, FLEXIBLE_LISTS, INVERTER_LISTS, ISLAND_LISTS, LISTS, SCALARS
+from .replaying import TapedFaults, played_bench
 from .seating import UNITS
 from .warm_up import warm_up
 
@@ -58,12 +61,23 @@ def signals(stop: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
-def bench(made: Plant, folder: Path, live: Live | None) -> Iterator[Bench]:
-    """Open the devices of a run, its emulators started for it; safe, and gone, at the end."""
+def bench(
+    made: Plant, folder: Path, live: Live | None, tape: Played | None = None
+) -> Iterator[Bench]:
+    """Open the devices of a run, its emulators started for it; safe, and gone, at the end.
+
+    With a tape the devices are those of an earlier run, and nothing is opened.
+    """
     station = made.seating.station
+    if tape is not None:
+        yield played_bench(tape, station, made.resolved.dt_s)
+        return
     if not station.devices:
         yield NO_BENCH
         return
+    for device in station.overdue(date.today()):
+        if device.emulated is None:
+            _told(f"{device.name}: calibration overdue since {device.calibration_due}")
     with _emulators(station) as addresses, ExitStack() as opening:
         devices = [
             replace(device, address=addresses.get(device.name, device.address))
@@ -80,7 +94,15 @@ def bench(made: Plant, folder: Path, live: Live | None) -> Iterator[Bench]:
         # Before devices are made safe, their faults end: those of emulators are over with the run.
         exchange = opening.enter_context(_exchange(made, station, guard.armed, live, folder))
         faults = opening.enter_context(EmulatedFaults(addresses, waits=live is None))
-        yield Bench(exchange=exchange, beat=guard.beat, faults=faults)
+        lived = live is not None
+        if not (lived or made.seating.on_station):
+            yield Bench(exchange=exchange, beat=guard.beat, faults=faults)
+            return
+        head = Head(exchange.names, made.resolved.dt_s, lived, made.seating.on_station)
+        taping = Taping(exchange, folder / "bench" / TAPE_FILE, head, say=_told)
+        taped = opening.enter_context(taping)
+        told = TapedFaults(faults, taped)
+        yield Bench(exchange=taped, beat=guard.beat, faults=told, lived=lived)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 
 from hil.errors import BenchError
 from hil.realtime.pacer import Pacer
+from hil.realtime.tape import Played
 from models.grid import PowerFlowDiverged
 from results.bills import write_bills
 from results.folder import EventLog, Manifest, Status, write_json
@@ -33,7 +34,9 @@ from .judging import checks_of, judge
 from .live import Live
 from .pacer_sim import measured_jitter, told
 from .pricing import described
+from .replaying import station_of, tape_of
 from .seating import Seating, nobody, refuse_real, seated, unheeded
+from .vitals import Vitals
 from .world import Boxes, prepared
 
 RUNS = Path("results/runs")
@@ -89,8 +92,10 @@ def run_scenario(
     model_devices: bool = False,
     station: Path | str | None = None,
     live: Live | None = None,
+    replay: Path | None = None,
     bundled: bool = True,
     progress: Progress | None = None,
+    vitals: Callable[[str], None] | None = None,
     report: bool = True,
 ) -> RunOutcome:
     """Play a scenario and judge it.
@@ -111,9 +116,13 @@ def run_scenario(
         The bench whose devices play peers.
     live : Live, optional
         Play in real time, and how.
+    replay : path, optional
+        Folder of a run whose devices play again as they did then, without them.
     bundled : bool
         Let the boxes of a tick share one slot of mosaik's scheduler; the tables do not differ.
     progress : callable, optional
+    vitals : callable, optional
+        Told in a line how late ticks are and which devices are lost.
     report : bool
         Write report.html too.
 
@@ -125,12 +134,26 @@ def run_scenario(
         Physics, a device or an invariant stopped it; the folder holds what was recorded.
     """
     resolved = load_scenario(path, seed=seed, overrides=overrides)
-    seating = _seating(resolved, station, model_devices=model_devices, live=live)
+    tape = None if replay is None else tape_of(replay)
+    if replay is not None and tape is not None and station is None:
+        station = station_of(replay, tape)
+    seating = _seating(
+        resolved, station, model_devices=model_devices, clocked=live is None and tape is None
+    )
     folder = _new_folder(out or RUNS, resolved.scenario.scenario)
     described = _described(resolved) | {"overrides": [str(one) for one in overrides]}
     manifest = Manifest(folder, described)
     began = wall.perf_counter()
-    run = _Run(resolved, folder, seating=seating, live=live, bundled=bundled, progress=progress)
+    run = _Run(
+        resolved,
+        folder,
+        seating=seating,
+        live=live,
+        tape=tape,
+        bundled=bundled,
+        progress=progress,
+        vitals=vitals,
+    )
     try:
         status = run.play()
     except (PowerFlowDiverged, InvariantViolated, BenchError, ValueError) as fault:
@@ -166,14 +189,14 @@ def _seating(
     station: Path | str | None,
     *,
     model_devices: bool,
-    live: Live | None,
+    clocked: bool,
 ) -> Seating:
     """Give devices their seats, before anything is written or energised."""
     if model_devices:
         return nobody(resolved)
     bench = None if station is None else load_station(station, scenario=resolved)
     made = seated(resolved, bench)
-    if live is None:
+    if clocked:
         refuse_real(made.station)
     return made
 
@@ -227,13 +250,19 @@ class _Run:
         *,
         seating: Seating,
         live: Live | None,
+        tape: Played | None,
         bundled: bool,
         progress: Progress | None,
+        vitals: Callable[[str], None] | None = None,
     ) -> None:
         self._resolved, self._folder, self._bundled = resolved, folder, bundled
         self._seating, self._live, self._progress = seating, live, progress
+        self._tape = tape
         self._pacer = None if live is None else Pacer(resolved.dt_s, overrun=live.overrun)
         self._late_us: list[float] = []
+        self._vitals = Vitals(None if self._pacer is None else self._pacer.lateness)
+        self._tell_vitals = vitals
+        self._every = REPORT_EVERY_TICKS if live is None else max(1, round(1 / resolved.dt_s))
         self._beat: Callable[[], None] = lambda: None
         self._stopping = False
         self._boxes: Boxes = {}
@@ -250,7 +279,7 @@ class _Run:
             self._ledger = ledger
             made = plant(self._resolved, ledger=ledger, log=self._log, seating=self._seating)
             self._made = made
-            bench = open_.enter_context(resources.bench(made, self._folder, self._live))
+            bench = open_.enter_context(resources.bench(made, self._folder, self._live, self._tape))
             self._beat = bench.beat
             for event in unheeded(self._resolved, self._seating):
                 at = made.clock.preroll + event.tick
@@ -316,7 +345,9 @@ class _Run:
         self._beat()
         if self._stopping:
             raise Interrupted
-        if self._progress is not None and (tick + 1) % REPORT_EVERY_TICKS == 0:
+        if self._tell_vitals is not None and (tick + 1) % self._every == 0:
+            self._tell_vitals(self._vitals.line())
+        if self._progress is not None and (tick + 1) % self._every == 0:
             elapsed_s = wall.perf_counter() - self._physics_began
             seconds = {name: box.seconds for name, (box, _) in self._boxes.items()}
             self._progress(tick + 1, self._resolved.n_ticks, elapsed_s, seconds)
@@ -325,6 +356,7 @@ class _Run:
         self._stopping = True
 
     def _log(self, time: int, kind: str, **what: Any) -> None:
+        self._vitals.note(kind, str(what.get("device", "")))
         self._events.write(time - self._resolved.gate_ticks, kind, **what)
 
     def _write_tables(self) -> None:
