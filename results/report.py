@@ -7,6 +7,7 @@ from .metrics import COVER_LABELS, Metric, key_figures, role_of
 from .outcome import outcomes
 from .page import embedded, write_page
 from .reading import Record
+from .report_appliances import appliances_plot, appliances_section
 from .report_bench import bench_section
 from .report_benefit import benefit_plot, benefit_section
 from .report_bills import bills_section
@@ -46,7 +47,7 @@ def _context(record: Record) -> dict[str, Any]:
     seller = failing_seller(record)
     figures = {figure.key: figure for figure in key_figures(record)}
     instants = marks(record)
-    drawn = plots(record, seller, instants)
+    drawn = [*plots(record, seller, instants), *appliances_plot(record, instants)]
     of_market, curves = market_plots(record, outcomes(record))
     of_benefit, of_design = benefit_plot(record), negotiation_plots(record)
     contracts, left_out = _contracts(record)
@@ -66,6 +67,7 @@ def _context(record: Record) -> dict[str, Any]:
         "communication": communication_section(record),
         "benefit_plots": of_benefit,
         "bills": bills_section(record),
+        "appliances": appliances_section(record),
         "bench": bench_section(record),
         "plots": drawn,
         **embedded([*drawn, *of_market, *of_design, *of_benefit]),
