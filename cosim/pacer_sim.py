@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from hil.realtime.lateness import timer_jitter
-from hil.realtime.pacer import Pacer
+from hil.realtime.pacer import Paced, Pacer
 
 from .box import Box, Inputs, model
 from .clock import NEVER, Clock
@@ -16,6 +20,36 @@ JITTER_TICKS = 40
 """Naps by which the machine's own timer is measured before the run."""
 
 JITTER_PERIOD_S = 0.005
+
+PACE_FILE = "pace.csv"
+Note = Callable[[int, Paced], None]
+
+
+@contextmanager
+def pace_file(folder: Path) -> Iterator[Note]:
+    """Write when every tick came, one line each; a full disk ends the file, never the run."""
+    file: int | None = os.open(folder / PACE_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+
+    def write(line: str) -> None:
+        nonlocal file
+        if file is None:
+            return
+        try:
+            os.write(file, line.encode("ascii"))
+        except OSError as failure:
+            os.close(file)
+            file = None
+            print(f"{PACE_FILE}: {failure.strerror}; the run goes on", file=sys.stderr)
+
+    def note(tick: int, paced: Paced) -> None:
+        write(f"{tick},{paced.began_s:.6f},{paced.late_us:.1f},{paced.skipped}\n")
+
+    write("tick,began_s,late_us,skipped\n")
+    try:
+        yield note
+    finally:
+        if file is not None:
+            os.close(file)
 
 
 class PacerSim(Box):
@@ -35,9 +69,10 @@ class PacerSim(Box):
         pacer: Pacer,
         clock: Clock,
         late_us: list[float] | None = None,
+        note: Note = lambda tick, paced: None,
     ) -> dict[str, Any]:
         """Take who waits, and where the lateness of every tick is noted. [µs]"""
-        self._pacer, self._clock = pacer, clock
+        self._pacer, self._clock, self._note = pacer, clock, note
         self.late_us: list[float] = [] if late_us is None else late_us
         meta: dict[str, Any] = self.meta
         return meta
@@ -46,7 +81,9 @@ class PacerSim(Box):
         clock = self._clock
         if not clock.is_physics(time):
             return clock.preroll if time < clock.preroll else NEVER
-        self.late_us.append(self._pacer.wait().late_us)
+        paced = self._pacer.wait()
+        self.late_us.append(paced.late_us)
+        self._note(clock.tick(time), paced)
         self.values["pacer"].update({"tick": clock.tick(time), "late[us]": self.late_us[-1]})
         return time + 1 if time + 1 < clock.end else NEVER
 

@@ -32,7 +32,7 @@ from .book_keeping import first_anchor, open_ledger
 from .consuming import appliance_rows, charging_rows
 from .judging import checks_of, judge
 from .live import Live
-from .pacer_sim import measured_jitter, told
+from .pacer_sim import measured_jitter, pace_file, told
 from .pricing import described
 from .replaying import station_of, tape_of
 from .seating import Seating, nobody, refuse_real, seated, unheeded
@@ -293,7 +293,7 @@ class _Run:
                 recorder=recorder,
                 watch=self._watch,
                 log=self._log,
-                pacing=self._pacing(),
+                pacing=self._pacing(open_),
             )
             self.set_up_s = wall.perf_counter() - began
             status = self._play(made)
@@ -328,11 +328,12 @@ class _Run:
             "voltage_loop_gain": self._made.voltage_loop_gain,
         }
 
-    def _pacing(self) -> dict[str, Any] | None:
+    def _pacing(self, open_: ExitStack) -> dict[str, Any] | None:
         """What the pacer's box takes; None outside of real time."""
         if self._pacer is None:
             return None
-        return {"pacer": self._pacer, "late_us": self._late_us}
+        note = open_.enter_context(pace_file(self._folder))
+        return {"pacer": self._pacer, "late_us": self._late_us, "note": note}
 
     def real_time(self) -> dict[str, Any]:
         """Say how the run kept its time, where it had to."""

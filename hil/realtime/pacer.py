@@ -21,10 +21,13 @@ class Paced(NamedTuple):
         How long after its deadline it began. [µs]
     skipped : int
         Periods of the wall clock that were given up before it.
+    began_s : float
+        When it began, by the wall clock since the first was due. [s]
     """
 
     late_us: float
     skipped: int
+    began_s: float
 
 
 class Pacer:
@@ -95,13 +98,13 @@ class Pacer:
             self._start_s = self._clock()
         self._tick += 1
         # From the first deadline each time, so that no error adds up.
-        deadline_s = self._start_s + (self._tick + self.skipped) * self._period_s
-        late_s = self._sleep_until(deadline_s)
+        due_s = (self._tick + self.skipped) * self._period_s
+        late_s = self._sleep_until(self._start_s + due_s)
         self.lateness.add(1e6 * late_s)
         # A hair less than a period, since deadlines are rounded.
         missed = int(late_s / self._period_s + 1e-9)
         if missed == 0:
-            return Paced(1e6 * late_s, 0)
+            return Paced(1e6 * late_s, 0, due_s + late_s)
         self.overruns += 1
         if self._overrun == "abort":
             raise LateError(
@@ -110,7 +113,7 @@ class Pacer:
             )
         skipped = missed if self._overrun == "skip" else 0
         self.skipped += skipped
-        return Paced(1e6 * late_s, skipped)
+        return Paced(1e6 * late_s, skipped, due_s + late_s)
 
     def _sleep_until(self, deadline_s: float) -> float:
         """Wait for a deadline, and tell how late it became. [s]"""

@@ -86,6 +86,15 @@ def test_in_real_time_every_tick_waits_for_the_wall_and_none_is_missed(write_fee
     assert 4.9 <= timed["physics_s"] < 30
     assert timed["real_time"]["ticks"] == 50 == record.tick.size
     assert sum(row["ticks"] for row in timed["real_time"]["histogram"]) == 50
+    tick, began_s, late_us, skipped = np.loadtxt(
+        record.folder / "pace.csv", delimiter=",", skiprows=1, unpack=True
+    )
+    assert tick.tolist() == list(range(50))
+    # By hand: a tick of 100 ms begins that much after the one before, late by what it says.
+    assert began_s == pytest.approx(0.1 * tick + 1e-6 * late_us, abs=2e-6)
+    assert (late_us >= 0).all()
+    assert not skipped.any()
+    assert 1e-6 * late_us.max() == pytest.approx(timed["real_time"]["max_s"], abs=1e-6)
     assert (record.values("device_age_s") < 30).all()
     bench = json.loads((record.folder / "bench.json").read_text("utf-8"))
     assert bench

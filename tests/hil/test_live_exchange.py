@@ -188,6 +188,20 @@ def test_ticks_that_are_held_catch_up_and_ticks_that_are_skipped_move_the_clock(
         starts("abort", work_s)
 
 
+def test_each_tick_says_when_it_began_by_the_wall_clock_and_never_before_its_time():
+    # Beside a clock of the test's own, read before and after every wait.
+    pacer, read = Pacer(0.005), time.monotonic
+    start_s = read()
+    first_s: tuple[float, float] | None = None
+    for tick in range(60):
+        before_s = read()
+        paced = pacer.wait()
+        first_s = first_s or (start_s, read())
+        assert before_s - first_s[1] <= paced.began_s <= read() - first_s[0]
+        assert paced.began_s >= 0.005 * tick
+        assert 1e-6 * paced.late_us == pytest.approx(paced.began_s - 0.005 * tick, abs=1e-9)
+
+
 def test_ten_thousand_ticks_do_not_drift():
     began_s, _ = starts("hold", 10_000 * [0.3])
     assert began_s[-1] == pytest.approx(9_999.0, abs=1e-6)
