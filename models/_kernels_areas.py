@@ -1,8 +1,11 @@
 """Frequencies of areas joined by tie-lines, one call per tick.
 
 Frequencies are deviations from nominal [Hz], powers [kW], inertia M = 2 H S / f0 [kW s/Hz].
-The names number the rows of the tables; columns are areas, units, reserves or ties. Units and
-reserves stand in the order of their areas, so that a loop over one area's has no branch.
+The names number the rows of the tables of areas, reserves and ties, and the columns of the
+units', whose numbers lie side by side. Units and reserves stand in the order of their areas.
+
+A stage of RK4 is one pass: states, slopes and their sum are touched once each, for these few
+units cost less than the memory between passes.
 """
 
 from __future__ import annotations
@@ -38,11 +41,13 @@ Ints = NDArray[np.int64]
     MECHANICAL,
     RESERVES,
     SERVED,
+    EXPORT,
+    SLOPE,
     N_AREA,
-) = range(21)
+) = range(23)
 
 # units; HAS_LAG and HAS_TURBINE are 0 where the block is left out, PART is the share of
-# the area's secondary control; HERE and AGC are the area's frequency and control
+# the area's secondary control
 (
     ON,
     SET,
@@ -56,121 +61,159 @@ Ints = NDArray[np.int64]
     TURBINE_RATE,
     LEAD,
     UNIT_M,
-    POWER,
-    HERE,
-    AGC,
     N_UNIT,
-) = range(16)
+) = range(13)
 
 # reserves: containment answers the deviation beyond a dead band, a fast one is switched
-FAST, P_MAX, START, SLOPE, RATE, DELAY, HOLD, TIMER, ACTIVE, RESERVE_POWER, N_RESERVE = range(11)
+FAST, P_MAX, START, STEEP, RATE, DELAY, HOLD, TIMER, ACTIVE, RESERVE_POWER, N_RESERVE = range(11)
 
 # ties
 FROM, TO, TIE_MAX, CLOSED, FLOW, N_TIE = range(6)
 
-_UNBOUNDED = 1e300
+# rows of the states: themselves, their slopes at the stage before, and the weighted sum of those
+X, K, SUM, N_STATE_ROWS = range(4)
+
+RUNS, BAD = range(2)
 
 
-@njit(cache=True, nogil=True)
-def _units(x: Floats, dx: Floats, units: Floats) -> None:
-    """Slopes of all valves and turbines (non-windup limits), and the units' powers.
-
-    One flat loop without branches: frequency and secondary control stand beside every unit.
-    """
-    n = units.shape[1]
-    for u in range(n):
-        valve = x[u]
-        low, high = units[LOW, u], units[HIGH, u]
-        wanted = units[SET, u] + units[PART, u] * units[AGC, u] - units[GAIN, u] * units[HERE, u]
-        up = 0.0 if valve >= high else _UNBOUNDED
-        down = 0.0 if valve <= low else -_UNBOUNDED
-        dx[u] = min(max((wanted - valve) * units[LAG_RATE, u], down), up)
-        has = units[HAS_LAG, u]
-        opening = min(max(has * valve + (1.0 - has) * wanted, low), high)
-        slope = (opening - x[n + u]) * units[TURBINE_RATE, u]
-        dx[n + u] = slope
-        has = units[HAS_TURBINE, u]
-        power = has * (x[n + u] + units[LEAD, u] * slope) + (1.0 - has) * opening
-        units[POWER, u] = units[ON, u] * power
+@njit(cache=True, nogil=True, error_model="numpy")
+def _keep(states: Floats, j: int, slope: float, weight: float) -> None:
+    """Keep a state's slope for the next stage, and add it to the sum."""
+    states[K, j] = slope
+    states[SUM, j] += weight * slope
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _units(
+    states: Floats,
+    units: Floats,
+    first: int,
+    last: int,
+    f: float,
+    agc: float,
+    ahead: float,
+    weight: float,
+) -> float:
+    """Slopes of one area's valves (non-windup limits) and turbines; return their power. [kW]"""
+    n = units.shape[0]
+    total_kw = 0.0
+    for u in range(first, last):
+        low, high = units[u, LOW], units[u, HIGH]
+        wanted = units[u, SET] + units[u, PART] * agc - units[u, GAIN] * f
+        valve = states[X, u] + ahead * states[K, u]
+        slope = (wanted - valve) * units[u, LAG_RATE]
+        if (slope > 0.0 and valve >= high) or (slope < 0.0 and valve <= low):
+            slope = 0.0
+        states[K, u] = slope
+        states[SUM, u] += weight * slope
+        if units[u, HAS_LAG] != 0.0:
+            wanted = valve
+        power = min(max(wanted, low), high)
+        t = n + u
+        turbine = states[X, t] + ahead * states[K, t]
+        slope = (power - turbine) * units[u, TURBINE_RATE]
+        states[K, t] = slope
+        states[SUM, t] += weight * slope
+        if units[u, HAS_TURBINE] != 0.0:
+            power = turbine + units[u, LEAD] * slope
+        total_kw += units[u, ON] * power
+    return total_kw
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _reserves(
-    x: Floats, dx: Floats, at: int, reserves: Floats, first: int, last: int, f: float
+    states: Floats,
+    at: int,
+    reserves: Floats,
+    first: int,
+    last: int,
+    f: float,
+    ahead: float,
+    weight: float,
 ) -> float:
     """Slopes of one area's reserves; return their power. [kW]"""
     total_kw = 0.0
     for r in range(first, last):
         beyond = max(abs(f) - reserves[START, r], 0.0)
-        asked = min(beyond * reserves[SLOPE, r], reserves[P_MAX, r])
+        asked = min(beyond * reserves[STEEP, r], reserves[P_MAX, r])
         wanted = reserves[ACTIVE, r] * reserves[P_MAX, r]
         if reserves[FAST, r] == 0.0:
             wanted = -asked if f > 0.0 else asked
-        dx[at + r] = (wanted - x[at + r]) * reserves[RATE, r]
-        total_kw += x[at + r]
+        given = states[X, at + r] + ahead * states[K, at + r]
+        _keep(states, at + r, (wanted - given) * reserves[RATE, r], weight)
+        total_kw += given
     return total_kw
 
 
-@njit(cache=True, nogil=True)
-def _flows(x: Floats, angle_at: int, ties: Floats, exported: Floats) -> None:
+@njit(cache=True, nogil=True, error_model="numpy")
+def _flows(states: Floats, angle_at: int, areas: Floats, ties: Floats, ahead: float) -> None:
     """Power over every closed tie and every area's export. [kW]"""
-    for a in range(exported.size):
-        exported[a] = 0.0
+    areas[EXPORT, :] = 0.0
     for t in range(ties.shape[1]):
         a, b = int(ties[FROM, t]), int(ties[TO, t])
-        flow = ties[CLOSED, t] * ties[TIE_MAX, t] * math.sin(x[angle_at + a] - x[angle_at + b])
+        start = states[X, angle_at + a] + ahead * states[K, angle_at + a]
+        end = states[X, angle_at + b] + ahead * states[K, angle_at + b]
+        flow = ties[CLOSED, t] * ties[TIE_MAX, t] * math.sin(start - end)
         ties[FLOW, t] = flow
-        exported[a] += flow
-        exported[b] -= flow
+        areas[EXPORT, a] += flow
+        areas[EXPORT, b] -= flow
 
 
-@njit(cache=True, nogil=True)
-def _slopes(
-    x: Floats,
-    dx: Floats,
+@njit(cache=True, nogil=True, error_model="numpy")
+def _stage(
+    states: Floats,
     areas: Floats,
     units: Floats,
     reserves: Floats,
     ties: Floats,
     firsts: Ints,
-    exported: Floats,
+    ahead: float,
     weight: float,
+    share: float,
 ) -> None:
-    """Slopes of all states; adds `weight` times the present powers to the areas' means."""
-    n, n_units, n_reserves = areas.shape[1], units.shape[1], reserves.shape[1]
+    """One stage of RK4: slopes `ahead` of the step's start by those of the stage before.
+
+    Adds slopes times `weight` to their sum, and powers times `share` to the areas' means.
+    """
+    n, n_units, n_reserves = areas.shape[1], units.shape[0], reserves.shape[1]
     f_at = 2 * n_units + n_reserves
     angle_at, agc_at = f_at + n, f_at + 2 * n
-    _flows(x, angle_at, ties, exported)
+    _flows(states, angle_at, areas, ties, ahead)
     for a in range(n):
-        f = x[f_at + a]
-        error = exported[a] - areas[SCHEDULED, a] + areas[BIAS, a] * f
-        summed, limit = x[agc_at + a], areas[AGC_LIMIT, a]
-        agc = min(max(summed - areas[KP, a] * error, -limit), limit)
-        slope = -areas[KI, a] * error
-        stuck = (slope > 0.0 and summed >= limit) or (slope < 0.0 and summed <= -limit)
-        dx[agc_at + a] = 0.0 if stuck else slope
-        for u in range(firsts[0, a], firsts[0, a + 1]):
-            units[HERE, u] = f
-            units[AGC, u] = agc
-    _units(x, dx, units)
-    for a in range(n):
-        f = x[f_at + a]
-        r0, r1 = firsts[1, a], firsts[1, a + 1]
-        reserve_kw = _reserves(x, dx, 2 * n_units, reserves, r0, r1, f)
-        dx[f_at + a] = dx[angle_at + a] = 0.0
+        f = states[X, f_at + a] + ahead * states[K, f_at + a]
+        agc = 0.0
+        limit = areas[AGC_LIMIT, a]
+        if limit > 0.0:
+            error = areas[EXPORT, a] - areas[SCHEDULED, a] + areas[BIAS, a] * f
+            summed = states[X, agc_at + a] + ahead * states[K, agc_at + a]
+            agc = min(max(summed - areas[KP, a] * error, -limit), limit)
+            slope = -areas[KI, a] * error
+            stuck = (slope > 0.0 and summed >= limit) or (slope < 0.0 and summed <= -limit)
+            _keep(states, agc_at + a, 0.0 if stuck else slope, weight)
+        mechanical_kw = _units(states, units, firsts[0, a], firsts[0, a + 1], f, agc, ahead, weight)
+        reserve_kw = _reserves(
+            states, 2 * n_units, reserves, firsts[1, a], firsts[1, a + 1], f, ahead, weight
+        )
         if areas[DARK, a] != 0.0:
+            states[K, f_at + a] = states[K, angle_at + a] = areas[SLOPE, a] = 0.0
             continue
-        mechanical_kw = 0.0
-        for u in range(firsts[0, a], firsts[0, a + 1]):
-            mechanical_kw += units[POWER, u]
         served_kw = areas[LOAD, a] * max(1.0 + areas[PER_HZ, a] * f, 0.0)
-        balance_kw = mechanical_kw + reserve_kw - served_kw - exported[a]
-        dx[f_at + a] = balance_kw / areas[INERTIA, a]
-        dx[angle_at + a] = 2.0 * math.pi * f
-        areas[MEAN, a] += weight * f
-        areas[MECHANICAL, a] += weight * mechanical_kw
-        areas[RESERVES, a] += weight * reserve_kw
-        areas[SERVED, a] += weight * served_kw
+        balance_kw = mechanical_kw + reserve_kw - served_kw - areas[EXPORT, a]
+        areas[SLOPE, a] = balance_kw / areas[INERTIA, a]
+        _keep(states, f_at + a, areas[SLOPE, a], weight)
+        _keep(states, angle_at + a, 2.0 * math.pi * f, weight)
+        areas[MEAN, a] += share * f
+        areas[MECHANICAL, a] += share * mechanical_kw
+        areas[RESERVES, a] += share * reserve_kw
+        areas[SERVED, a] += share * served_kw
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _steepest(areas: Floats) -> None:
+    """Keep the steepest slope at the starts of the inner steps."""
+    for a in range(areas.shape[1]):
+        if abs(areas[SLOPE, a]) > abs(areas[ROCOF, a]):
+            areas[ROCOF, a] = areas[SLOPE, a]
 
 
 @njit(cache=True, nogil=True)
@@ -192,17 +235,15 @@ def _switch(reserves: Floats, first: int, last: int, f: float, h: float) -> None
 
 @njit(cache=True, nogil=True)
 def _judge(
-    x: Floats, dx: Floats, areas: Floats, reserves: Floats, ties: Floats, firsts: Ints, h: float
+    states: Floats, areas: Floats, reserves: Floats, ties: Floats, firsts: Ints, h: float
 ) -> None:
     """Extrema after an inner step; an area beyond its trips goes dark and its ties open."""
     n = areas.shape[1]
-    f_at = x.size - 3 * n
+    f_at = states.shape[1] - 3 * n
     for a in range(n):
-        f = x[f_at + a]
+        f = states[X, f_at + a]
         if areas[DARK, a] != 0.0:
             continue
-        if abs(dx[f_at + a]) > abs(areas[ROCOF, a]):
-            areas[ROCOF, a] = dx[f_at + a]
         areas[MIN, a] = min(areas[MIN, a], f)
         areas[MAX, a] = max(areas[MAX, a], f)
         _switch(reserves, firsts[1, a], firsts[1, a + 1], f, h)
@@ -214,10 +255,27 @@ def _judge(
 
 
 @njit(cache=True, nogil=True)
-def _tell(x: Floats, areas: Floats, f_at: int) -> None:
+def _open(states: Floats, areas: Floats, load_kw: Floats) -> int:
+    """Take the loads and clear means and extrema; BAD where a load is no number."""
+    n = areas.shape[1]
+    f_at = states.shape[1] - 3 * n
+    for a in range(n):
+        if not -np.inf < load_kw[a] < np.inf:
+            return BAD
+    for a in range(n):
+        areas[LOAD, a] = load_kw[a]
+        for row in range(MEAN, N_AREA):
+            areas[row, a] = 0.0
+        areas[MIN, a] = areas[MAX, a] = states[X, f_at + a]
+    return RUNS
+
+
+@njit(cache=True, nogil=True)
+def _tell(states: Floats, areas: Floats) -> None:
     """Turn deviations into frequencies; a black area has neither frequency nor power."""
-    for a in range(areas.shape[1]):
-        areas[END, a] = x[f_at + a]
+    n = areas.shape[1]
+    for a in range(n):
+        areas[END, a] = states[X, states.shape[1] - 3 * n + a]
         if areas[DARK, a] != 0.0:
             areas[MEAN:, a] = 0.0
             continue
@@ -227,49 +285,54 @@ def _tell(x: Floats, areas: Floats, f_at: int) -> None:
 
 @njit(cache=True, nogil=True)
 def areas_tick(
-    x: Floats,
-    work: Floats,
+    states: Floats,
     areas: Floats,
     units: Floats,
     reserves: Floats,
     ties: Floats,
     firsts: Ints,
+    load_kw: Floats,
     steps: int,
     h: float,
-) -> None:
+) -> int:
     """Carry all areas through one tick in `steps` inner steps of `h` seconds (RK4).
 
     Parameters
     ----------
-    x : (n_states,) float64 array
+    states : (N_STATE_ROWS, n_states) float64 array
         Valves, turbines, reserves, then frequencies, angles [rad] and secondary
-        control of the areas; changed in place.
-    work : (6, n_states) float64 array
-        Scratch.
-    areas, units, reserves, ties : (rows, n) float64 array
+        control of the areas; changed in place, the other rows being scratch.
+    areas, reserves, ties : (rows, n) float64 array
         Tables as named above; means, extrema and switches change in place.
+    units : (n, N_UNIT) float64 array
+        Table as named above.
     firsts : (2, n_areas + 1) int64 array
         First unit and first reserve of every area.
+    load_kw : (n_areas,) float64 array
+        Load of every area. [kW]
     steps, h : int, float
         Number and length of the inner steps. [s]
+
+    Returns
+    -------
+    int
+        RUNS, or BAD where a load is not finite; nothing was done then.
     """
-    f_at = x.size - 3 * areas.shape[1]
-    for row in range(MEAN, N_AREA):
-        areas[row, :] = 0.0
-    areas[MIN, :] = areas[MAX, :] = x[f_at : f_at + areas.shape[1]]
+    if _open(states, areas, load_kw) == BAD:
+        return BAD
+    share = 1.0 / (6 * steps)
+    double = 1.0 / (3 * steps)
     for _ in range(steps):
-        at, exported = work[4], work[5, : areas.shape[1]]
-        at[:] = x
-        for s in range(4):
-            weight = 1.0 / (6 * steps) if s == 0 or s == 3 else 1.0 / (3 * steps)
-            if s > 0:
-                ahead = h if s == 3 else 0.5 * h
-                for j in range(x.size):
-                    at[j] = x[j] + ahead * work[s - 1, j]
-            _slopes(at, work[s], areas, units, reserves, ties, firsts, exported, weight)
-        for j in range(x.size):
-            x[j] += h / 6 * (work[0, j] + 2 * work[1, j] + 2 * work[2, j] + work[3, j])
-        for u in range(units.shape[1]):
-            x[u] = min(max(x[u], units[LOW, u]), units[HIGH, u])
-        _judge(x, work[0], areas, reserves, ties, firsts, h)
-    _tell(x, areas, f_at)
+        _stage(states, areas, units, reserves, ties, firsts, 0.0, 1.0, share)
+        _steepest(areas)
+        _stage(states, areas, units, reserves, ties, firsts, 0.5 * h, 2.0, double)
+        _stage(states, areas, units, reserves, ties, firsts, 0.5 * h, 2.0, double)
+        _stage(states, areas, units, reserves, ties, firsts, h, 1.0, share)
+        for j in range(states.shape[1]):
+            states[X, j] += h / 6 * states[SUM, j]
+            states[SUM, j] = 0.0
+        for u in range(units.shape[0]):
+            states[X, u] = min(max(states[X, u], units[u, LOW]), units[u, HIGH])
+        _judge(states, areas, reserves, ties, firsts, h)
+    _tell(states, areas)
+    return RUNS

@@ -94,8 +94,9 @@ class AreaFrequency:
         self._index(*(name for tie in ties for name in (tie.start, tie.end)), *load_kw)
         self._table()
         self._area[k.LOAD] = [load_kw[name] for name in self._names]
-        self._x = np.zeros(self._n_units * 2 + self._reserve.shape[1] + 3 * len(self.areas))
-        self._work = np.zeros((6, self._x.size))
+        n_states = self._n_units * 2 + self._reserve.shape[1] + 3 * len(self.areas)
+        self._states = np.zeros((k.N_STATE_ROWS, n_states))
+        self._x = self._states[k.X]
         self._f_at = self._x.size - 3 * len(self.areas)
         self._angles = self._x[self._f_at + len(self.areas) : self._x.size - len(self.areas)]
         pairs = [self._index(tie.start, tie.end) for tie in self.ties]
@@ -110,7 +111,7 @@ class AreaFrequency:
 
     @property
     def _n_units(self) -> int:
-        return int(self._unit.shape[1])
+        return int(self._unit.shape[0])
 
     def _index(self, *names: str) -> list[int]:
         for name in names:
@@ -122,7 +123,7 @@ class AreaFrequency:
         """Make the kernel's tables."""
         f0 = self.nominal_hz
         self._area = np.zeros((k.N_AREA, len(self.areas)))
-        self._unit = np.array([u for a in self.areas for u in _unit_rows(a, f0)]).T.copy()
+        self._unit = np.array([u for a in self.areas for u in _unit_rows(a, f0)])
         reserves = [r for a in self.areas for r in _reserve_rows(a, f0)]
         self._reserve = np.array(reserves).reshape(-1, k.N_RESERVE).T.copy()
         self._tie = np.zeros((k.N_TIE, len(self.ties)))
@@ -136,7 +137,7 @@ class AreaFrequency:
             self._area[k.SCHEDULED, end] -= tie.p_set_kw
         for at, area in enumerate(self.areas):
             row = self._area[:, at]
-            row[k.INERTIA] = self._unit[k.UNIT_M, self._of(at)].sum()
+            row[k.INERTIA] = self._unit[self._of(at), k.UNIT_M].sum()
             row[k.NOMINAL] = f0
             row[k.PER_HZ] = area.load_percent_per_hz / 100
             row[k.LOW_TRIP], row[k.HIGH_TRIP] = area.f_low_trip_hz - f0, area.f_high_trip_hz - f0
@@ -158,7 +159,7 @@ class AreaFrequency:
                 f"area {area.name!r}: its units give {sets_kw.sum():g} kW at most or least; "
                 f"expected {need_kw:g} kW for its load and exports"
             )
-        self._unit[k.SET, of] = sets_kw
+        self._unit[of, k.SET] = sets_kw
         self._x[of] = sets_kw
         self._x[self._n_units : 2 * self._n_units][of] = sets_kw
         self._x[[self._f_at + at, self._x.size - len(self.areas) + at]] = 0.0
@@ -166,11 +167,11 @@ class AreaFrequency:
     def _cut(self) -> None:
         """Choose inner steps below half of the fastest lag, decay and swing, 10 ms at most."""
         area, unit = self._area, self._unit
-        rates = [100.0 / 2, *unit[k.LAG_RATE], *unit[k.TURBINE_RATE], *self._reserve[k.RATE]]
-        gains = unit[k.GAIN] * np.maximum(unit[k.LAG_RATE], unit[k.TURBINE_RATE])
+        rates = [100.0 / 2, *unit[:, k.LAG_RATE], *unit[:, k.TURBINE_RATE], *self._reserve[k.RATE]]
+        gains = unit[:, k.GAIN] * np.maximum(unit[:, k.LAG_RATE], unit[:, k.TURBINE_RATE])
         for at in range(len(self.areas)):
             of, m = self._of(at), area[k.INERTIA, at]
-            stiff = unit[k.GAIN, of].sum() + area[k.PER_HZ, at] * abs(area[k.LOAD, at])
+            stiff = unit[of, k.GAIN].sum() + area[k.PER_HZ, at] * abs(area[k.LOAD, at])
             joined = (self._tie[k.FROM] == at) | (self._tie[k.TO] == at)
             swing = gains[of].sum() + 2 * math.pi * self._tie[k.TIE_MAX, joined].sum()
             rates += [stiff / m, math.sqrt(swing / m)]
@@ -190,21 +191,19 @@ class AreaFrequency:
             For values that are not finite.
         """
         load = np.asarray(load_kw, dtype=np.float64)
-        if load.shape != (len(self.areas),) or not np.isfinite(load).all():
-            raise ValueError(f"areas: load_kw is {load}; expected {len(self.areas)} finite values")
-        self._area[k.LOAD] = load
         steps = self._steps
-        k.areas_tick(
-            self._x,
-            self._work,
+        if load.shape != (len(self.areas),) or k.BAD == k.areas_tick(
+            self._states,
             self._area,
             self._unit,
             self._reserve,
             self._tie,
             self._firsts,
+            load,
             steps,
             self.dt_s / steps,
-        )
+        ):
+            raise ValueError(f"areas: load_kw is {load}; expected {len(self.areas)} finite values")
         return self._told
 
     def trip_unit(self, area: str, name: str) -> None:
@@ -214,9 +213,9 @@ class AreaFrequency:
         if name not in names:
             raise ValueError(f"no unit {name!r} in {area!r}; known: {', '.join(names)}")
         row = self._of(at).start + names.index(name)
-        self._area[k.INERTIA, at] -= self._unit[k.ON, row] * self._unit[k.UNIT_M, row]
-        self._unit[[k.ON, k.PART], row] = 0.0
-        if not self._unit[k.ON, self._of(at)].any():
+        self._area[k.INERTIA, at] -= self._unit[row, k.ON] * self._unit[row, k.UNIT_M]
+        self._unit[row, [k.ON, k.PART]] = 0.0
+        if not self._unit[self._of(at), k.ON].any():
             self._area[k.DARK, at] = 1.0
             self._area[k.INERTIA, at] = 1.0
             touching = (self._tie[k.FROM] == at) | (self._tie[k.TO] == at)
@@ -277,9 +276,9 @@ class AreaFrequency:
         self._area[k.LOAD, at], self._area[k.SCHEDULED, at] = load_kw, 0.0
         self._rest(at)
         self._area[k.SCHEDULED, at] = scheduled_kw
-        self._unit[k.ON, of] = 1.0
-        self._unit[k.PART, of] = _parts(self.areas[at])
-        self._area[k.INERTIA, at] = self._unit[k.UNIT_M, of].sum()
+        self._unit[of, k.ON] = 1.0
+        self._unit[of, k.PART] = _parts(self.areas[at])
+        self._area[k.INERTIA, at] = self._unit[of, k.UNIT_M].sum()
         self._area[k.DARK, at] = 0.0
         rows = slice(int(self._firsts[1, at]), int(self._firsts[1, at + 1]))
         self._x[2 * self._n_units : self._f_at][rows] = 0.0
@@ -301,7 +300,7 @@ def _unit_rows(area: Area, f0: float) -> list[list[float]]:
         gain, inertia = unit.s_kva / (unit.droop_pu * f0), 2 * unit.inertia_s * unit.s_kva / f0
         limits = [unit.p_min_kw, unit.p_max_kw]
         lags = [lag, rates[0], turbine, rates[1], unit.turbine_lead_s]
-        rows.append([1.0, 0.0, *limits, gain, part, *lags, inertia, 0.0, 0.0, 0.0])
+        rows.append([1.0, 0.0, *limits, gain, part, *lags, inertia])
     return rows
 
 
