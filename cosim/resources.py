@@ -19,7 +19,7 @@ from hil.realtime.live import START_S, RealTimeExchange
 from hil.realtime.lockstep import LockstepExchange
 from hil.realtime.opening import open_armed
 from hil.realtime.tape import TAPE_FILE, Head, Played, Taping
-from hil.record import recorded
+from hil.record import BenchRecord, recorded
 from hil.safety.arming import Armed
 from hil.safety.guarded import guarded
 from hil.station import OnLoss, Station, StationDevice
@@ -84,15 +84,18 @@ def bench(
             for device in station.devices
         ]
         arm_now, ask = (False, None) if live is None else (live.arm, live.ask)
+        record: BenchRecord | None = None
         guard = opening.enter_context(guarded(station, devices, folder, arm_now=arm_now, ask=ask))
         if live is not None or made.seating.on_station:
             mode: Literal["lockstep", "real time"] = "lockstep" if live is None else "real time"
-            record = recorded(
+            recording = recorded(
                 folder, station, devices, mode=mode, armed_by=guard.armed.by, say=_told
             )
-            opening.enter_context(record)
+            record = opening.enter_context(recording)
         # Before devices are made safe, their faults end: those of emulators are over with the run.
         exchange = opening.enter_context(_exchange(made, station, guard.armed, live, folder))
+        if record is not None:
+            record.driven = True
         faults = opening.enter_context(EmulatedFaults(addresses, waits=live is None))
         lived = live is not None
         if not (lived or made.seating.on_station):

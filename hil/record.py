@@ -20,7 +20,7 @@ from typing import Any, Literal
 from results.folder import write_json
 
 from .drivers.opening import open_device, open_link_of
-from .errors import BenchError, IdentityError, LinkError
+from .errors import BenchError, IdentityError, LinkError, UnsafeError
 from .link.record import Recorder
 from .roles import Device, Identity, Link
 from .safety.lease import user
@@ -222,6 +222,9 @@ class BenchRecord:
     ----------
     recorder : Recorder
         Taps the links of the run, for ``bench/<device>.jsonl``.
+    driven : bool
+        Devices were driven, by somebody who makes them safe before this record ends and says so
+        where he cannot.
     """
 
     def __init__(
@@ -233,7 +236,7 @@ class BenchRecord:
         armed_by: str | None = None,
         say: Callable[[str], None] = print,
     ) -> None:
-        self._path = folder / BENCH_FILE
+        self._path, self.driven = folder / BENCH_FILE, False
         self.recorder = Recorder(folder / "bench", say=say)
         self.content: dict[str, Any] = {
             "user": user(),
@@ -312,9 +315,16 @@ def recorded(
             raise (IdentityError if all(one.identity for one in amiss) else LinkError)(told)
         yield record
     except BaseException as fault:
-        record.end({one.name: "not said by the run" for one in devices}, broke=_broke(fault))
+        left = "" if record.driven and not _doubtful(fault) else "not said by the run"
+        record.end({one.name: left for one in devices}, broke=_broke(fault))
         raise
     record.end({one.name: "" for one in devices})
+
+
+def _doubtful(fault: BaseException) -> bool:
+    """Tell whether an error leaves open that everything is safe, as those say who make it safe."""
+    notes = "; ".join(getattr(fault, "__notes__", ()))
+    return isinstance(fault, UnsafeError) or "NOT SAFE" in notes or "safe state" in notes
 
 
 def _broke(fault: BaseException) -> str:
