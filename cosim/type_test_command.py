@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from .type_test_record import PAGE, SIGNS, TypeTestRecord
+
 if TYPE_CHECKING:
     from hil.typetest.opening import Target
-    from hil.typetest.steps import Step, Trial
+    from hil.typetest.steps import Trial
     from models.inverter_standards import Profile
 
 NOT_PASSED = 1
@@ -74,19 +76,18 @@ def type_test(
     from scenarios.faults import ScenarioError
 
     folder = out or Path("results") / "type-tests" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    chosen: list[str] = []
+    record = TypeTestRecord(folder, full)
     try:
         chosen = _chosen(procedure)
         with _target(station, device, standard, model, folder, real_time, arm) as opened:
-            profile, target = opened
-            trials = _played(profile, target, chosen, full)
+            trials = _played(*opened, chosen, record)
     except (ScenarioError, SettingsError, TargetError, WrongInput) as error:
         _leave(str(error), WRONG_INPUT)
     except BenchError as error:
-        _leave(f"the test broke: {error}", BROKE)
+        _leave(f"the test broke: {error}; {record.break_off(str(error))}", BROKE)
     except KeyboardInterrupt:
-        _leave("interrupted; devices are safe, nothing was written", INTERRUPTED)
-    _write(folder, profile, target.about, trials, full)
+        _leave(f"interrupted; devices are safe; {record.break_off('interrupted')}", INTERRUPTED)
+    record.finish(trials)
     raise SystemExit(_told(folder, trials, accept_not_testable))
 
 
@@ -148,7 +149,9 @@ def _profile(name: str) -> Profile:
     return profiles()[name]
 
 
-def _played(profile: Profile, target: Target, chosen: Sequence[str], full: bool) -> list[Trial]:
+def _played(
+    profile: Profile, target: Target, chosen: Sequence[str], record: TypeTestRecord
+) -> list[Trial]:
     """Play all procedures, and say what every step found as soon as it is over."""
     from hil.typetest.run import run
     from hil.typetest.setup import Setup
@@ -156,40 +159,8 @@ def _played(profile: Profile, target: Target, chosen: Sequence[str], full: bool)
     for key, value in target.about.items():
         typer.echo(f"{key}: {value}")
     typer.echo(f"standard: {profile.name}")
-    return run(Setup(target.lab, profile, full=full), chosen, told=_tell)
-
-
-SIGNS = {"passed": "passed      ", "failed": "FAILED      ", "not testable": "not testable"}
-
-
-def _tell(trial: Trial, step: Step) -> None:
-    because = f": {step.because}" if step.because else ""
-    typer.echo(f"{SIGNS[step.verdict]}  {trial.key}, {step.name}{because}")
-
-
-def _write(
-    folder: Path, profile: Profile, about: Mapping[str, str], trials: Sequence[Trial], full: bool
-) -> None:
-    """Leave the record and the page."""
-    from importlib.metadata import version
-
-    from results.folder import write_json
-    from results.report_typetest import write_typetest_report
-
-    found: dict[str, Any] = {
-        "about": dict(about),
-        "standard": {
-            "name": profile.name,
-            "title": f"{profile.standard}, {profile.edition}: {profile.title}",
-        },
-        "full": full,
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "version": version("peerwatt"),
-        "trials": [trial.as_dict() for trial in trials],
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "type-test.json", found)
-    write_typetest_report(found, folder / "type-test.html")
+    record.begin(profile, target.about)
+    return run(Setup(target.lab, profile, full=record.full), chosen, told=record.tell)
 
 
 def _told(folder: Path, trials: Sequence[Trial], accept_not_testable: bool) -> int:
@@ -200,7 +171,7 @@ def _told(folder: Path, trials: Sequence[Trial], accept_not_testable: bool) -> i
             f"{counts.count(word)} {word}" for word in dict.fromkeys(SIGNS) if word in counts
         )
         typer.echo(f"{SIGNS[trial.verdict]}  {trial.title}: {told}")
-    typer.echo(str(folder / "type-test.html"))
+    typer.echo(str(folder / PAGE))
     verdicts = {trial.verdict for trial in trials}
     if "failed" in verdicts:
         return NOT_PASSED

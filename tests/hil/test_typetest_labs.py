@@ -7,6 +7,7 @@ import yaml
 from typer.testing import CliRunner
 
 from cosim.cli import app
+from cosim.type_test_record import TypeTestRecord
 from hil.roles import AcReading
 from hil.typetest.bench_lab import BenchLab, Instruments
 from hil.typetest.lab import GridStep, NotTestable, Ratings
@@ -189,3 +190,41 @@ def test_wrong_input_leaves_with_2_and_writes_nothing(tmp_path, asked):
     done = CliRunner().invoke(app, ["type-test", *asked, "--out", str(tmp_path / "out")])
     assert done.exit_code == 2
     assert not (tmp_path / "out").exists()
+
+
+class Interrupted:
+    """A lab at which somebody presses Ctrl-C in the second step of a limit."""
+
+    def __init__(self, lab):
+        self._lab, self._limits = lab, 0
+
+    def __getattr__(self, name):
+        return getattr(self._lab, name)
+
+    def set_limit(self, p_kw):
+        self._limits += 1
+        if self._limits == 3:  # the first is that of the beginning
+            raise KeyboardInterrupt
+        self._lab.set_limit(p_kw)
+
+
+def test_a_test_that_is_interrupted_leaves_what_it_found_and_no_verdict(tmp_path, capsys):
+    record = TypeTestRecord(tmp_path, full=False)
+    assert record.break_off("interrupted") == "nothing was written"
+    record.begin(PROFILE, {"device": "roof"})
+    setup = Setup(
+        Interrupted(ModelLab(Ratings(10.0, 10.0), PROFILE.functions, f_nominal_hz=60.0)), PROFILE
+    )
+    with pytest.raises(KeyboardInterrupt):
+        run(setup, ["limit-power"], told=record.tell)
+    file = tmp_path / "type-test.json"
+    # It is there before anybody knows of the end: `kill -9` leaves it, too.
+    assert json.loads(file.read_text("utf-8"))["because"] == "still running, or killed"
+    assert str(file) in record.break_off("interrupted")
+    found = json.loads(file.read_text("utf-8"))
+    assert (found["verdict"], found["because"]) == ("not finished", "interrupted")
+    [trial] = found["trials"]
+    assert trial["verdict"] == "not finished"
+    assert [step["verdict"] for step in trial["steps"]] == ["passed"]
+    assert not (tmp_path / "type-test.html").exists()
+    assert "limit 66%" in capsys.readouterr().out
