@@ -151,12 +151,12 @@ def drawing(rows: list[Scale]) -> str:
         parts += [line([(x, y), at(peers[-1], value)], 'stroke="#d5d9de"')]
         parts += [f'<text x="{x - 8}" y="{y + 4}" text-anchor="end">{value:g}</text>']
         value *= 10
-    end = at(peers[-1], min(every))
-    start = kinds["processor"][1][-1] * low / kinds["processor"][1][-1]
-    first = peers[-1] * start / kinds["processor"][1][-1]
-    steep = [at(max(first, peers[0]), max(start, low)), at(peers[-1], kinds["processor"][1][-1])]
+    last = rows[-1]
+    fewest = last.peers * low / last.cpu_ms_per_tick
+    x, y = at(fewest, low)
+    steep = [(x, y), at(last.peers, last.cpu_ms_per_tick)]
     parts.append(line(steep, 'stroke="#87919c" stroke-dasharray="5 4"'))
-    parts.append(f'<text x="{end[0] - 4}" y="{end[1] - 30}" fill="#87919c">- - as the peers</text>')
+    parts.append(f'<text x="{x + 36}" y="{y - 10}" fill="#87919c">as the peers</text>')
     for kind, (colour, values) in kinds.items():
         points = [at(n, value) for n, value in zip(peers, values, strict=True)]
         parts.append(line(points, f'stroke="{colour}" stroke-width="2"'))
