@@ -18,10 +18,8 @@ from market.designs.problem import Agents, Edges
 SIZES = (30, 100, 300, 1000, 3000, 10_000)
 SEEDS = range(5)
 PARTNERS = 10
-KINDS = {"random": "#1a9e77", "nearest": "#d98c00"}
+KINDS = ("random", "nearest")
 DRAWING = Path(__file__).parents[1] / "docs" / "admm-rounds.svg"
-
-WIDTH, HEIGHT, LEFT, FOOT, TOP, RIGHT = 720, 360, 60, 44, 14, 90
 
 
 def street(n: int, kind: str, seed: int) -> tuple[Agents, Edges]:
@@ -58,59 +56,13 @@ def table(found: dict[str, list[int]]) -> str:
     return "\n".join(lines)
 
 
-def drawing(found: dict[str, list[int]]) -> str:
-    """Draw both on logarithmic axes, and a line that grows as the peers do."""
-    most = max(map(max, found.values()))
-    low, high = 10.0, 10.0 ** np.ceil(np.log10(most))
-
-    def at(n: float, value: float) -> tuple[float, float]:
-        across = np.log(n / SIZES[0]) / np.log(SIZES[-1] / SIZES[0])
-        up = np.log(value / low) / np.log(high / low)
-        wide, tall = WIDTH - LEFT - RIGHT, HEIGHT - TOP - FOOT
-        return round(LEFT + wide * float(across), 1), round(TOP + tall * (1 - float(up)), 1)
-
-    def line(points: list[tuple[float, float]], look: str) -> str:
-        return f'<polyline fill="none" {look} points="{" ".join(f"{x},{y}" for x, y in points)}"/>'
-
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        'font-family="sans-serif" font-size="12">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-    ]
-    for n in SIZES:
-        x, y = at(n, low)
-        parts.append(f'<text x="{x}" y="{y + 18}" text-anchor="middle">{n}</text>')
-    value = low
-    while value <= high:
-        x, y = at(SIZES[0], value)
-        grid = [(x, y), at(SIZES[-1], value)]
-        parts += [line(grid, 'stroke="#d5d9de"')]
-        parts += [f'<text x="{x - 8}" y="{y + 4}" text-anchor="end">{value:g}</text>']
-        value *= 10
-    steep = [at(SIZES[0], (start := min(row[0] for row in found.values())))]
-    steep.append(at(SIZES[0] * high / start, high))
-    parts.append(line(steep, 'stroke="#87919c" stroke-dasharray="5 4"'))
-    x, y = steep[-1]
-    parts.append(f'<text x="{x + 8}" y="{y + 14}" fill="#87919c">as the peers</text>')
-    for kind, row in found.items():
-        points = [at(n, value) for n, value in zip(SIZES, row, strict=True)]
-        parts.append(line(points, f'stroke="{KINDS[kind]}" stroke-width="2"'))
-        parts += [f'<circle cx="{x}" cy="{y}" r="3.5" fill="{KINDS[kind]}"/>' for x, y in points]
-        x, y = points[-1]
-        y += 16 if row[-1] == min(other[-1] for other in found.values()) else -8
-        parts.append(f'<text x="{x + 10}" y="{y}" fill="{KINDS[kind]}">{kind}</text>')
-    middle = (LEFT + WIDTH - RIGHT) / 2
-    parts.append(f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">peers</text>')
-    turned = f'transform="rotate(-90 14 {HEIGHT / 2})"'
-    parts.append(f'<text x="14" y="{HEIGHT / 2}" text-anchor="middle" {turned}>rounds</text></svg>')
-    return "\n".join(parts) + "\n"
-
-
 def main() -> None:
     """Negotiate, print the table, and write the drawing."""
+    from _log_log import write_log_log
+
     found = {kind: [rounds(n, kind) for n in SIZES] for kind in KINDS}
     print(table(found))
-    DRAWING.write_text(drawing(found), encoding="utf-8")
+    write_log_log(DRAWING, SIZES, found, over="peers", what="rounds")
 
 
 if __name__ == "__main__":
