@@ -121,8 +121,10 @@ class ProfilesSim(Box):
     def _appliances(self, second: int, given: Mapping[str, Mapping[str, Any]]) -> FloatArray:
         """Let appliances live through the next second; give what they draw. [kW]"""
         assert self._flexible is not None
-        served = self._served(given)
-        drawn_kw = self._flexible.step(second, only(given["ask[kW]"]), only(given["free"]), served)
+        served, ask_kw = self._served(given), only(given["ask[kW]"])
+        if served is not None:
+            ask_kw = np.where(served > 0.0, ask_kw, 0.0)  # who is in the dark is asked nothing
+        drawn_kw = self._flexible.step(second, ask_kw, only(given["free"]), served)
         self.values["profiles"]["flexible[kW]"] = drawn_kw
         return drawn_kw
 

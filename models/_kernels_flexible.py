@@ -89,7 +89,7 @@ def switch(
         Part of what a peer draws that the grid really gives it. [1]
     books : (4, m) float64 array
         Rows, changed in place: lowest and highest temperature of the first node [°C], time
-        outside its comfort [s], energy drawn [kWh].
+        outside its comfort [s], energy that was served [kWh].
     drawn_kw : (m,) float64 array
         Filled: power that is drawn in this step where all is served. [kW]
     total_kw : (n,) float64 array
@@ -131,7 +131,7 @@ def switch(
         books[HIGHEST_C, k] = max(books[HIGHEST_C, k], first_c)
         if not low_c - COMFORT_SLACK_K <= first_c <= high_c + COMFORT_SLACK_K:
             books[OUTSIDE_S, k] += dt_s
-        books[DRAWN_KWH, k] += drawn_kw[k] * dt_s / 3600.0
+        books[DRAWN_KWH, k] += drawn_kw[k] * served[peer] * dt_s / 3600.0
 
 
 @njit(cache=True, nogil=True)

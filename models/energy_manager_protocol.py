@@ -4,6 +4,7 @@ from typing import Protocol
 
 from .draws import Floats
 from .energy_manager import Bools, Prospects
+from .flexible import FlexibleLoads
 from .promises import ScheduleLike
 
 __all__ = ["Manager"]
@@ -17,6 +18,9 @@ class Manager(Protocol):
 
     ask_kw: Floats
     """Change of consumption that flexible devices are asked for. (n,) [kW]"""
+
+    devices: FlexibleLoads | None
+    """The flexible devices of the same peers; set before the run, None where there are none."""
 
     @property
     def free(self) -> Bools:

@@ -267,7 +267,7 @@ class Thermostats:
 
     @property
     def drawn_kwh(self) -> Floats:
-        """What devices have drawn, were all of it served. (m,) [kWh]"""
+        """What devices have drawn, of what was served. (m,) [kWh]"""
         found: Floats = self._books[DRAWN_KWH]
         return found
 

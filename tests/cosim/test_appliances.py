@@ -116,3 +116,36 @@ def test_houses_without_a_battery_sell_what_their_appliances_can_wait_for(steere
     bid, delivered = (sum(row[name] for row in rows) for name in ("bid_wh", "delivered_milliwh"))
     assert delivered > 900 * bid
     assert not [row for row in Record(alone.folder).rows("flexibility") if row["bid_wh"]]
+
+
+OUTAGE = """
+scenario: outage
+time: {start: 2016-01-18T11:00:00+01:00, duration: 10 min, tick: 1 s}
+grid: {network: "pandapower:create_kerber_landnetz_freileitung_1"}
+peers:
+  - name: lone
+    bus: bus_1_13
+    appliances:
+      heat_pump: {ambient_c: 0, starts: 0.0}
+      ev: {sessions: [{departure: 9 min, energy_kwh: 1.4}]}
+market: {period: 5 min, gate: 1 min}
+events:
+  - {at: 4 min, line: line_1_13, state: open}
+  - {at: 7 min, line: line_1_13, state: closed}
+checks: [energy_balance, meters_match_ticks]
+"""
+
+
+def test_what_is_cut_off_neither_heats_nor_charges(tmp_path):
+    # By hand: of nine minutes three are dark, and three of the ten for the heat:
+    # 6 min of 11.04 kW at 0.9; 7 min of 2.5 kW. A cut is felt a tick late, as is its end.
+    file = tmp_path / "outage.yaml"
+    file.write_text(OUTAGE, "utf-8")
+    outcome = run_scenario(file, out=tmp_path, report=False)
+    record = Record(outcome.folder)
+    (stay,), (thing,) = record.rows("charging"), record.rows("appliances")
+    assert stay["charged_kwh"] == pytest.approx(0.1 * 11.04 * 0.9)
+    assert thing["drawn_kwh"] == pytest.approx(2.5 * 7 / 60)
+    metered = -sum(row["net_milliwh"] for row in record.rows("meters") if row["peer"] == "lone")
+    assert metered * 1e-6 == pytest.approx(0.1 * 11.04 + 2.5 * 7 / 60, abs=1e-6)
+    assert outcome.passed

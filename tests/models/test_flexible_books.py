@@ -22,8 +22,7 @@ def test_a_house_that_is_not_served_cools_as_the_matrix_exponential_says():
     house = Thermostats([HEAT_PUMP], [0], dt_s=1.0, inside=0.5, ambient_c=0.0)
     start = house.temperature_c[0].copy()
     of = FlexibleLoads(2, thermostats=house)
-    for second in range(1800):
-        of.step(float(second), NOTHING, EVERYBODY, NOTHING)
+    asked_kw = [of.step(float(k), NOTHING, EVERYBODY, NOTHING)[0] for k in range(1800)]
     p = HEAT_PUMP
     inner = 1.0 / p.resistance_k_per_kw
     outer = 1.0 / p.mass_resistance_k_per_kw
@@ -33,7 +32,8 @@ def test_a_house_that_is_not_served_cools_as_the_matrix_exponential_says():
     assert house.temperature_c[0] == pytest.approx(left, abs=1e-9)
     assert house.lowest_c[0] == pytest.approx(left[0], abs=1e-9)
     assert 0.0 < house.outside_s[0] < 1800.0
-    assert house.drawn_kwh[0] > 0.0  # it asks for power all the same
+    assert asked_kw[-1] == p.p_kw  # it wants power all the same
+    assert house.drawn_kwh[0] == 0.0
 
 
 def test_a_vehicle_gets_what_is_served_and_its_stay_tells_so():
