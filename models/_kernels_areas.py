@@ -46,8 +46,8 @@ Ints = NDArray[np.int64]
     N_AREA,
 ) = range(23)
 
-# units; HAS_LAG and HAS_TURBINE are 0 where the block is left out, PART is the share of
-# the area's secondary control
+# units, with their two states as `states` has the others; HAS_LAG and HAS_TURBINE are 0 where
+# the block is left out, PART is the share of the area's secondary control
 (
     ON,
     SET,
@@ -61,8 +61,14 @@ Ints = NDArray[np.int64]
     TURBINE_RATE,
     LEAD,
     UNIT_M,
+    VALVE,
+    VALVE_K,
+    VALVE_SUM,
+    TURBINE,
+    TURBINE_K,
+    TURBINE_SUM,
     N_UNIT,
-) = range(13)
+) = range(19)
 
 # reserves: containment answers the deviation beyond a dead band, a fast one is switched
 FAST, P_MAX, START, STEEP, RATE, DELAY, HOLD, TIMER, ACTIVE, RESERVE_POWER, N_RESERVE = range(11)
@@ -75,55 +81,58 @@ X, K, SUM, N_STATE_ROWS = range(4)
 
 RUNS, BAD = range(2)
 
+# A call costs as much as ten units: numba counts references to every array that it passes.
+_inlined = njit(cache=True, nogil=True, error_model="numpy", inline="always")
 
-@njit(cache=True, nogil=True, error_model="numpy")
+
+@_inlined
 def _keep(states: Floats, j: int, slope: float, weight: float) -> None:
     """Keep a state's slope for the next stage, and add it to the sum."""
     states[K, j] = slope
     states[SUM, j] += weight * slope
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_inlined
 def _units(
-    states: Floats,
-    units: Floats,
-    first: int,
-    last: int,
-    f: float,
-    agc: float,
-    ahead: float,
-    weight: float,
+    units: Floats, first: int, last: int, f: float, agc: float, ahead: float, weight: float
 ) -> float:
     """Slopes of one area's valves (non-windup limits) and turbines; return their power. [kW]"""
-    n = units.shape[0]
     total_kw = 0.0
     for u in range(first, last):
         low, high = units[u, LOW], units[u, HIGH]
         wanted = units[u, SET] + units[u, PART] * agc - units[u, GAIN] * f
-        valve = states[X, u] + ahead * states[K, u]
+        valve = units[u, VALVE] + ahead * units[u, VALVE_K]
         slope = (wanted - valve) * units[u, LAG_RATE]
         if (slope > 0.0 and valve >= high) or (slope < 0.0 and valve <= low):
             slope = 0.0
-        states[K, u] = slope
-        states[SUM, u] += weight * slope
+        units[u, VALVE_K] = slope
+        units[u, VALVE_SUM] += weight * slope
         if units[u, HAS_LAG] != 0.0:
             wanted = valve
         power = min(max(wanted, low), high)
-        t = n + u
-        turbine = states[X, t] + ahead * states[K, t]
+        turbine = units[u, TURBINE] + ahead * units[u, TURBINE_K]
         slope = (power - turbine) * units[u, TURBINE_RATE]
-        states[K, t] = slope
-        states[SUM, t] += weight * slope
+        units[u, TURBINE_K] = slope
+        units[u, TURBINE_SUM] += weight * slope
         if units[u, HAS_TURBINE] != 0.0:
             power = turbine + units[u, LEAD] * slope
         total_kw += units[u, ON] * power
     return total_kw
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_inlined
+def _carry(units: Floats, h: float) -> None:
+    """End an inner step: every unit's states by the sum of their slopes."""
+    for u in range(units.shape[0]):
+        valve = units[u, VALVE] + h / 6 * units[u, VALVE_SUM]
+        units[u, VALVE] = min(max(valve, units[u, LOW]), units[u, HIGH])
+        units[u, TURBINE] += h / 6 * units[u, TURBINE_SUM]
+        units[u, VALVE_SUM] = units[u, TURBINE_SUM] = 0.0
+
+
+@_inlined
 def _reserves(
     states: Floats,
-    at: int,
     reserves: Floats,
     first: int,
     last: int,
@@ -139,16 +148,17 @@ def _reserves(
         wanted = reserves[ACTIVE, r] * reserves[P_MAX, r]
         if reserves[FAST, r] == 0.0:
             wanted = -asked if f > 0.0 else asked
-        given = states[X, at + r] + ahead * states[K, at + r]
-        _keep(states, at + r, (wanted - given) * reserves[RATE, r], weight)
+        given = states[X, r] + ahead * states[K, r]
+        _keep(states, r, (wanted - given) * reserves[RATE, r], weight)
         total_kw += given
     return total_kw
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_inlined
 def _flows(states: Floats, angle_at: int, areas: Floats, ties: Floats, ahead: float) -> None:
     """Power over every closed tie and every area's export. [kW]"""
-    areas[EXPORT, :] = 0.0
+    for a in range(areas.shape[1]):
+        areas[EXPORT, a] = 0.0
     for t in range(ties.shape[1]):
         a, b = int(ties[FROM, t]), int(ties[TO, t])
         start = states[X, angle_at + a] + ahead * states[K, angle_at + a]
@@ -159,7 +169,7 @@ def _flows(states: Floats, angle_at: int, areas: Floats, ties: Floats, ahead: fl
         areas[EXPORT, b] -= flow
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_inlined
 def _stage(
     states: Floats,
     areas: Floats,
@@ -175,8 +185,7 @@ def _stage(
 
     Adds slopes times `weight` to their sum, and powers times `share` to the areas' means.
     """
-    n, n_units, n_reserves = areas.shape[1], units.shape[0], reserves.shape[1]
-    f_at = 2 * n_units + n_reserves
+    n, f_at = areas.shape[1], reserves.shape[1]
     angle_at, agc_at = f_at + n, f_at + 2 * n
     _flows(states, angle_at, areas, ties, ahead)
     for a in range(n):
@@ -190,10 +199,8 @@ def _stage(
             slope = -areas[KI, a] * error
             stuck = (slope > 0.0 and summed >= limit) or (slope < 0.0 and summed <= -limit)
             _keep(states, agc_at + a, 0.0 if stuck else slope, weight)
-        mechanical_kw = _units(states, units, firsts[0, a], firsts[0, a + 1], f, agc, ahead, weight)
-        reserve_kw = _reserves(
-            states, 2 * n_units, reserves, firsts[1, a], firsts[1, a + 1], f, ahead, weight
-        )
+        mechanical_kw = _units(units, firsts[0, a], firsts[0, a + 1], f, agc, ahead, weight)
+        reserve_kw = _reserves(states, reserves, firsts[1, a], firsts[1, a + 1], f, ahead, weight)
         if areas[DARK, a] != 0.0:
             states[K, f_at + a] = states[K, angle_at + a] = areas[SLOPE, a] = 0.0
             continue
@@ -208,7 +215,7 @@ def _stage(
         areas[SERVED, a] += share * served_kw
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_inlined
 def _steepest(areas: Floats) -> None:
     """Keep the steepest slope at the starts of the inner steps."""
     for a in range(areas.shape[1]):
@@ -300,12 +307,12 @@ def areas_tick(
     Parameters
     ----------
     states : (N_STATE_ROWS, n_states) float64 array
-        Valves, turbines, reserves, then frequencies, angles [rad] and secondary
-        control of the areas; changed in place, the other rows being scratch.
+        Reserves, then frequencies, angles [rad] and secondary control of the areas;
+        changed in place, the other rows being scratch.
     areas, reserves, ties : (rows, n) float64 array
         Tables as named above; means, extrema and switches change in place.
     units : (n, N_UNIT) float64 array
-        Table as named above.
+        Table as named above; valves and turbines change in place.
     firsts : (2, n_areas + 1) int64 array
         First unit and first reserve of every area.
     load_kw : (n_areas,) float64 array
@@ -323,16 +330,17 @@ def areas_tick(
     share = 1.0 / (6 * steps)
     double = 1.0 / (3 * steps)
     for _ in range(steps):
-        _stage(states, areas, units, reserves, ties, firsts, 0.0, 1.0, share)
-        _steepest(areas)
-        _stage(states, areas, units, reserves, ties, firsts, 0.5 * h, 2.0, double)
-        _stage(states, areas, units, reserves, ties, firsts, 0.5 * h, 2.0, double)
-        _stage(states, areas, units, reserves, ties, firsts, h, 1.0, share)
+        for stage in range(4):
+            outer = stage == 0 or stage == 3
+            ahead = 0.0 if stage == 0 else h if stage == 3 else 0.5 * h
+            weight, part = (1.0, share) if outer else (2.0, double)
+            _stage(states, areas, units, reserves, ties, firsts, ahead, weight, part)
+            if stage == 0:
+                _steepest(areas)
         for j in range(states.shape[1]):
             states[X, j] += h / 6 * states[SUM, j]
             states[SUM, j] = 0.0
-        for u in range(units.shape[0]):
-            states[X, u] = min(max(states[X, u], units[u, LOW]), units[u, HIGH])
+        _carry(units, h)
         _judge(states, areas, reserves, ties, firsts, h)
     _tell(states, areas)
     return RUNS

@@ -94,7 +94,7 @@ class AreaFrequency:
         self._index(*(name for tie in ties for name in (tie.start, tie.end)), *load_kw)
         self._table()
         self._area[k.LOAD] = [load_kw[name] for name in self._names]
-        n_states = self._n_units * 2 + self._reserve.shape[1] + 3 * len(self.areas)
+        n_states = self._reserve.shape[1] + 3 * len(self.areas)
         self._states = np.zeros((k.N_STATE_ROWS, n_states))
         self._x = self._states[k.X]
         self._f_at = self._x.size - 3 * len(self.areas)
@@ -108,10 +108,6 @@ class AreaFrequency:
         frequencies = (row[k.MEAN], row[k.MIN], row[k.MAX], row[k.END], row[k.ROCOF])
         powers = (row[k.MECHANICAL], row[k.RESERVES], row[k.SERVED], self._tie[k.FLOW])
         self._told = AreasTick(*frequencies, *powers, row[k.DARK])
-
-    @property
-    def _n_units(self) -> int:
-        return int(self._unit.shape[0])
 
     def _index(self, *names: str) -> list[int]:
         for name in names:
@@ -160,8 +156,7 @@ class AreaFrequency:
                 f"expected {need_kw:g} kW for its load and exports"
             )
         self._unit[of, k.SET] = sets_kw
-        self._x[of] = sets_kw
-        self._x[self._n_units : 2 * self._n_units][of] = sets_kw
+        self._unit[of, k.VALVE] = self._unit[of, k.TURBINE] = sets_kw
         self._x[[self._f_at + at, self._x.size - len(self.areas) + at]] = 0.0
 
     def _cut(self) -> None:
@@ -192,16 +187,20 @@ class AreaFrequency:
         """
         load = np.asarray(load_kw, dtype=np.float64)
         steps = self._steps
-        if load.shape != (len(self.areas),) or k.BAD == k.areas_tick(
-            self._states,
-            self._area,
-            self._unit,
-            self._reserve,
-            self._tie,
-            self._firsts,
-            load,
-            steps,
-            self.dt_s / steps,
+        if (
+            load.shape != (len(self.areas),)
+            or k.areas_tick(
+                self._states,
+                self._area,
+                self._unit,
+                self._reserve,
+                self._tie,
+                self._firsts,
+                load,
+                steps,
+                self.dt_s / steps,
+            )
+            == k.BAD
         ):
             raise ValueError(f"areas: load_kw is {load}; expected {len(self.areas)} finite values")
         return self._told
@@ -281,7 +280,7 @@ class AreaFrequency:
         self._area[k.INERTIA, at] = self._unit[of, k.UNIT_M].sum()
         self._area[k.DARK, at] = 0.0
         rows = slice(int(self._firsts[1, at]), int(self._firsts[1, at + 1]))
-        self._x[2 * self._n_units : self._f_at][rows] = 0.0
+        self._x[rows] = 0.0
         self._reserve[[k.TIMER, k.ACTIVE], rows] = 0.0
 
 
@@ -300,7 +299,7 @@ def _unit_rows(area: Area, f0: float) -> list[list[float]]:
         gain, inertia = unit.s_kva / (unit.droop_pu * f0), 2 * unit.inertia_s * unit.s_kva / f0
         limits = [unit.p_min_kw, unit.p_max_kw]
         lags = [lag, rates[0], turbine, rates[1], unit.turbine_lead_s]
-        rows.append([1.0, 0.0, *limits, gain, part, *lags, inertia])
+        rows.append([1.0, 0.0, *limits, gain, part, *lags, inertia, *np.zeros(6)])
     return rows
 
 
