@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
 ROOT = Path(__file__).parents[1]
@@ -32,8 +31,6 @@ FEWEST = "loadbus_1_*"
 """Nine houses of one village, and the local power distributor, make ten peers."""
 TICK_S = 0.1
 PLAYS = 3
-
-WIDTH, HEIGHT, LEFT, FOOT, TOP, RIGHT = 720, 360, 64, 44, 14, 110
 
 
 @dataclass(frozen=True)
@@ -120,59 +117,6 @@ def table(rows: list[Scale]) -> str:
     return "\n".join(lines)
 
 
-def drawing(rows: list[Scale]) -> str:
-    """Draw both costs on logarithmic axes, and a line that grows as the peers do."""
-    peers = [row.peers for row in rows]
-    kinds = {"wall-clock": ("#d98c00", [row.wall_ms_per_tick for row in rows])}
-    kinds["processor"] = ("#1a9e77", [row.cpu_ms_per_tick for row in rows])
-    every = [value for _, values in kinds.values() for value in values]
-    low, high = 10.0 ** np.floor(np.log10(min(every))), 10.0 ** np.ceil(np.log10(max(every)))
-
-    def at(n: float, value: float) -> tuple[float, float]:
-        across = np.log(n / peers[0]) / np.log(peers[-1] / peers[0])
-        up = np.log(value / low) / np.log(high / low)
-        wide, tall = WIDTH - LEFT - RIGHT, HEIGHT - TOP - FOOT
-        return round(LEFT + wide * float(across), 1), round(TOP + tall * (1 - float(up)), 1)
-
-    def line(points: list[tuple[float, float]], look: str) -> str:
-        return f'<polyline fill="none" {look} points="{" ".join(f"{x},{y}" for x, y in points)}"/>'
-
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        'font-family="sans-serif" font-size="12">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-    ]
-    for n in peers:
-        x, y = at(n, low)
-        parts.append(f'<text x="{x}" y="{y + 18}" text-anchor="middle">{n}</text>')
-    value = low
-    while value <= high * 1.001:
-        x, y = at(peers[0], value)
-        parts += [line([(x, y), at(peers[-1], value)], 'stroke="#d5d9de"')]
-        parts += [f'<text x="{x - 8}" y="{y + 4}" text-anchor="end">{value:g}</text>']
-        value *= 10
-    last = rows[-1]
-    fewest = last.peers * low / last.cpu_ms_per_tick
-    x, y = at(fewest, low)
-    steep = [(x, y), at(last.peers, last.cpu_ms_per_tick)]
-    parts.append(line(steep, 'stroke="#87919c" stroke-dasharray="5 4"'))
-    parts.append(f'<text x="{x + 36}" y="{y - 10}" fill="#87919c">as the peers</text>')
-    for kind, (colour, values) in kinds.items():
-        points = [at(n, value) for n, value in zip(peers, values, strict=True)]
-        parts.append(line(points, f'stroke="{colour}" stroke-width="2"'))
-        parts += [f'<circle cx="{x}" cy="{y}" r="3.5" fill="{colour}"/>' for x, y in points]
-        x, y = points[-1]
-        y += 14 if kind == "processor" else -4
-        parts.append(f'<text x="{x + 10}" y="{y}" fill="{colour}">{kind}</text>')
-    middle = (LEFT + WIDTH - RIGHT) / 2
-    parts.append(f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">peers</text>')
-    turned = f'transform="rotate(-90 14 {HEIGHT / 2})"'
-    parts.append(
-        f'<text x="14" y="{HEIGHT / 2}" text-anchor="middle" {turned}>ms a tick</text></svg>'
-    )
-    return "\n".join(parts) + "\n"
-
-
 def read() -> list[Scale]:
     """Read the stored numbers."""
     kinds = {one.name: int if one.type == "int" else float for one in fields(Scale)}
@@ -185,6 +129,8 @@ def read() -> list[Scale]:
 
 def main() -> None:
     """Play, unless told to draw only; print the table, and write numbers and drawing."""
+    from _log_log import write_log_log
+
     if "--drawing-only" not in sys.argv:
         rows = [_best(households) for households in VILLAGES]
         with NUMBERS.open("w", encoding="utf-8", newline="") as file:
@@ -192,7 +138,16 @@ def main() -> None:
             writer.writeheader()
             writer.writerows(map(asdict, rows))
     print(table(read()))
-    DRAWING.write_text(drawing(read()), encoding="utf-8")
+    write_log_log(
+        DRAWING,
+        [row.peers for row in read()],
+        {
+            "processor": [row.cpu_ms_per_tick for row in read()],
+            "wall clock": [row.wall_ms_per_tick for row in read()],
+        },
+        over="peers",
+        what="ms a tick",
+    )
 
 
 def _best(households: int) -> Scale:
