@@ -9,6 +9,7 @@ from typing import Any
 from hil.roles import (
     AcReading,
     Analyser,
+    Functional,
     GridSimulator,
     Inverter,
     Programmable,
@@ -88,6 +89,7 @@ class BenchLab:
     ) -> None:
         self._on, self.ratings, self._v_nominal_v = instruments, ratings, v_nominal_v
         self.resolution_s, self.event_s = resolution_s, program_s
+        self.sets_functions = isinstance(instruments.device, Functional)
         self._clock, self._sleep, self._alive, self._rest = clock, sleep, alive, rest
         self._longest_play_s = longest_play_s
         self._began_s = self._asked_s = clock()

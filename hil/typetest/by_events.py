@@ -114,7 +114,7 @@ def _event(
     setup: Setup,
     level: Level,
     told: str,
-    after: Callable[[Setup, float], tuple[Criterion, list[Sample]]],
+    after: Callable[[Setup, Level, float], tuple[Criterion, list[Sample]]],
 ) -> Step:
     """Play one event to a device that feeds, and look at it afterwards."""
 
@@ -123,10 +123,32 @@ def _event(
         setup.prepare(None)
         before = setup.lab.observe(1.0, 1.0)[-1]
         course = [before, *_played(setup, level)]
-        criterion, seen = after(setup, before.p_kw)
+        criterion, seen = after(setup, level, before.p_kw)
         return Found([criterion], None, [*course, *seen])
 
     return attempt(f"{told}: {level.told}", level.told, judge)
+
+
+def _share_left(setup: Setup, level: Level) -> float:
+    """Share of its power that frequency droop leaves it, where nobody can switch that off.
+
+    It comes back as slowly as it went, so that right after an event no more can be asked.
+
+    Raises
+    ------
+    NotTestable
+        None, so that nobody could tell it from a trip.
+    """
+    droop, over_hz = setup.of("frequency_droop"), level.f_hz - setup.f_nominal_hz
+    if setup.lab.sets_functions or over_hz <= droop["dead_over_hz"]:
+        return 1.0
+    share = 1.0 - (over_hz - droop["dead_over_hz"]) / (setup.f_nominal_hz * droop["droop_over"])
+    if share < 4.0 * OFF:
+        raise NotTestable(
+            f"at {level.f_hz:.4g} Hz frequency droop leaves {max(share, 0.0):.0%} of its power, "
+            "too little to be told from a trip, and its driver cannot switch that off"
+        )
+    return float(share)
 
 
 def _refuse_inexact(setup: Setup, level: Level) -> None:
@@ -157,22 +179,23 @@ def _played(setup: Setup, level: Level) -> list[Sample]:
     return lab.play([*coming, held, *reversed(coming), end], every_s)
 
 
-def _came_back(setup: Setup, before_kw: float) -> tuple[Criterion, list[Sample]]:
+def _came_back(setup: Setup, level: Level, before_kw: float) -> tuple[Criterion, list[Sample]]:
     """Judge whether it feeds again, in the time that it may take."""
     lab, restore_s = setup.lab, float(setup.of("ride_through")["restore_s"])
     wait_s = max(restore_s + setup.accuracy.time_s(restore_s), 2.0 * lab.resolution_s)
+    least_kw = UP * _share_left(setup, level) * before_kw
     seen = lab.observe(wait_s, lab.resolution_s)
     criterion = Criterion.bounded(
         f"active power {wait_s:.3g} s after the event",
         "kW",
         seen[-1].p_kw,
-        low=UP * before_kw,
-        because="" if seen[-1].p_kw >= UP * before_kw else "it did not come back: an early trip",
+        low=least_kw,
+        because="" if seen[-1].p_kw >= least_kw else "it did not come back: an early trip",
     )
     return criterion, seen
 
 
-def _stayed_off(setup: Setup, before_kw: float) -> tuple[Criterion, list[Sample]]:
+def _stayed_off(setup: Setup, level: Level, before_kw: float) -> tuple[Criterion, list[Sample]]:
     """Judge whether it stays off while entering service is not due yet.
 
     Raises

@@ -50,11 +50,14 @@ class Lab(Protocol):
         How far apart two samples are at least. [s]
     event_s : float
         By how much the length of an event of the grid may be wrong. [s]
+    sets_functions : bool
+        Whether functions of the device can be set, and so be switched off.
     """
 
     ratings: Ratings
     resolution_s: float
     event_s: float
+    sets_functions: bool
 
     @property
     def now_s(self) -> float:

@@ -44,6 +44,7 @@ class LockstepLab:
     ) -> None:
         self._device, self.ratings = device, ratings
         self.resolution_s = self.event_s = dt_s
+        self.sets_functions = isinstance(device, Functional)
         self._ticks = 0
         self._vm_pu, self._f_hz = 1.0, f_nominal_hz
         self._available_kw = self._limit_kw = ratings.p_kw

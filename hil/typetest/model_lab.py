@@ -31,6 +31,8 @@ class ModelLab:
     New settings restart the model, as if it had been running with them.
     """
 
+    sets_functions = True
+
     def __init__(
         self,
         ratings: Ratings,

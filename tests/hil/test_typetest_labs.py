@@ -1,6 +1,7 @@
 """Labs: real instruments in real time (here with a clock that does not wait), and the command."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -104,6 +105,22 @@ def test_an_event_longer_than_a_revert_timer_allows_is_not_testable():
     long = [step for step in trial.steps if step.verdict == "not testable"]
     assert len(long) == 2
     assert all("Hz" in step.name and "take the bench for dead" in step.because for step in long)
+
+
+def test_power_that_droop_keeps_back_after_an_event_is_no_trip_where_it_cannot_be_switched_off():
+    # By hand: 61.5 Hz for 2.95 s leave at least 1 − (1.5 − 0.036)/(60 · 0.05) = 51 %.
+    settings = dict(PROFILE.settings)
+    for key, value in (("voltage", []), ("frequency", [[61.2, 61.8, 30.0]])):
+        place = f"ride_through.{key}"
+        settings[place] = replace(settings[place], value=value)
+    profile = replace(PROFILE, settings=settings)
+    node = PlayingNode(functional=False)
+    node.lab.set_function("frequency_droop", {**Setup(node.lab, profile).of("frequency_droop")})
+    [trial] = run(Setup(bench_of(node), profile, full=False), ["ride-through"])
+    [step] = trial.steps
+    assert step.verdict == "passed", step.because
+    assert step.criteria[0].low == pytest.approx(0.8 * 0.512 * 10.0, rel=0.01)
+    assert step.criteria[0].measured < 8.0  # so a bench that forgets droop would call it a trip
 
 
 def test_a_device_without_settable_functions_is_not_testable_but_its_limit_is():
