@@ -107,11 +107,14 @@ class Node:
         others: Sequence[Device] = (),
     ) -> None:
         self.name, self.on_loss, self.scale = name, on_loss, scale
-        self._unit, self._grid, self._pv, self._analyser = unit, grid, pv, analyser
+        self._unit, self._grid = unit, grid
         self._ramp_kw_per_s, self._emulated = ramp_kw_per_s, emulated
         self._held_kw = 0.0
         self._clock = unit if isinstance(unit, Lockstep) else None
         self._turns = unit if isinstance(unit, TickInTurns) else None
+        # Looked up once: a protocol takes longer to be asked for than a device to be told.
+        self._shine = None if pv is None else _shining(pv)
+        self._meter = None if analyser is None else _measuring(analyser)
         # Only a store takes power both ways.
         if hasattr(unit, "set_power"):
             self._command, self._least_kw = unit.set_power, -unit.p_rated_kw
@@ -247,16 +250,16 @@ class Node:
         talks: list[Talk[None]] = []
         if self._grid is not None:
             talks.append(self._grid.applying(asked.vm_pu, asked.f_hz, dt_s))
-        if self._pv is not None:
-            talks.append(_shining(self._pv, asked.available_kw / self.scale))
+        if self._shine is not None:
+            talks.append(self._shine(asked.available_kw / self.scale))
         if talks:
             yield from together(talks)
 
     def _reading(self, done: InverterReading | StorageReading) -> Talk[NodeReading]:
         """Put together what was measured, in the power of what is played."""
         p_kw, q_kvar, energy_kwh = done.p_kw, done.q_kvar, done.energy_kwh
-        if self._analyser is not None:
-            seen = yield from _measuring(self._analyser)
+        if self._meter is not None:
+            seen = yield from self._meter()
             p_kw, q_kvar = seen.p_kw, seen.q_kvar
             energy_kwh = energy_kwh if seen.energy_kwh is None else seen.energy_kwh
         return NodeReading(
@@ -268,19 +271,28 @@ class Node:
         )
 
 
-def _shining(pv: PvSimulator, available_kw: float) -> Talk[None]:
-    """Set the sun, giving way where its driver can."""
+def _shining(pv: PvSimulator) -> Callable[[float], Talk[None]]:
+    """Find how the sun is set: giving way, where its driver can."""
     if isinstance(pv, SunInTurns):
-        yield from pv.setting_available(available_kw)
-    else:
+        return pv.setting_available
+
+    def at_once(available_kw: float) -> Talk[None]:
+        yield
         pv.set_available(available_kw)
 
+    return at_once
 
-def _measuring(analyser: Analyser) -> Talk[AcReading]:
-    """Read the analyser, giving way where its driver can."""
+
+def _measuring(analyser: Analyser) -> Callable[[], Talk[AcReading]]:
+    """Find how the analyser is read: giving way, where its driver can."""
     if isinstance(analyser, MeterInTurns):
-        return (yield from analyser.measuring())
-    return analyser.measure()
+        return analyser.measuring
+
+    def at_once() -> Talk[AcReading]:
+        yield
+        return analyser.measure()
+
+    return at_once
 
 
 def _all_tried(steps: Sequence[Callable[[], None]]) -> None:

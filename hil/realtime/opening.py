@@ -106,6 +106,7 @@ class _SourcedGrid:
         loop: NodeLoop | None,
     ) -> None:
         self._source = source
+        self._turns = source if isinstance(source, GridInTurns) else None
         # Without a loop there is neither lag nor slew, so the length of a step does not matter.
         step_s = 1.0 if loop is None else loop.step_s
         settings = quasi_static(wanted or GridLoop(), station, step_s=step_s, scale=1.0)
@@ -114,8 +115,8 @@ class _SourcedGrid:
     def applying(self, vm_pu: float, f_hz: float, dt_s: float) -> Talk[None]:
         """Have the source play this voltage and frequency. [p.u.], [Hz], [s]"""
         point = self._interface.source(vm_pu, f_hz)
-        if isinstance(self._source, GridInTurns):
-            yield from self._source.setting_grid(point.vm_v, point.f_hz)
+        if self._turns is not None:
+            yield from self._turns.setting_grid(point.vm_v, point.f_hz)
         else:
             self._source.set_grid(point.vm_v, point.f_hz)
 

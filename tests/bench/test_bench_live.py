@@ -18,6 +18,7 @@ from hil.realtime.opening import open_armed
 from hil.realtime.pacer import Pacer
 from hil.safety.arming import Armed, arm
 from hil.station import Limits, Station, StationDevice
+from scenarios.station import load_station
 
 
 @contextmanager
@@ -54,6 +55,20 @@ def test_bench_lockstep_tick(benchmark, nodes):
         exchange = LockstepExchange(bench.nodes, dt_s=0.1)
         answer = benchmark(exchange.exchange, sunny(nodes))
         benchmark.extra_info["devices"] = nodes
+    assert not answer.stale.any()
+
+
+def test_bench_lockstep_tick_of_a_whole_bench(benchmark):
+    """The shipped station: inverter, grid simulator, PV simulator and analyser of one peer."""
+    station = load_station(Path(__file__).parents[2] / "stations" / "emulated.yaml")
+    with EmulatedStation(station) as emulated:
+        at = emulated.addresses
+        devices = tuple(replace(one, address=at[one.name]) for one in station.devices)
+        leave = arm(replace(station, devices=devices), devices)
+        with open_armed(leave, live=False) as bench:
+            exchange = LockstepExchange(bench.nodes, dt_s=0.1)
+            answer = benchmark(exchange.exchange, sunny(1))
+            benchmark.extra_info["devices"] = len(devices)
     assert not answer.stale.any()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hil.drivers.scpi_inverter import ScpiInverter
 from hil.emulated_bench import EmulatedBench, EmulatedStation
 from hil.errors import BenchError, LinkError, LockstepError
 from hil.exchange import Answered, Asked
@@ -19,6 +20,8 @@ from hil.realtime.node import Node
 from hil.realtime.opening import open_armed
 from hil.roles import AcReading, Identity, InverterReading
 from hil.safety.arming import arm
+from hil.safety.limited import limited
+from hil.safety.limits import BenchLimits
 from hil.station import Limits, OnLoss, Station, StationDevice
 from models.inverter import Inverter, InverterParams
 
@@ -223,6 +226,54 @@ class Clocked(Wall):
 def test_a_device_with_its_own_clock_is_refused_in_words():
     with pytest.raises(LockstepError, match=r"wall keeps its own time.*run in real time"):
         LockstepExchange({"roof": Node("roof", Wall())}, dt_s=0.1)
+
+
+def test_every_node_is_told_before_any_is_heard_also_behind_limits_and_a_lost_one_is_asked_again():
+    # What goes over three links, in order; the second answers its first question with garbage.
+    said: list[str] = []
+
+    class Halves:
+        def __init__(self, name: str) -> None:
+            self.name, self.spoilt = name, name == "b"
+
+        def query(self, message: str) -> str:
+            return "BENCH" if "SIM:CLOC" in message else '0,"No error"'
+
+        def ask(self, message: str, *, proven: bool = True) -> None:
+            said.append(f"ask {self.name}")
+            self.tick = message.split(",", 1)[0].rpartition(" ")[2]
+
+        def take(self) -> str:
+            said.append(f"take {self.name}")
+            spoilt, self.spoilt = self.spoilt, False
+            return "garbage" if spoilt else f"{self.tick},2000.0,0.0,RUN,3000.0"
+
+        def drop(self) -> None: ...
+
+    roofs = {
+        name: StationDevice(
+            name=name,
+            role="inverter",
+            driver="scpi-inverter",
+            plays=name,
+            p_rated_kw=5.0,
+            s_rated_kva=5.0,
+            limits=Limits(p_max_kw=5.0),
+        )
+        for name in "abc"
+    }
+    bench = BenchLimits(Station(name="roofs", file=Path("r.yaml"), devices=tuple(roofs.values())))
+    nodes = {
+        name: Node(
+            name, limited(ScpiInverter(Halves(name), name=name, p_rated_kw=5.0), device, bench)
+        )
+        for name, device in roofs.items()
+    }
+    exchange = LockstepExchange(nodes, dt_s=0.1)
+    answer = exchange.exchange(Asked(np.full(3, 4.0), np.full(3, 3.0), np.ones(3), 50.0))
+    assert said == ["ask a", "ask b", "ask c", "take a", "take b", "ask b", "take c", "take b"]
+    assert answer.p_kw.tolist() == [2.0, 2.0, 2.0]
+    assert not answer.stale.any()
 
 
 def test_a_small_device_plays_a_big_one_and_its_limit_moves_no_faster_than_its_ramp():
