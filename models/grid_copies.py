@@ -42,7 +42,7 @@ class NotCopyable(ValueError):
     """A network whose copies cannot be joined; the message says why."""
 
 
-def copied(net: Any, *, count: int, per_cable: int, apart_km: float) -> Any:
+def copied(net: Any, *, count: int, per_cable: int, apart_km: float, ring: bool = False) -> Any:
     """Join copies of a network.
 
     Names get the number of their copy in front, ``3/bus``. The upstream grid moves to a new bus,
@@ -57,6 +57,9 @@ def copied(net: Any, *, count: int, per_cable: int, apart_km: float) -> Any:
         Copies, and how many of them hang on one cable.
     apart_km : float
         Length of cable before each copy. [km]
+    ring : bool
+        Join the ends of each two cables by a line that is out of service, ``tie/1``: a ring that
+        is operated open.
 
     Raises
     ------
@@ -76,6 +79,11 @@ def copied(net: Any, *, count: int, per_cable: int, apart_km: float) -> Any:
     before = np.where(np.arange(count) % per_cable == 0, source, buses - strides["bus"])
     names = [f"{number + 1}/cable" for number in range(count)]
     pp.create_lines(joined, before, buses, apart_km, cable, name=names)
+    ends = [*buses[per_cable - 1 :: per_cable], *([buses[-1]] if count % per_cable else [])]
+    for number, (one, other) in enumerate(zip(ends[::2], ends[1::2], strict=False), 1):
+        if ring:
+            name = f"tie/{number}"
+            pp.create_line(joined, one, other, apart_km, cable, name=name, in_service=False)
     return joined
 
 

@@ -83,7 +83,9 @@ def _losses(
     if given <= taken and "buyer" not in called:
         due = -_money(row["price_ticks"], served) - _money(row["fee_ticks"], served)
         found.append(("buyer", due, served - given, "served", served))
-    if given >= served and "seller" not in called:
+    # Who gave less than was asked for, while the buyer's load was cut, owes for that (R6).
+    compensates = given < taken and (row["owed_seller_ueur"] or 0) > 0
+    if given >= served and "seller" not in called and not compensates:
         margin_ticks = (
             0 if row["receipt_ticks"] is None else row["receipt_ticks"] - row["price_ticks"]
         )

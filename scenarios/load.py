@@ -110,7 +110,7 @@ class _Checking(Checking[Scenario]):
         try:
             network = outline(scenario.grid.network, self._file.parent)
             if scenario.grid.copies is not None:
-                network = network.copied(scenario.grid.copies.count)
+                network = network.copied(scenario.grid.copies.count, scenario.grid.copies.ties)
         except NetworkError as error:
             self.note(("grid", "network"), str(error))
             return None

@@ -51,7 +51,7 @@ class NetworkOutline:
     tap_step_percent: Mapping[int | str, float] = field(default_factory=dict)
     upstream_kv: tuple[float, ...] = ()
 
-    def copied(self, count: int) -> "NetworkOutline":
+    def copied(self, count: int, ties: int = 0) -> "NetworkOutline":
         """Name what copies of it hold, in the order of `models.grid_copies`; a test compares."""
         if len(self.upstream_kv) != 1 or self.upstream_kv[0] not in COPIED_KV:
             found = ", ".join(f"{kv:g} kV" for kv in self.upstream_kv) or "none"
@@ -68,7 +68,9 @@ class NetworkOutline:
             }
             for table, names in self.elements.items()
         }
-        cables = {max(elements["line"], default=-1) + n: f"{n}/cable" for n in numbers}
+        first = max(elements["line"], default=-1)
+        cables = {first + n: f"{n}/cable" for n in numbers}
+        cables |= {first + count + n: f"tie/{n}" for n in range(1, ties + 1)}
         return NetworkOutline(
             (*(f"{n}/{bus}" for n in numbers for bus in self.bus_names), SUBSTATION),
             tuple(f"{n}/{bus}" for n in numbers for bus in self.load_buses),

@@ -65,6 +65,16 @@ class CopiesSpec(Spec):
     apart_km: PositiveFloat = Field(
         default=0.5, le=50, description="Length of cable before each copy. [km]"
     )
+    ring: bool = Field(
+        default=False,
+        description="Lines tie/1, tie/2, … could join the ends of each two cables; they are open "
+        "until an event closes them.",
+    )
+
+    @property
+    def ties(self) -> int:
+        """Number of lines that could close a ring."""
+        return -(-self.count // self.per_cable) // 2 if self.ring else 0
 
 
 class GridSpec(Spec):

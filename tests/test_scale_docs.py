@@ -1,6 +1,7 @@
 """The page on scale says what was measured, and its drawing shows that."""
 
 import runpy
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -18,6 +19,6 @@ def test_table_and_drawing_are_those_of_the_stored_numbers():
 def test_beyond_two_hundred_peers_cost_grows_no_faster_than_they_do():
     rows = [row for row in TOOL["read"]() if row.peers > 200]
 
-    for few, many in zip(rows, rows[1:], strict=False):
+    for few, many in pairwise(rows):
         assert many.cpu_ms_per_tick / few.cpu_ms_per_tick < 1.15 * many.peers / few.peers
     assert next(row for row in rows if row.peers > 1000).times_real_time >= 20

@@ -49,6 +49,19 @@ def test_one_copy_alone_is_its_network_at_the_end_of_a_cable():
     assert_allclose(of_copy, vm_pu, rtol=0, atol=2e-6)
 
 
+def test_a_village_whose_cable_is_cut_is_fed_from_the_other_end_of_its_ring():
+    ringed = copied(load_net(GRIDS / VILLAGE), count=5, per_cable=2, apart_km=0.5, ring=True)
+    grid, nothing = Grid(ringed), np.zeros(5 * 116 + 1)
+    grid.solve(nothing, nothing)
+    assert "tie/2" not in set(ringed.line["name"]), "the third cable has no other to be joined to"
+
+    grid.open_line("2/cable")
+    second = grid.bus_position("2/main_busbar")
+    assert grid.solve(nothing, nothing).vm_pu[second] == 0
+    grid.close_line("tie/1")
+    assert grid.solve(nothing, nothing).vm_pu[second] == pytest.approx(1.0, abs=0.01)
+
+
 def test_the_outline_names_what_the_copies_hold(district):
     told = outline(VILLAGE, GRIDS).copied(5)
 
