@@ -12,12 +12,15 @@ from ._kernels_frequency_names import (
     BLACK,
     DER,
     DT,
+    F_END,
     F_MAX,
     F_MEAN,
     F_MIN,
     FIRST,
     FORMER,
+    FORMER_GAIN,
     FORMER_INERTIA,
+    FORMER_SET,
     HIGH,
     HIGH_TRIP,
     INERTIA,
@@ -25,6 +28,7 @@ from ._kernels_frequency_names import (
     LOW,
     LOW_TRIP,
     N_BASE,
+    OFFSET,
     ONLINE,
     ROCOF,
     RUNS,
@@ -33,13 +37,13 @@ from ._kernels_frequency_names import (
     F,
 )
 from ._kernels_frequency_slopes import inner_steps, slopes
-from ._kernels_frequency_stores import book_stores, call_fast, open_stores
+from ._kernels_frequency_stores import book_stores, call_fast, inlined, open_stores
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _runge_kutta(
     c: Floats,
     generators: Floats,
@@ -100,7 +104,7 @@ def _runge_kutta(
     return first_kw, regulated
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _extremes(results: Floats, f: float, slope: float) -> None:
     """Keep the extrema of frequency and slope."""
     if abs(slope) > abs(results[ROCOF]):
@@ -109,7 +113,7 @@ def _extremes(results: Floats, f: float, slope: float) -> None:
     results[F_MAX] = max(results[F_MAX], f)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def island_tick(
     c: Floats,
     generators: Floats,
@@ -216,4 +220,7 @@ def island_tick(
     results[STORES] = book_stores(stores, c[DT])
     results[FORMER] -= results[STORES]
     results[SECONDARY] = x[x.size - 1]
+    results[F_END] = x[F]
+    if c[FORMER_GAIN] > 0.0:
+        results[OFFSET] = -(results[FORMER] - c[FORMER_SET]) / c[FORMER_GAIN]
     return RUNS

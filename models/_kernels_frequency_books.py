@@ -46,6 +46,7 @@ from ._kernels_frequency_names import (
     UP_RATED,
     WEIGHTED,
 )
+from ._kernels_frequency_stores import inlined
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -94,7 +95,7 @@ def open_tick(
     return demand_kw
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def trips(c: Floats, memory: Floats, former_kw: float, former_kvar: float, h: float) -> bool:
     """Whether the former trips: too much at once, or over its limit for too long."""
     apparent = math.hypot(former_kw, former_kvar)
@@ -105,7 +106,7 @@ def trips(c: Floats, memory: Floats, former_kw: float, former_kvar: float, h: fl
     return tripped
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def relays(stages: Floats, f: float, regulation: float, share: float, h: float) -> float:
     """Book one inner step of every stage and return the load that is shed after it. [kW]"""
     shed_kw = 0.0
@@ -121,7 +122,7 @@ def relays(stages: Floats, f: float, regulation: float, share: float, h: float) 
     return shed_kw
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def look_back(c: Floats, memory: Floats, results: Floats, f: float) -> None:
     """Slope over the window that ends here; called once per base step."""
     window = memory.size - RING

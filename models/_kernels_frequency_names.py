@@ -101,7 +101,9 @@ OVERLOAD, POSITION, RING = range(3)
     STAGES,
     STORES,
     SECONDARY,
+    F_END,
+    OFFSET,
     N_RESULTS,
-) = range(13)
+) = range(15)
 
 RUNS, BLACK, BAD = range(3)

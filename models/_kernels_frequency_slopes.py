@@ -54,14 +54,14 @@ from ._kernels_frequency_names import (
     UP_START,
     F,
 )
-from ._kernels_frequency_stores import answers, share_out, steepness
+from ._kernels_frequency_stores import answers, inlined, share_out, steepness
 
 Floats = NDArray[np.float64]
 
 _PHASE = 0.5  # largest product of inner step and fastest rate
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _generators(
     x: Floats, dx: Floats, generators: Floats, secondary_kw: float, weight: float
 ) -> tuple[float, float]:
@@ -93,7 +93,7 @@ def _generators(
     return mechanical_kw, rotating
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _inverters(
     x: Floats, dx: Floats, c: Floats, brought_kw: Floats, weight: float, answered: Floats
 ) -> float:
@@ -116,7 +116,7 @@ def _inverters(
     return answer_kw
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _secondary(x: Floats, dx: Floats, c: Floats) -> float:
     """Slope of the integral, which stops at the limit; return what PI control asks for. [kW]"""
     last = x.size - 1
@@ -132,7 +132,7 @@ def _secondary(x: Floats, dx: Floats, c: Floats) -> float:
     return asked_kw
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _former(
     x: Floats,
     dx: Floats,
@@ -172,7 +172,7 @@ def _former(
     return former_kw
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def slopes(
     x: Floats,
     dx: Floats,

@@ -44,6 +44,9 @@ from ._kernels_frequency_names import (
 
 Floats = NDArray[np.float64]
 
+# A call costs as much as ten units: numba counts references to every array that it passes.
+inlined = njit(cache=True, nogil=True, error_model="numpy", inline="always")
+
 
 @njit(cache=True, nogil=True)
 def open_stores(stores: Floats, dt_s: float) -> None:
@@ -157,7 +160,7 @@ def share_out(
     return slope, former_kw - reference * inertia * slope
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def call_fast(stores: Floats, f: float, h: float) -> None:
     """Let the clocks of called reserves run; call those that wait where frequency is low."""
     for k in range(stores.shape[0]):

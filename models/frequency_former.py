@@ -26,6 +26,7 @@ class FormerStore:
         self._hours = dt_s / 3600
         self.stored_kwh = params.soc_initial * params.capacity_kwh
         self.conversion_loss_kwh = 0.0
+        self._p_max_kw, self._s2_kva2 = float(params.p_max_kw), float(params.s_kva**2)
         self.vm_pu = float(params.vm_set_pu)
         full_power_kw = max(2 * params.p_max_kw, params.peak_factor * params.s_kva)
         self._full_kwh = params.capacity_kwh - 2 * (
@@ -74,9 +75,7 @@ class FormerStore:
         Near full the charge limit tapers to zero while two ticks of full power
         would still fit, so that a sudden surplus finds room.
         """
-        params = self._params
-        apparent_left = max(params.s_kva**2 - former_kvar**2, 0.0)
-        high_kw = min(float(params.p_max_kw), math.sqrt(apparent_left))
+        high_kw = min(self._p_max_kw, math.sqrt(max(self._s2_kva2 - former_kvar**2, 0.0)))
         room_kwh = max(self._full_kwh - self.stored_kwh, 0.0)
         return -min(high_kw, self._taper_per_h * room_kwh), high_kw
 

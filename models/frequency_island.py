@@ -64,6 +64,7 @@ class IslandFrequency:
         check("island", "n_peers", n_peers, "", "1 or more", 1, math.inf)
         self.params, self.n_peers, self.dt_s = params, n_peers, dt_s
         self._brought_kw = np.zeros((kernel.N_BROUGHT, n_peers))
+        self._inputs_kw = tuple(self._brought_kw[: len(INPUTS)])
         self._answered = np.zeros((kernel.N_ANSWERED, n_peers))
         rated_kw = per_peer(params.inverters.rated_kw, n_peers, "inverters.rated_kw")
         stage_of_peer = per_peer(params.stage_of_peer, n_peers, "stage_of_peer")
@@ -91,8 +92,8 @@ class IslandFrequency:
         self._tick = IslandTick.at_rest(
             params.nominal_hz,
             self._answered,
-            np.zeros(len(params.generators)),
-            np.zeros(len(params.stores)),
+            self._generators[:, kernel.POWER],
+            self._stores[:, kernel.S_MEAN],
             former_soc=self._store.soc,
             vm_pu=self._store.vm_pu,
         )
@@ -326,17 +327,14 @@ class IslandFrequency:
             stages,
             _,
             tick.secondary_kw,
+            end_hz,
+            tick.droop_offset_hz,
         ) = self._results.tolist()
         tick.f_hz = nominal_hz + mean_hz
         tick.f_min_hz, tick.f_max_hz = nominal_hz + min_hz, nominal_hz + max_hz
-        tick.f_end_hz = nominal_hz + self._x.item(kernel.F)
-        tick.generators_kw[:] = self._generators[:, kernel.POWER]
-        tick.stores_kw[:] = self._stores[:, kernel.S_MEAN]
+        tick.f_end_hz = nominal_hz + end_hz
         tick.former_soc = self._store.soc
         tick.reference_vm_pu = self._store.vm_pu
-        gain = self._constants.item(kernel.FORMER_GAIN)
-        beyond_kw = tick.former_expected_kw - self._constants.item(kernel.FORMER_SET)
-        tick.droop_offset_hz = -beyond_kw / gain if gain > 0 else 0.0
         tick.stages_shed = int(stages)
         self.mechanical_kwh += mechanical_kw * hours
         self.kinetic_kwh += kinetic_kws / 3600
@@ -354,7 +352,7 @@ class IslandFrequency:
     def _bring(self, *values: Floats) -> None:
         """Copy the peers' arrays to where the kernel reads them."""
         shape = (self.n_peers,)
-        for row, value in enumerate(values):
+        for name, row, value in zip(INPUTS, self._inputs_kw, values, strict=True):
             if value.shape != shape:
-                raise ValueError(f"island: {INPUTS[row]} has shape {value.shape}; expected {shape}")
-            self._brought_kw[row] = value
+                raise ValueError(f"island: {name} has shape {value.shape}; expected {shape}")
+            row[...] = value
