@@ -72,7 +72,7 @@ def active_room(
         room_kw[place] = min(unit[P_KW], unit[MOST_KW])
         mode = kind[Q_MODE]
         if mode == VOLT_VAR:
-            _answer(kind, unit, curve(vm_pu[place], kind, VV_V, VV_Q, 4))
+            _answer(kind, unit, curve(vm_pu[place], kinds, kind_of[place], VV_V, VV_Q, 4))
         elif mode == CONSTANT_Q:
             _answer(kind, unit, kind[Q_SET])
         else:
@@ -113,7 +113,7 @@ def reactive_power(
         if kind[Q_MODE] == PF:
             _answer(kind, unit, p / s_kva * kind[TANGENT])
         elif kind[Q_MODE] == WATT_VAR:
-            answered = curve(abs(p) / unit[P_KW], kind, WV_P, WV_Q, 3)
+            answered = curve(abs(p) / unit[P_KW], kinds, kind_of[place], WV_P, WV_Q, 3)
             _answer(kind, unit, answered if p >= 0.0 else -answered)
         elif kind[Q_MODE] != VOLT_VAR and kind[Q_MODE] != CONSTANT_Q:
             q_kvar[place] = 0.0
@@ -122,6 +122,6 @@ def reactive_power(
         largest_kw = max(abs(p), abs(actual_kw[place]))
         room = math.sqrt(max(s_now * s_now - largest_kw * largest_kw, 0.0))
         load = abs(p) / unit[P_KW]
-        most = min(curve(load, kind, ABLE_P, ABLE_INJECT, 5) * s_kva, room)
-        least = -min(curve(load, kind, ABLE_P, ABLE_ABSORB, 5) * s_kva, room)
+        most = min(curve(load, kinds, kind_of[place], ABLE_P, ABLE_INJECT, 5) * s_kva, room)
+        least = -min(curve(load, kinds, kind_of[place], ABLE_P, ABLE_ABSORB, 5) * s_kva, room)
         q_kvar[place] = min(max(unit[LAG] * s_kva, least), most)

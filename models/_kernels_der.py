@@ -25,6 +25,7 @@ PV, BATTERY, STORED, MODE, LATCHED, WAITED, T_UNDER, T_DEEP, T_OVER, T_F = range
 CHARGED, DISCHARGED, LOSS, CLIPPED, PV_ENERGY, STANDING, BEGUN = range(10, 17)
 N_STATES = 17
 RUNNING, TRIPPED, WAITING = 0.0, 1.0, 2.0
+FUNCTIONAL = 2.0  # in the row MEASURED: not a device, but functions that come before
 
 O_PV, O_BATTERY, O_Q, O_SOC, O_DOWN, O_UP, O_LAST_PV, O_LAST_BATTERY = range(8)
 N_OUTPUTS = 8
@@ -36,7 +37,7 @@ PLAIN = -1.0  # in the row CURVE: one efficiency each way, and nothing lost whil
 _TIMER_SLACK_S = 1e-9
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _book_curved(
     params: Floats, state: Floats, curves: Floats, peer: int, battery_kw: float, dt_h: float
 ) -> None:
@@ -108,7 +109,7 @@ def integrate_der(
         state[STORED, peer] = kept_kwh
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _protect(
     params: Floats, state: Floats, peer: int, vm_pu: float, f_hz: float, dt_s: float
 ) -> None:
@@ -141,7 +142,7 @@ def _protect(
         state[WAITED, peer] += dt_s
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _feed(
     params: Floats, before_kw: float, peer: int, available_kw: float, limit_kw: float, vm_pu: float
 ) -> float:
@@ -154,7 +155,7 @@ def _feed(
     return float(min(max(before_kw + step_kw, 0.0), possible_kw))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _bounds(
     params: Floats, state: Floats, curves: Floats, peer: int, possible_kw: float, dt_h: float
 ) -> tuple[float, float]:
@@ -209,7 +210,8 @@ def step_der(
     integrate_der(params, state, curves, inputs[4], dt_h, out)
     for peer in range(params.shape[1]):
         vm_pu = inputs[3, peer]
-        _protect(params, state, peer, vm_pu, f_hz, dt_s)
+        if params[MEASURED, peer] < FUNCTIONAL:  # else its functions protect it
+            _protect(params, state, peer, vm_pu, f_hz, dt_s)
         pv_kw = q_kvar = 0.0
         if params[MEASURED, peer] > 0.0:
             pv_kw, q_kvar = inputs[0, peer], inputs[5, peer]

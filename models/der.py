@@ -282,13 +282,18 @@ class DerFleet:
             for peer, (inverter, kind) in enumerate(zip(inverters, functions, strict=True))
             if inverter is not None and kind is not None
         ]
-        self._own = np.array([peer for peer, _, _ in chosen], dtype=np.int64)
+        self._own: npt.NDArray[np.int64] | slice = np.array(
+            [peer for peer, _, _ in chosen], dtype=np.int64
+        )
         self._unit_of = {peer: unit for unit, (peer, _, _) in enumerate(chosen)}
         self._functional: InverterFleet | None = None
         if chosen:
             ratings, kinds = [own for _, own, _ in chosen], [kind for _, _, kind in chosen]
             self._functional = InverterFleet(ratings, kinds, dt_s=self.dt_s)
-            self._params[k.MEASURED, self._own] = 1.0
+            self._params[k.MEASURED, self._own] = k.FUNCTIONAL
+            first, last = chosen[0][0], chosen[-1][0]
+            if last - first + 1 == len(chosen):  # views, then, rather than copies
+                self._own = slice(first, last + 1)
 
     def _give_reactive(
         self,

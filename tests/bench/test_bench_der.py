@@ -12,6 +12,8 @@ from models.der import DerFleet
 from models.energy_manager import EnergyManagers
 from models.forecast import Forecaster
 from models.inverter import InverterParams
+from models.inverter_standards import profiles
+from models.loads import LoadResponse, ZipParams
 from models.pv_watts import PvPlantParams, PvPlants
 from models.refine import QUARTER_S, RefinedProfiles
 
@@ -45,6 +47,35 @@ def test_bench_fleet_step(benchmark, peers):
     tick = benchmark(fleet.step, *arguments)
 
     assert tick.pv_kw.sum() > 0.0
+
+
+@pytest.mark.parametrize("peers", PEERS)
+def test_bench_everything_behind_the_meters(benchmark, peers):
+    """A tick of inverter functions, storage and loads, with its tenth of a second of PV."""
+    kind = profiles()["ieee1547-2018-b-iii"].functions(
+        {"volt_var": {"enabled": True}, "volt_watt": {"enabled": True}}
+        | {"constant_pf": {"enabled": False}}
+    )
+    roof = InverterParams(p_rated_kw=5.0, s_kva=5.0)
+    fleet = DerFleet([roof] * peers, [STORE] * peers, dt_s=0.1, functions=[kind] * peers)
+    plants = PvPlants([PvPlantParams(p_kwp=8.0, ac_kw=6.0)] * peers)
+    weather = tuple(np.full(peers, value) for value in (600.0, 20.0, 2.0))
+    loads = LoadResponse([ZipParams()] * peers)
+    vm_pu = np.random.default_rng(3).uniform(0.97, 1.09, peers)
+    limit, setpoint, response = (np.full(peers, value) for value in (np.inf, -1.0, 0.0))
+    available = [plants.power(*weather)]
+
+    def second():
+        plants.power(*weather)
+        for _ in range(10):
+            fleet.step(available[0], limit, setpoint, vm_pu, response, f_hz=50.0)
+            loads.scale(vm_pu, 50.0)
+
+    second()
+
+    benchmark(second)  # ten ticks
+
+    assert fleet.audit().pv_kwh.sum() > 0.0
 
 
 @pytest.mark.parametrize("peers", PEERS)
