@@ -60,6 +60,9 @@ class FunctionalPhysics:
     ) -> None:
         self.params, self.functions, self._dt_s = params, functions, dt_s
         self.begin_anew()
+        # What has to be compiled is compiled before anybody waits for an answer.
+        self.step(dt_s, 0.0, 0.0, 1.0, functions.f_nominal_hz)
+        self.begin_anew()
 
     def begin_anew(self) -> None:
         """Bring it to its beginning."""
