@@ -109,7 +109,7 @@ class Plant:
     @property
     def played(self) -> list[int]:
         """Positions of the peers whose PV a device plays."""
-        return list(self.seating.players.values())
+        return self.seating.playing("pv")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -176,7 +176,7 @@ def plant(
         voltage_loop_gain=gain,
         refined=refined,
         seating=seating,
-        fleet=build.fleet(resolved, seating.players.values()),
+        fleet=build.fleet(resolved, seating.playing("pv"), seating.playing("battery")),
         managers=managers,
         pricing=priced,
         bidding=Bidding(resolved, managers, seated, reckoned_ticks, charged, forward),
@@ -236,6 +236,7 @@ def boxes(
             "trips": happening["peer_trip"],
             "failures": happening["store_failure"],
             "measured": made.played,
+            "stores": made.seating.playing("battery"),
             "peers": names,
             "log": log,
         },
@@ -350,6 +351,7 @@ def _devices(made: Plant, bench: Bench, log: Log) -> Any:
             "faults": bench.faults,
             "instruments": seating.instruments(),
             "players": seating.players,
+            "stores": [one for one in seating.players if seating.part_of(one) == "battery"],
             "called": seating.called,
             "peers": made.names,
             "clock": made.clock,

@@ -127,13 +127,24 @@ def battery(peer: Peer) -> BatteryParams | None:
     )
 
 
-def fleet(resolved: ResolvedScenario, played: Collection[int]) -> DerFleet:
-    """All PV inverters and batteries; those played by a device are taken as measured."""
+def fleet(
+    resolved: ResolvedScenario, played: Collection[int], stores: Collection[int] = ()
+) -> DerFleet:
+    """All PV inverters and batteries; those played by a device are taken as measured.
+
+    A battery that a device plays does as it is told, which is what was measured: the device has
+    its own ramp.
+    """
+    batteries = [battery(peer) for peer in resolved.peers]
+    for place in stores:
+        of_peer = batteries[place]
+        assert of_peer is not None
+        batteries[place] = replace(of_peer, ramp_kw_per_s=math.inf, vm_full_pu=0.01)
     measured = np.zeros(len(resolved.peers), dtype=np.bool_)
     measured[list(played)] = True
     return DerFleet(
         [inverter(peer) for peer in resolved.peers],
-        [battery(peer) for peer in resolved.peers],
+        batteries,
         dt_s=resolved.dt_s,
         measured=measured,
         functions=[functions(resolved, peer) for peer in resolved.peers],

@@ -30,6 +30,7 @@ class DerSim(Box):
                 "measured[kvar]",
                 "limit[kW]",
                 "setpoint[kW]",
+                "store[kW]",
                 "response[kW]",
                 "Vm[pu]",
                 "f[Hz]",
@@ -60,6 +61,7 @@ class DerSim(Box):
         trips: Sequence[tuple[int, int]] = (),
         failures: Sequence[tuple[int, int]] = (),
         measured: Sequence[int] = (),
+        stores: Sequence[int] = (),
         peers: Sequence[str] = (),
         log: Log = silent,
     ) -> dict[str, Any]:
@@ -69,6 +71,8 @@ class DerSim(Box):
         self._fleet, self._clock, self._names, self._log = fleet, clock, peers, log
         self._measured = np.zeros(fleet.n, dtype=np.bool_)
         self._measured[list(measured)] = True
+        self._stores = np.zeros(fleet.n, dtype=np.bool_)
+        self._stores[list(stores)] = True
         self._trips: dict[int, list[int]] = {}
         for at, peer in trips:
             self._trips.setdefault(at, []).append(peer)
@@ -103,6 +107,8 @@ class DerSim(Box):
             available_kw = np.where(self._measured, only(given["measured[kW]"]), available_kw)
         limit_kw = free_kw = _first(given, "limit[kW]", self._unlimited_kw)
         setpoint_kw = _first(given, "setpoint[kW]", self._off)
+        if "store[kW]" in given:
+            setpoint_kw = np.where(self._stores, only(given["store[kW]"]), setpoint_kw)
         vm_pu = _first(given, "Vm[pu]", self._nominal_pu)
         sky_kw, dark = available_kw, self._nobody
         if "off" in given:

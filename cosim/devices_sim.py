@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -89,7 +89,7 @@ NO_BENCH = Bench(exchange=None)
 
 
 class DevicesSim(Box):
-    """Lets each node of devices play the PV inverter of one peer.
+    """Lets each node of devices play the PV inverter, or the battery, of one peer.
 
     Voltage and frequency are those of the last tick; power holds over this one. A node that is
     lost does what its fallback says, and its ticks are flagged.
@@ -101,12 +101,14 @@ class DevicesSim(Box):
                 "tick",
                 "available[kW]",
                 "limit[kW]",
+                "setpoint[kW]",
                 "Vm[pu]",
                 "f[Hz]",
                 "P[MW]",
                 "Q[MVar]",
                 "pv[kW]",
                 "q[kvar]",
+                "store[kW]",
                 "tripped",
                 "age[s]",
                 "stale",
@@ -123,6 +125,7 @@ class DevicesSim(Box):
         players: Mapping[str, int],
         peers: Sequence[str],
         clock: Clock,
+        stores: Collection[str] = (),
         called: Mapping[str, str] | None = None,
         misdeeds: Sequence[Misdeed] = (),
         faults: Faults | None = None,
@@ -139,6 +142,8 @@ class DevicesSim(Box):
             Position of the peer that each node of the exchange plays.
         peers : sequence of str
         clock : Clock
+        stores : collection of str, optional
+            Nodes that play the battery of their peer rather than its PV.
         called : mapping of str to str, optional
             What the event log calls each node; its own name unless given.
         misdeeds : sequence of Misdeed
@@ -156,7 +161,12 @@ class DevicesSim(Box):
         self._players = np.array([players[node] for node in exchange.names], dtype=np.intp)
         self._called = [(called or {}).get(node, node) for node in exchange.names]
         self._of_peer = [peers[player] for player in self._players]
-        self._pv_kw, self._q_kvar = np.zeros((2, len(peers)))
+        self._is_store = np.array([node in stores for node in exchange.names], dtype=np.bool_)
+        self._of_stores, self._of_pv = (
+            self._players[self._is_store],
+            self._players[~self._is_store],
+        )
+        self._pv_kw, self._q_kvar, self._store_kw = np.zeros((3, len(peers)))
         self._tripped = np.zeros(len(peers), dtype=np.bool_)
         self._settling = round(settling_s / clock.dt_s)
         self._misdeeds: dict[int, list[Misdeed]] = {}
@@ -174,20 +184,24 @@ class DevicesSim(Box):
         self._misbehave(time)
         asked = self._asked(inputs["devices"])
         if time == self._clock.preroll:
+            still = asked._replace(limit_kw=np.where(self._is_store, 0.0, asked.limit_kw))
             for _ in range(self._settling):
-                self._exchange.exchange(asked)
+                self._exchange.exchange(still)
         answered = self._exchange.exchange(asked)
         self._hear(time)
         self._tell(time, answered)
-        self._pv_kw[self._players] = answered.p_kw
-        self._q_kvar[self._players] = answered.q_kvar
-        self._tripped[self._players] = answered.tripped
+        pv = ~self._is_store
+        self._pv_kw[self._of_pv] = answered.p_kw[pv]
+        self._q_kvar[self._of_pv] = answered.q_kvar[pv]
+        self._tripped[self._of_pv] = answered.tripped[pv]
+        self._store_kw[self._of_stores] = answered.p_kw[self._is_store]
         self.values["devices"].update(
             {
                 "P[MW]": self._pv_kw * 1e-3,
                 "Q[MVar]": self._q_kvar * 1e-3,
                 "pv[kW]": self._pv_kw,
                 "q[kvar]": self._q_kvar,
+                "store[kW]": self._store_kw,
                 "tripped": self._tripped,
                 "age[s]": answered.age_s,
                 "stale": answered.stale,
@@ -204,7 +218,7 @@ class DevicesSim(Box):
 
         return Asked(
             of_nodes("available[kW]"),
-            of_nodes("limit[kW]"),
+            np.where(self._is_store, of_nodes("setpoint[kW]"), of_nodes("limit[kW]")),
             of_nodes("Vm[pu]"),
             float(only(given["f[Hz]"])),
         )

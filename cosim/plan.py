@@ -201,10 +201,15 @@ def _devices(before: Mapping[str, Any]) -> list[Wire]:
     """Devices stand in front of the fleet, which takes their power as measured."""
     return [
         _wire("profiles", "devices", "available[kW]"),
-        _wire("manager", "devices", "limit[kW]"),
+        _wire("manager", "devices", "limit[kW]", "setpoint[kW]"),
         _later("grid", "devices", {"Vm[pu]": before["ones"]}),
         _later("frequency", "devices", {"f[Hz]": before["f_hz"]}),
-        _wire("devices", "der", **{"pv[kW]": "measured[kW]", "q[kvar]": "measured[kvar]"}),
+        _wire(
+            "devices",
+            "der",
+            "store[kW]",
+            **{"pv[kW]": "measured[kW]", "q[kvar]": "measured[kvar]"},
+        ),
         _wire("devices", "meters", "tripped"),
         _later("devices", "manager", {"tripped": before["no"]}),
         _wire("devices", "recorder", "age[s]", "stale"),

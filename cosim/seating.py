@@ -14,6 +14,7 @@ from hil.station import Limits, Station, StationDevice
 from scenarios.resolve import ResolvedEvent, ResolvedScenario
 from scenarios.schema_devices import OF_REPLIES, VALUED, DeviceSpec
 
+from . import build
 from .clock import Clock
 from .devices_sim import Misdeed
 from .emulated_faults import ALL_REPLIES
@@ -21,8 +22,8 @@ from .emulated_faults import ALL_REPLIES
 FAULTS_OF_LINKS = ("device_fault", "device_clear")
 """Kinds of events that need a device; a model has no link, and no readings that could be wrong."""
 
-UNITS: tuple[Role, ...] = ("inverter",)
-"""Roles that play a peer's PV inverter; a node has one of them."""
+UNITS: Mapping[Role, str] = {"inverter": "pv", "storage": "battery"}
+"""Roles that play a part of a peer, and which; a node has one of them."""
 
 
 _AMPLE = 1.5
@@ -44,7 +45,7 @@ class Seating:
     players : mapping of str to int
         Position of the peer that each node plays, by the node's name in the station.
     called : mapping of str to str
-        What the event log calls each node: its inverter.
+        What the event log calls each node: its inverter or store.
     node_of : mapping of str to str
         Node that stands for a device of the scenario.
     on_station : bool
@@ -56,6 +57,14 @@ class Seating:
     called: Mapping[str, str]
     node_of: Mapping[str, str]
     on_station: bool = False
+
+    def playing(self, part: str) -> list[int]:
+        """Positions of the peers whose PV, or battery, a device plays."""
+        return [at for node, at in self.players.items() if self.part_of(node) == part]
+
+    def part_of(self, node: str) -> str:
+        """What a node plays of its peer: ``pv`` or ``battery``."""
+        return UNITS[_unit(self.station.nodes()[node]).role]
 
     def instruments(self) -> dict[str, tuple[str, ...]]:
         """Names of the devices of every node."""
@@ -97,28 +106,30 @@ def seated(resolved: ResolvedScenario, station: Station | None) -> Seating:
             faults.append(str(fault))
     if station is not None and not there:
         faults.append(f"{station.file}: station {station.name!r}: no device plays a peer")
-    taken: dict[int, str] = {}
+    taken: dict[tuple[int, str], str] = {}
     for node, position in players.items():
-        if position in taken:
+        part = position, UNITS[_unit(there[node]).role]
+        if part in taken:
             name = resolved.peers[position].name
-            told = f"devices: {taken[position]!r} and {node!r} are both peer {name!r}"
+            told = f"devices: {taken[part]!r} and {node!r} are both the {part[1]} of {name!r}"
             faults.append(f"{station and station.file}: {told}; expected one name for one node")
-        taken.setdefault(position, node)
+        taken.setdefault(part, node)
     if faults:
         raise SeatingError("\n".join(faults))
     own = {
         peer.name: _of_scenario(resolved, peer.device, position)
         for position, peer in enumerate(resolved.peers)
-        if peer.device is not None and position not in taken
+        if peer.device is not None and (position, "pv") not in taken
     }
-    nodes = {**there, **own}
+    of_peers = {node: _like_its_peer(resolved, there[node], at) for node, at in players.items()}
+    nodes = {**of_peers, **own}
     positions = {peer.name: position for position, peer in enumerate(resolved.peers)}
     players |= {node: positions[node] for node in own}
     return Seating(
         station=_bench(resolved, station, nodes),
         players=players,
         called={node: _unit(devices).name for node, devices in nodes.items()},
-        node_of=dict(_stand_ins(resolved, players)),
+        node_of=dict(_stand_ins(resolved, {node: players[node] for node in _with_pv(nodes)})),
         on_station=station is not None,
     )
 
@@ -134,16 +145,19 @@ def _seat(
     Raises
     ------
     SeatingError
-        The node has not one inverter, or nobody there has PV that could be played.
+        The node has not one inverter or store, or nobody there has what it could play.
     """
     names = ", ".join(device.name for device in devices)
     at = f"{station and station.file}: devices ({names}) play {node!r}"
-    units = [device.name for device in devices if device.role in UNITS]
+    units = [device for device in devices if device.role in UNITS]
     if len(units) != 1:
-        told = " and ".join(units) if units else "none of them is an inverter"
-        raise SeatingError(f"{at}: {told}; expected one inverter, which plays the PV of a peer")
+        told = " and ".join(one.name for one in units) or "none of them is an inverter or a store"
+        expected = "expected one inverter, for the PV of a peer, or one store, for its battery"
+        raise SeatingError(f"{at}: {told}; {expected}")
     named = [place for place, peer in enumerate(resolved.peers) if peer.name == node]
     found = named or [place for place, peer in enumerate(resolved.peers) if peer.bus == node]
+    if units[0].role == "storage":
+        return _store_seat(resolved, at, found)
     with_pv = [place for place in found if resolved.peers[place].pv_kwp > 0]
     if len(with_pv) == 1:
         peer = resolved.peers[with_pv[0]]
@@ -159,8 +173,58 @@ def _seat(
     raise SeatingError(f"{at}: {several} have PV there; expected the name of one")
 
 
+def _store_seat(resolved: ResolvedScenario, at: str, found: list[int]) -> int:
+    """Position of the peer whose battery a store plays.
+
+    Raises
+    ------
+    SeatingError
+        Nobody, or not one alone, has a battery there; or it would have to answer to frequency.
+    """
+    peers = [resolved.peers[place] for place in found if resolved.peers[place].battery_kwh > 0]
+    if resolved.scenario.island is not None:
+        raise SeatingError(
+            f"{at}: in an island stores answer to frequency within a tick, which no device can; "
+            "leave it to its model"
+        )
+    if len(peers) != 1:
+        told = f"{', '.join(peer.name for peer in peers)} have batteries" if peers else "no battery"
+        raise SeatingError(f"{at}: {told} there; expected the name of a peer with a battery")
+    return resolved.peers.index(peers[0])
+
+
+def _like_its_peer(
+    resolved: ResolvedScenario, devices: tuple[StationDevice, ...], position: int
+) -> tuple[StationDevice, ...]:
+    """Give an emulated store the battery of the peer that it plays, unless the station says."""
+    battery = build.battery(resolved.peers[position])
+    if battery is None:
+        return devices
+    return tuple(
+        one
+        if one.role != "storage" or one.emulated is None
+        else replace(
+            one,
+            emulated={
+                "capacity_kwh": battery.capacity_kwh / one.scale,
+                "soc_initial": battery.soc_initial,
+                "efficiency_charge": battery.efficiency_charge,
+                "efficiency_discharge": battery.efficiency_discharge,
+                "ramp_kw_per_s": battery.ramp_kw_per_s / one.scale,
+                **one.emulated,
+            },
+        )
+        for one in devices
+    )
+
+
+def _with_pv(nodes: Mapping[str, tuple[StationDevice, ...]]) -> list[str]:
+    """Nodes that play the PV of a peer."""
+    return [node for node, devices in nodes.items() if _unit(devices).role == "inverter"]
+
+
 def _unit(devices: tuple[StationDevice, ...]) -> StationDevice:
-    """The inverter of a node."""
+    """The inverter or store of a node."""
     return next(device for device in devices if device.role in UNITS)
 
 
