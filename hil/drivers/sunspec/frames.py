@@ -61,12 +61,13 @@ def length_of(start: bytes) -> int | None:
     Strange
         No frame begins like this.
     """
-    if len(start) < HEADER.size:
+    strange = start[2:4].strip(b"\0")  # the protocol is 0
+    if len(start) < HEADER.size and not strange:
         return None
-    _, protocol, follow, _ = HEADER.unpack_from(start)
-    if protocol != 0 or not _LEAST <= follow <= _MOST:
+    follow = int.from_bytes(start[4:6])
+    if strange or not _LEAST <= follow <= _MOST:
         raise Strange(f"{start[:16].hex(' ')} is no Modbus frame")
-    return 6 + int(follow)
+    return 6 + follow
 
 
 def answer_of(frame: bytes, transaction: int, unit: int, request: bytes) -> bytes:
