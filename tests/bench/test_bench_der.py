@@ -52,9 +52,13 @@ def test_bench_fleet_step(benchmark, peers):
 @pytest.mark.parametrize("peers", PEERS)
 def test_bench_everything_behind_the_meters(benchmark, peers):
     """A tick of inverter functions, storage and loads, with its tenth of a second of PV."""
-    kind = profiles()["ieee1547-2018-b-iii"].functions(
-        {"volt_var": {"enabled": True}, "volt_watt": {"enabled": True}}
-        | {"constant_pf": {"enabled": False}}
+    kind = (
+        profiles()["ieee1547-2018-b-iii"]
+        .functions(
+            {"volt_var": {"enabled": True}, "volt_watt": {"enabled": True}}
+            | {"constant_pf": {"enabled": False}}
+        )
+        .at_nominal(50.0)
     )
     roof = InverterParams(p_rated_kw=5.0, s_kva=5.0)
     fleet = DerFleet([roof] * peers, [STORE] * peers, dt_s=0.1, functions=[kind] * peers)
