@@ -196,8 +196,9 @@ def test_a_good_scenario_has_no_fault(folder):
             "s.yaml:15:41: checks[1]: no check 'ledger_verifys'; known: accounts_recomputed, "
             "all_contracts_settled, compliant_party_whole, delivered_share, en50160, "
             "energy_balance, frequency_band, ledger_verifies, line_loading, meters_match_ticks, "
-            "metric, money_bounds, real_time_lateness, rocof, time_to_fallback, tokens_balance, "
-            "voltage_band, voltage_unbalance; or give a file.py:function",
+            "metric, money_bounds, nadir, real_time_lateness, ride_through, rocof, "
+            "time_to_fallback, tokens_balance, voltage_band, voltage_unbalance; or give a "
+            "file.py:function",
         ),
         (
             "low_pu",
