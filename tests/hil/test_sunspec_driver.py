@@ -1,11 +1,14 @@
 """The SunSpec driver: by hand-made registers, by the emulator, and by pysunspec2's own client."""
 
 import contextlib
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 pytest.importorskip("sunspec2.modbus.client")
 
@@ -193,6 +196,31 @@ def test_models_without_end_are_not_listed_for_ever():
     endless = HandMade([64_001, 0] * 5000)
     with endless as device, pytest.raises(DeviceError, match="cannot be listed"):
         opened(device)
+
+
+@given(data=st.data(), models=st.sampled_from([legacy, modern]))
+def test_registers_of_any_content_are_a_reading_that_can_be_true_or_an_error(data, models):
+    device = HandMade(models())
+    with device:
+        places = st.integers(72, len(device.words) - 1)
+        odd = st.one_of(st.sampled_from([0, 1, 0x7FFF, 0x8000, 0xFFFF]), st.integers(0, 0xFFFF))
+        for place, word in data.draw(st.lists(st.tuples(places, odd), max_size=12)):
+            device.words[place] = word
+        with contextlib.suppress(BenchError), contextlib.closing(opened(device)) as inverter:
+            assert 0.0 < inverter.p_rated_kw <= 20.0
+            found = inverter.measure()
+            assert all(math.isfinite(value) for value in found[:2])
+            inverter.limit_power(0.5 * inverter.p_rated_kw)
+
+
+def test_a_model_that_is_too_short_is_refused_and_the_next_is_not_read_in_its_stead():
+    with HandMade(modern()) as device:
+        short = device.words[: device.at(702, 0)]
+        short[device.at(701, 1)] = 60
+        kept = short[: device.at(701, 62)]
+        device.words[:] = [*kept, *device.words[device.at(702, 0) :]]
+        with pytest.raises(DeviceError, match="model 701 ends after 60 registers"):
+            reading_of(device)
 
 
 def test_a_device_whose_models_have_moved_is_not_read_as_before():
