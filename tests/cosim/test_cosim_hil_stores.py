@@ -7,8 +7,10 @@ import pytest
 import yaml
 
 from cosim.run import run_scenario
-from cosim.seating import SeatingError
+from cosim.seating import SeatingError, seated
 from results.reading import Record
+from scenarios.load import load_scenario
+from scenarios.station import load_station
 
 STATION = Path(__file__).parents[2] / "stations" / "emulated-store.yaml"
 TRIP_TICK = 50
@@ -69,3 +71,22 @@ def test_a_store_that_plays_who_has_none_is_refused(village, tmp_path):
     file.write_text(yaml.safe_dump(told), "utf-8")
     with pytest.raises(SeatingError, match=r"lpd-store\) play 'mill': no battery there"):
         run_scenario(village, out=tmp_path / "runs", station=file, report=False)
+
+
+def test_a_peer_may_have_its_pv_and_its_battery_on_the_bench(write_village, tmp_path):
+    file = write_village(tmp_path)
+    told = yaml.safe_load(file.read_text("utf-8"))
+    (mill,) = (peer for peer in told["peers"] if peer.get("name") == "mill")
+    mill["battery"] = {"capacity_kwh": 10, "p_max_kw": 5}
+    file.write_text(yaml.safe_dump(told), "utf-8")
+    bench = yaml.safe_load(STATION.read_text("utf-8"))
+    bench["devices"]["lpd-store"] |= {"plays": mill["bus"], "scale": 1}
+    station = tmp_path / "both.yaml"
+    station.write_text(yaml.safe_dump(bench), "utf-8")
+
+    resolved = load_scenario(file)
+    seating = seated(resolved, load_station(station, scenario=resolved))
+    place = [peer.name for peer in resolved.peers].index("mill")
+    assert seating.playing("pv") == seating.playing("battery") == [place]
+    (store,) = (one for one in seating.station.devices if one.role == "storage")
+    assert (store.emulated["capacity_kwh"], store.emulated["soc_initial"]) == (10, 0.5)
