@@ -303,7 +303,8 @@ def _deliver(
 ) -> None:
     """Move towards P and Q with the plant's own lag and ramp. [p.u.]"""
     p_rated, s_rated = ratings[unit, P_RATED], ratings[unit, S_RATED]
-    s_now = s_rated * min(1.0, vm_pu / ratings[unit, VM_FULL])
+    full_pu = ratings[unit, VM_FULL]
+    s_now = s_rated if vm_pu >= full_pu else s_rated * (vm_pu / full_pu)
     p_kw, q_kvar = _within(kinds, row, p, q, p_rated, s_rated, s_now)
     if state[unit, STARTED] > 0.0:
         step_kw = ratings[unit, SHARE] * (p_kw - state[unit, P] * p_rated)
@@ -393,9 +394,9 @@ def step_inverters(
             available = (
                 max(given_kw, 0.0) / ratings[unit, P_RATED] if math.isfinite(given_kw) else 0.0
             )
-            asked = (
-                max(asked_kw, 0.0) / ratings[unit, P_RATED] if asked_kw == asked_kw else math.inf
-            )
+            asked = math.inf  # as it mostly is; a division costs more than the question
+            if asked_kw < math.inf:
+                asked = max(asked_kw, 0.0) / ratings[unit, P_RATED]
             if state[unit, ES] < 1.0:
                 state[unit, ES] += kinds[row, ES_STEP]
             allowed = _limited(kinds, row, state, unit, vm_pu, dt_s)
