@@ -10,7 +10,7 @@ from hil.drivers.opening import open_device
 from hil.drivers.scpi_inverter import ScpiInverter
 from hil.emulated_bench import EmulatedStation
 from hil.errors import DeviceError
-from hil.roles import Analyser, GridSimulator, Inverter, PvSimulator
+from hil.roles import Analyser, Device, GridSimulator, Inverter, Lockstep, PvSimulator
 from hil.safety.energised import energised
 from hil.safety.guarded import guarded
 from hil.station import Station, StationDevice
@@ -19,7 +19,7 @@ from models.inverter_standards import Profile
 from .bench_lab import BenchLab, Instruments
 from .emulated_functions import EmulatedFunctions
 from .lab import Lab, Ratings
-from .lockstep_lab import LockstepLab
+from .lockstep_lab import LockstepLab, TakesTheClock
 from .model_lab import ModelLab
 
 
@@ -86,23 +86,36 @@ def emulated_target(
         # On simulated time nobody is in a hurry, and a first step may compile.
         patient = replace(device, timeout_s=max(device.timeout_s, 20.0))
         opened = open_device(patient, emulated.addresses[device.name])
-        if not isinstance(opened, ScpiInverter):
+        if not isinstance(opened, Lockstep):
             opened.close()
             raise DeviceError(
                 f"{device.name}: its driver {device.driver!r} does not hand over the clock; give "
                 "--real-time"
             )
-        with opened as inverter:
+        with _left_safe(opened):
             functional = bool((device.emulated or {}).get("standard"))
-            driven = EmulatedFunctions(inverter) if functional else inverter
+            driven: TakesTheClock = opened
+            if functional and isinstance(opened, ScpiInverter):
+                driven = EmulatedFunctions(opened)
             about = {
-                **_about(device, str(inverter.identify())),
+                **_about(device, str(opened.identify())),
                 "time": f"simulated, in ticks of {dt_s:g} s",
             }
             yield Target(
                 LockstepLab(driven, _ratings(device), f_nominal_hz=station.f_nominal_hz, dt_s=dt_s),
                 about,
             )
+
+
+@contextmanager
+def _left_safe(opened: Device) -> Iterator[None]:
+    """Begin and end in the safe state, and let go of it."""
+    try:
+        opened.make_safe()
+        yield
+        opened.make_safe()
+    finally:
+        opened.close()
 
 
 @contextmanager
