@@ -157,6 +157,18 @@ def station(folder, **emulated):
     return str(file)
 
 
+@pytest.mark.soak
+def test_a_device_that_speaks_sunspec_is_tested_on_simulated_time_too(tmp_path):
+    pytest.importorskip("sunspec2.modbus.client")
+    file = tmp_path / "sunspec.yaml"
+    device = {"role": "inverter", "driver": "sunspec", "emulated": True, "plays": "nothing"}
+    rated = {"p_rated_kw": 10, "timeout": "5 s"}
+    file.write_text(yaml.safe_dump({"station": "q", "devices": {"roof": device | rated}}), "utf-8")
+    asked = ["type-test", str(file), "--procedure", "limit-power", "--out", f"{tmp_path}/out"]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+
+
 def test_the_command_judges_an_emulated_device_and_leaves_record_and_page(tmp_path):
     file = station(tmp_path, trip_f_hz=[57.0, 62.0], enter_f_hz=[59.0, 60.5])
     done = CliRunner().invoke(
