@@ -274,7 +274,7 @@ def voltage_loop_gain(
     gain = loop_gain(network, np.array(buses), slope_kw, np.zeros_like(slope_kw))
     of_loads = loads_gain(resolved, network, buses, _phase_factors(resolved, three_phase))
     gain = max(gain, _functions_gain(resolved, network, buses)) + of_loads
-    if gain > LARGEST_LOOP_GAIN:
+    if gain > LARGEST_LOOP_GAIN and _refuses(resolved):
         largest = resolved.peers[int(slope_kw.argmax())]
         raise VoltageLoopError(
             f"the voltage loop has a gain of {gain:.2f}, expected at most {LARGEST_LOOP_GAIN:g}: "
@@ -283,6 +283,11 @@ def voltage_loop_gain(
             "its feeder stronger"
         )
     return gain
+
+
+def _refuses(resolved: ResolvedScenario) -> bool:
+    """Whether a loop that could hunt is a fault; a scenario may want to see it."""
+    return resolved.scenario.grid.voltage_loop == "refuse"
 
 
 def _phase_factors(resolved: ResolvedScenario, three_phase: UnbalancedGrid | None) -> FloatArray:
@@ -322,12 +327,13 @@ def _functions_gain(resolved: ResolvedScenario, network: Grid, buses: tuple[int,
     if not slopes.any():
         return 0.0
     gain = loop_gain(network, np.array(buses), *slopes) / (2.0 - largest_share)
-    if gain > LARGEST_LOOP_GAIN:
+    if gain > LARGEST_LOOP_GAIN and _refuses(resolved):
         steepest = resolved.peers[int(np.abs(slopes).sum(axis=0).argmax())]
         raise VoltageLoopError(
             f"volt-watt and volt-var reach {gain:.2f} of the gain at which they hunt from tick to "
             f"tick, expected at most {LARGEST_LOOP_GAIN:g}: give them a longer response_s or a "
-            f"flatter curve (steepest: {steepest.name} at {steepest.bus}), or a stronger feeder"
+            f"flatter curve (steepest: {steepest.name} at {steepest.bus}), or a stronger feeder; "
+            "grid.voltage_loop: play shows what they do"
         )
     return gain
 

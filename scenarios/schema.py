@@ -88,6 +88,11 @@ class GridSpec(Spec):
         description="Solve three phases, with peers on one or all of them: true where the network "
         "has zero-sequence data, or what to take for it.",
     )
+    voltage_loop: Literal["refuse", "play"] = Field(
+        default="refuse",
+        description="What becomes of a run whose inverters are too steep for the feeder and could "
+        "hunt from tick to tick: it is refused, or played to see whether they do.",
+    )
     copies: CopiesSpec | None = Field(
         default=None,
         description="Instead of the network alone, copies of it behind one substation; its "
