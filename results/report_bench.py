@@ -20,7 +20,9 @@ EVENTS = {
     "device_fault": "fault injected",
     "device_fault_cleared": "faults cleared",
     "device_fault_ignored": "fault ignored: it has no link",
-    "device_restarted": "had restarted, and was begun anew",
+    "device_begun_anew": "was begun anew, as after a restart",
+    "device_refused": "fault not taken",
+    "device_made_safe": "made safe, since no tick came",
 }
 STANDS_IN = {True: "its last power was taken to go on", False: "it counted as tripped"}
 EVENT_ROWS = 500
@@ -175,7 +177,7 @@ def _event(record: Record, event: dict[str, Any]) -> dict[str, str]:
         what = f"{what} after {event['lost_s']:g} s"
     return {
         "time": record.clock(event["tick"]),
-        "device": str(event.get("device", "")),
+        "device": str(event.get("instrument") or event.get("device", "")),
         "peer": str(event.get("peer", "")),
         "what": what,
     }
