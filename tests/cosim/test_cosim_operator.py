@@ -5,7 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from typer.testing import CliRunner
 
+from cosim.cli import app
 from cosim.run import run_scenario
 from scenarios.faults import ScenarioError
 from scenarios.load import load_scenario
@@ -82,3 +85,19 @@ def test_what_cannot_be_is_refused(tmp_path, old, new, told):
 
     with pytest.raises(ScenarioError, match=told):
         load_scenario(tmp_path / "wrong.yaml")
+
+
+@pytest.mark.soak
+def test_hosting_finds_the_share_of_trade_that_a_fuse_stands(tmp_path):
+    # The fuse melts at a share of 0.8, the default, and holds where nobody trades.
+    text = SCENARIO.with_name("blown-fuse.yaml").read_text("utf-8")
+    told = yaml.safe_load(text.replace("grids/", f"{SCENARIO.parent}/grids/"))
+    told["checks"] = ["voltage_band", "compliant_party_whole"]
+    (tmp_path / "fuse.yaml").write_text(yaml.safe_dump(told), "utf-8")
+
+    asked = ["hosting", str(tmp_path / "fuse.yaml"), "--what", "traded", "--tolerance", "0.5"]
+    outcome = CliRunner().invoke(app, asked)
+
+    assert outcome.exit_code == 0, outcome.output
+    found = float(outcome.stdout.split(":")[0])
+    assert 0.4 < found < 0.8
