@@ -56,7 +56,8 @@ def test_a_full_disk_ends_a_run_in_words_with_its_devices_safe(start, tmp_path, 
     record = Record(folder)
     assert record.manifest["status"] == "broken"
     assert record.tick.tolist() == list(range(record.tick.size))
-    assert record.tick.size > 20
+    # A second of the wall's time is written at once, and may be all that a quick run had.
+    assert record.tick.size >= (20 if mode else 1)
     assert (record.values("pv_kw")[:, record.peers.index("mill")] > 0).any()
 
 
