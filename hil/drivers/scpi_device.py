@@ -1,19 +1,17 @@
 """What every SCPI driver shares: strict reading of replies, and an end that leaves it safe."""
 
-from types import TracebackType
-from typing import Self
-
 from hil.errors import BenchError, DeviceError
 from hil.numbers import BIGGEST, decimal
 from hil.roles import Identity, Link
 
 from .channels import Channels
+from .made_safe import MadeSafe
 
 DIRECT = Channels()
 _MOST_ERRORS = 100
 
 
-class ScpiDevice:
+class ScpiDevice(MadeSafe):
     """A device on a link, made safe whenever its block ends.
 
     Parameters
@@ -28,31 +26,6 @@ class ScpiDevice:
 
     def __init__(self, link: Link, *, name: str, channels: Channels = DIRECT) -> None:
         self._link, self.name, self._channels = link, name, channels
-
-    def __enter__(self) -> Self:
-        """Start from the safe state."""
-        self.make_safe()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Make it safe; a failure to do so never hides what ended the block."""
-        try:
-            self.make_safe()
-        except Exception as unsafe:
-            if fault is None:
-                raise
-            fault.add_note(f"{self.name} may not be in its safe state: {unsafe}")
-        finally:
-            self.close()
-
-    def make_safe(self) -> None:
-        """Bring it to its safe state, read back."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Let go of it, as it stands."""

@@ -15,10 +15,28 @@ from .sessions import open_session
 from .transport import MAX_LINE, Lost, Overlong, Silent
 
 
-class RawSocket:
-    """Lines over TCP; see `Transport`."""
+class Stream:
+    """What every use of a TCP socket shares; see `Transport`."""
 
     remembers = False
+    _socket: socket.socket
+
+    def send(self, data: bytes) -> None:
+        """Send what is whole."""
+        try:
+            self._socket.sendall(data)
+        except OSError as failure:
+            raise Lost(f"connection lost: {failure}") from failure
+
+    def unasked(self) -> bytes:
+        """Look, without waiting, at what lies there unread."""
+        if not select.select([self._socket], [], [], 0)[0]:
+            return b""
+        return take(self._socket, b"")
+
+
+class RawSocket(Stream):
+    """Lines over TCP; see `Transport`."""
 
     def __init__(self, address: Address, *, timeout_s: float) -> None:
         self._resource = open_session(address.text, backend="@py", timeout_s=timeout_s)
@@ -30,13 +48,6 @@ class RawSocket:
             self.close()
             raise Lost(f"cannot open {address}: {failure}") from failure
 
-    def send(self, data: bytes) -> None:
-        """Send whole lines."""
-        try:
-            self._socket.sendall(data)
-        except OSError as failure:
-            raise Lost(f"connection lost: {failure}") from failure
-
     def receive(self, wait_s: float) -> bytes:
         """Wait for what ends with a line end."""
         if wait_s != self._wait_s:
@@ -45,12 +56,6 @@ class RawSocket:
         if not line.endswith(b"\n"):
             line = self._complete(line, wait_s)
         return line
-
-    def unasked(self) -> bytes:
-        """Look, without waiting, at what lies there unread."""
-        if not select.select([self._socket], [], [], 0)[0]:
-            return b""
-        return take(self._socket, b"")
 
     def close(self) -> None:
         """Close pyvisa's session."""

@@ -7,10 +7,9 @@ however its block ends.
 import math
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 from hil.drivers.channels import Channels
+from hil.drivers.made_safe import MadeSafe
 from hil.errors import DeviceError, SetpointError
 from hil.roles import Identity, InverterReading
 
@@ -23,7 +22,7 @@ _SENSELESS = 10.0  # times the rating: a unit or a ratio is wrong then
 _LONGEST_S = 2**31
 
 
-class SunSpecInverter:
+class SunSpecInverter(MadeSafe):
     """Inverter with a power limit, left at zero whenever the block ends.
 
     Parameters
@@ -68,27 +67,6 @@ class SunSpecInverter:
         self._station_kw, self._connects = p_rated_kw, 0
         self._revert_s, self._told_kw, self._due_s = 0, 0.0, math.inf
         self._meet()
-
-    def __enter__(self) -> Self:
-        """Start from the safe state."""
-        self.make_safe()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Make it safe; a failure to do so never hides what ended the block."""
-        try:
-            self.make_safe()
-        except Exception as unsafe:
-            if fault is None:
-                raise
-            fault.add_note(f"{self.name} may not be in its safe state: {unsafe}")
-        finally:
-            self.close()
 
     @property
     def p_rated_kw(self) -> float:

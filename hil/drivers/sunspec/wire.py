@@ -1,20 +1,17 @@
 """A TCP socket that carries Modbus frames; what stands above it sees whole ones only."""
 
-import select
 import socket
 import time
 
-from hil.link.raw_socket import prepare, take
+from hil.link.raw_socket import Stream, prepare, take
 from hil.link.transport import Lost, Overlong, Transport
 
 from .address import Place
 from .frames import LONGEST, Strange, length_of
 
 
-class ModbusWire:
+class ModbusWire(Stream):
     """Frames over TCP; see `hil.link.transport.Transport`."""
-
-    remembers = False
 
     def __init__(self, place: Place, *, timeout_s: float) -> None:
         try:
@@ -27,13 +24,6 @@ class ModbusWire:
             self.close()
             raise Lost(f"cannot open {place}: {failure}") from failure
 
-    def send(self, data: bytes) -> None:
-        """Send a whole frame."""
-        try:
-            self._socket.sendall(data)
-        except OSError as failure:
-            raise Lost(f"connection lost: {failure}") from failure
-
     def receive(self, wait_s: float) -> bytes:
         """Wait for a frame; more than one if more came at once."""
         deadline_s, frame = time.monotonic() + wait_s, b""
@@ -43,12 +33,6 @@ class ModbusWire:
             if len(frame) > 2 * LONGEST:
                 raise Overlong(frame[:80])
         return frame
-
-    def unasked(self) -> bytes:
-        """Look, without waiting, at what lies there unread."""
-        if not select.select([self._socket], [], [], 0)[0]:
-            return b""
-        return take(self._socket, b"")
 
     def close(self) -> None:
         """Close the socket."""
