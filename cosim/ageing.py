@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from models.ageing import aged
+from models.storage.ageing import aged
 from results.reading import Record
 from scenarios.resolve import ResolvedScenario
 
 
 def ageing_rows(resolved: ResolvedScenario, folder: Path) -> list[dict[str, Any]]:
-    """Give a row for every battery whose scenario asks for its ageing; see `models.ageing`."""
+    """Give a row for every battery that asks for its ageing; see `models.storage.ageing`."""
     asked = [peer.name for peer in resolved.peers if peer.battery_ageing]
     return list(_rows(asked, Record(folder))) if asked else []
 

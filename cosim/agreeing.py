@@ -14,7 +14,7 @@ from market.delivery.contract import Contract
 from market.delivery.life_agreement import Procedure, nobody
 from market.delivery.risk import ByRisk, Collateral
 from market.delivery.rules import Terms
-from models.grid import Grid
+from models.grid.power_flow import Grid
 from scenarios.resolve import ResolvedScenario
 from scenarios.schema_contracts import RefusalSpec
 from scenarios.seeds import generator

@@ -14,7 +14,7 @@ from market.book import Clearing, Orders
 from market.network.charges import Charges
 from market.products import block_outlook, on_their_side, remaining
 from models.draws import keys
-from models.energy_manager import EnergyManagers
+from models.managers.energy_manager import EnergyManagers
 from scenarios.peers import Peer
 from scenarios.plugins import build_bidder
 from scenarios.resolve import ResolvedScenario

@@ -10,28 +10,25 @@ from functools import partial
 
 import numpy as np
 
-from models.battery import BatteryParams
 from models.der import DerFleet
-from models.energy_manager import EnergyManagers, ManagerOptions
-from models.energy_manager_rolling import RollingManagers, RollingOptions
-from models.flexible import FlexibleLoads
 from models.forecast import Forecaster
-from models.frequency import (
-    NominalFrequency,
-    OrnsteinUhlenbeckFrequency,
-    TracedFrequency,
-)
-from models.grid import Grid
-from models.grid_case import load_net
-from models.grid_copies import copied
-from models.grid_gain import loop_gain
-from models.grid_sources import made_net
-from models.grid_unbalanced import UnbalancedGrid, ZeroSequence
-from models.inverter import InverterParams
-from models.inverter_functions import InverterFunctions
-from models.inverter_gain import VoltageAnswer, voltage_answer
+from models.frequency.process import NominalFrequency, OrnsteinUhlenbeckFrequency
+from models.frequency.trace import TracedFrequency
+from models.grid.case import load_net
+from models.grid.copies import copied
+from models.grid.gain import loop_gain
+from models.grid.power_flow import Grid
+from models.grid.sources import made_net
+from models.grid.unbalanced import UnbalancedGrid, ZeroSequence
+from models.inverters.functions import InverterFunctions
+from models.inverters.gain import VoltageAnswer, voltage_answer
+from models.inverters.inverter import InverterParams
+from models.loads.flexible import FlexibleLoads
+from models.managers.energy_manager import EnergyManagers, ManagerOptions
+from models.managers.rolling import RollingManagers, RollingOptions
 from models.refine import QUARTER_S, RefinedProfiles
-from models.storage_plan import PlanPrices
+from models.storage.battery import BatteryParams
+from models.storage.plan import PlanPrices
 from scenarios.frequency_traces import frequency_trace
 from scenarios.peers import Peer
 from scenarios.plugins_manager import manager_class

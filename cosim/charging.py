@@ -16,7 +16,7 @@ from market.network.charges import (
     uniform_charges,
     zonal_charges,
 )
-from models.grid import Grid
+from models.grid.power_flow import Grid
 from scenarios.resolve import ResolvedScenario
 from scenarios.schema_market import to_ticks
 
@@ -63,7 +63,7 @@ def _by_pair(resolved: ResolvedScenario, network: Grid, bus: np.ndarray) -> Char
 
 def _by_lines(network: Grid, bus: np.ndarray, mean_ticks: int) -> Charges:
     """Charge by the lines that a trade loads, each at the same rate."""
-    from models.grid_ptdf import ptdf
+    from models.grid.ptdf import ptdf
 
     factors = ptdf(network)
     rate = _rate(lines_between(factors[:, bus], np.ones(len(factors))), mean_ticks)

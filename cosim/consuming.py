@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from models.ev import ChargePoints, Sessions
-from models.flexible import FlexibleLoads
-from models.thermal import Thermostats
+from models.loads.ev import ChargePoints, Sessions
+from models.loads.flexible import FlexibleLoads
+from models.loads.thermal import Thermostats
 from scenarios.resolve import ResolvedScenario
 
 __all__ = ["appliance_rows", "charging_rows", "flexible_loads"]

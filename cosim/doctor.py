@@ -123,7 +123,7 @@ def _visa() -> Finding:
     """Talk to an emulated inverter through pyvisa, as a run does."""
     from hil.emulated_bench import EmulatedBench
     from hil.errors import BenchError
-    from models.inverter import InverterParams
+    from models.inverters.inverter import InverterParams
 
     params = InverterParams(p_rated_kw=5.0, s_kva=5.0)
     try:

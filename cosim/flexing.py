@@ -13,7 +13,7 @@ from market.billing.rule import Tariffs
 from market.delivery.contract import Clock, Segment
 from market.delivery.dues import account_of
 from market.flexibility import Answer, Incentive, Proof, Sites, leftover, payments, prove
-from models.energy_manager import Prospects
+from models.managers.energy_manager import Prospects
 from scenarios.resolve import ResolvedScenario
 from scenarios.schema_flexibility import FlexibilityCallSpec, FlexibilitySpec
 from scenarios.schema_market import to_ticks

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from models.frequency import FrequencyTick, IslandFrequency
+from models.frequency.island import IslandFrequency
+from models.frequency.process import FrequencyTick
 
 from .box import Box, FloatArray, Inputs, Log, model, only, silent, total
 from .clock import NEVER, Clock

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from market.book import Trade
 from market.network.admission import Admission, Batch, GridLimits, admit
 from market.network.envelopes import envelope_kw, static_caps_kw
-from models.grid import Grid
-from models.grid_sensitivity import PeerGrid
+from models.grid.power_flow import Grid
+from models.grid.sensitivity import PeerGrid
 from scenarios.schema_admission import AdmissionSpec
 
 from .box import FloatArray

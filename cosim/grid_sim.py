@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.grid import Grid
+from models.grid.power_flow import Grid
 
 from .box import Box, FloatArray, Inputs, model, only, total
 from .clock import NEVER, Clock
 
 if TYPE_CHECKING:
-    from models.grid_unbalanced import UnbalancedGrid
+    from models.grid.unbalanced import UnbalancedGrid
 
 DARK = ("P_boundary[MW]", "Q_boundary[MVar]", "losses[MW]", "mismatch[pu]", "loading_max[%]")
 """What is zero where nothing flows."""

@@ -105,7 +105,7 @@ def capacity(
 
 def _holds(scenario: Path, paths: list[str], value: float, seed: int) -> bool:
     """Whether all checks hold; a power flow that finds no voltages is a violation, too."""
-    from models.grid import PowerFlowDiverged
+    from models.grid.power_flow import PowerFlowDiverged
     from scenarios.overrides import parse_override
 
     from .run import RunBroken, run_scenario

@@ -99,9 +99,9 @@ def _within_lines(years: Mapping[str, Year], limits: Path | None) -> dict[str, A
     import scenarios
     from market.designs.ieee14_network import constrain, network_summary, read_lines
     from market.designs.network import Network
-    from models.grid import Grid
-    from models.grid_ptdf import ptdf
-    from models.grid_sources import made_net
+    from models.grid.power_flow import Grid
+    from models.grid.ptdf import ptdf
+    from models.grid.sources import made_net
 
     net = made_net("pandapower:case14")
     ends = [

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 
 from market.delivery.life import TransactionLoop
-from models.frequency import (
+from models.frequency.area_parameters import SecondaryControl, SynchroCheck
+from models.frequency.island import IslandFrequency
+from models.frequency.joined import FrequencySource, JoinedIsland
+from models.frequency.parameters import (
     Generator,
     GridFormer,
     InverterResponse,
-    IslandFrequency,
     IslandParams,
     ShedStage,
 )
-from models.frequency_area_parameters import SecondaryControl, SynchroCheck
-from models.frequency_joined import FrequencySource, JoinedIsland
-from models.frequency_stores import AnyStore, ContainmentStore, FastStore, FormingStore
-from models.grid import Grid
+from models.frequency.stores import AnyStore, ContainmentStore, FastStore, FormingStore
+from models.grid.power_flow import Grid
 from scenarios.resolve import ResolvedScenario
 from scenarios.schema_feeder import FeederEvent, IslandEvent
 from scenarios.schema_island import FormerSpec, GeneratorSpec, IslandSpec

@@ -9,7 +9,7 @@ import numpy as np
 from hil.phil.closing import NodeLoop, longest_s
 from hil.phil.commissioning import Feeder
 from hil.station import Station
-from models.grid_gain import voltage_sensitivity
+from models.grid.gain import voltage_sensitivity
 
 from .assembly import Plant
 

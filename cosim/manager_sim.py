@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from models.energy_manager import EnergyManagers
+from models.managers.energy_manager import EnergyManagers
 
 from .bidders import Bidding
 from .box import Box, Inputs, happened, model, only

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from market.delivery.meters import PeriodReading
-from models.grid import Grid
-from models.grid_curtail import Limits
-from models.grid_protection import Fuse, Protection, Relay
-from models.grid_tap import TapControl, TapData
+from models.grid.curtail import Limits
+from models.grid.power_flow import Grid
+from models.grid.protection import Fuse, Protection, Relay
+from models.grid.tap import TapControl, TapData
 from scenarios.resolve import ResolvedScenario
 from scenarios.rules_operator import has_operator
 from scenarios.schema_operator import OperatorSpec, ProtectionSpec, TapSpec, TrafficLightSpec

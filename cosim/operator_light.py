@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.grid import Grid
-from models.grid_curtail import GREEN, Limits, Relief, relieve, severity
-from models.grid_sensitivity import linearise
+from models.grid.curtail import GREEN, Limits, Relief, relieve, severity
+from models.grid.power_flow import Grid
+from models.grid.sensitivity import linearise
 
 from .box import FloatArray
 

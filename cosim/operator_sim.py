@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from models.grid import Grid
-from models.grid_protection import Protection
-from models.grid_tap import TapControl
-from models.grid_thermal import LineThermal, TrafoThermal
+from models.grid.power_flow import Grid
+from models.grid.protection import Protection
+from models.grid.tap import TapControl
+from models.grid.thermal import LineThermal, TrafoThermal
 
 from .box import Box, FloatArray, Inputs, Log, model, only, silent
 from .clock import NEVER, Clock

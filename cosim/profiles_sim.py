@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from models.flexible import FlexibleLoads
-from models.loads import LoadResponse
+from models.loads.flexible import FlexibleLoads
+from models.loads.response import LoadResponse
 
 from .box import Box, FloatArray, Inputs, Log, model, only, silent, total
 from .clock import NEVER, Clock

@@ -23,7 +23,7 @@ from hil.record import BenchRecord, recorded
 from hil.safety.arming import Armed
 from hil.safety.guarded import guarded
 from hil.station import OnLoss, Station, StationDevice
-from models.grid_unbalanced import PHASES
+from models.grid.unbalanced import PHASES
 from results.recording import TickRecorder
 
 from .assembly import Plant

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.grid import Grid
-from models.grid_gain import loop_gain
-from models.loads import CONSTANT_POWER, LoadResponse, ZipParams
+from models.grid.gain import loop_gain
+from models.grid.power_flow import Grid
+from models.loads.response import CONSTANT_POWER, LoadResponse, ZipParams
 from scenarios.resolve import ResolvedScenario
 
 from .box import FloatArray

@@ -13,7 +13,7 @@ from typing import Any
 from hil.errors import BenchError
 from hil.realtime.pacer import Pacer
 from hil.realtime.tape import Played
-from models.grid import PowerFlowDiverged
+from models.grid.power_flow import PowerFlowDiverged
 from results.bills import write_bills
 from results.folder import EventLog, Manifest, Status, write_json
 from results.invariants import InvariantViolated

@@ -7,8 +7,8 @@ from typing import Any
 
 import mosaik_api_v3
 
-from models.battery import Battery, BatteryParams
-from models.pv import PvSystem
+from models.pv.system import PvSystem
+from models.storage.battery import Battery, BatteryParams
 
 from .box import Inputs
 

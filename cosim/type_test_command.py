@@ -16,7 +16,7 @@ from .type_test_record import PAGE, SIGNS, TypeTestRecord
 if TYPE_CHECKING:
     from hil.typetest.opening import Target
     from hil.typetest.steps import Trial
-    from models.inverter_standards import Profile
+    from models.inverters.standards import Profile
 
 NOT_PASSED = 1
 WRONG_INPUT = 2
@@ -142,7 +142,7 @@ def _target(
 
 
 def _profile(name: str) -> Profile:
-    from models.inverter_standards import profiles
+    from models.inverters.standards import profiles
 
     if name not in profiles():
         raise WrongInput(f"no standard {name!r}; known: {', '.join(profiles())}")

@@ -13,7 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from hil.typetest.steps import Step, Trial
-    from models.inverter_standards import Profile
+    from models.inverters.standards import Profile
 
 RECORD, PAGE = "type-test.json", "type-test.html"
 UNFINISHED = "not finished"

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from models.grid import Grid
-from models.grid_unbalanced import PHASES, UnbalancedGrid
+from models.grid.power_flow import Grid
+from models.grid.unbalanced import PHASES, UnbalancedGrid
 
 from .box import FloatArray, model, total
 from .clock import Clock

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import IO, Any, Self
 
-from models.inverter import InverterParams
+from models.inverters.inverter import InverterParams
 
 from .drivers.opening import open_device
 from .drivers.scpi_inverter import ScpiInverter

@@ -301,7 +301,7 @@ class Programmable(Protocol):
 
 @runtime_checkable
 class Functional(Protocol):
-    """A device whose grid functions can be set, by the names of `models.inverter_standards`."""
+    """A device whose grid functions can be set, by the names of `models.inverters.standards`."""
 
     def set_function(self, name: str, settings: dict[str, float | list[float]]) -> None:
         """Switch one function on with these settings, or off with none; read back."""

@@ -8,24 +8,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .battery import Battery, BatteryParams
     from .der import DerAudit, DerFleet, DerTick
-    from .energy_manager import EnergyManagers, ManagerOptions, Prospects
     from .forecast import Forecaster
-    from .frequency import FrequencyTick, NominalFrequency, OrnsteinUhlenbeckFrequency
-    from .frequency_island import IslandFrequency
-    from .frequency_parameters import (
+    from .frequency.island import IslandFrequency
+    from .frequency.parameters import (
         Generator,
         GridFormer,
         InverterResponse,
         IslandParams,
         ShedStage,
     )
-    from .frequency_tick import IslandTick
-    from .grid import Grid, GridState, PowerFlowDiverged
-    from .inverter import Inverter, InverterParams
-    from .pv import PvSystem
+    from .frequency.process import FrequencyTick, NominalFrequency, OrnsteinUhlenbeckFrequency
+    from .frequency.tick import IslandTick
+    from .grid.power_flow import Grid, GridState, PowerFlowDiverged
+    from .inverters.inverter import Inverter, InverterParams
+    from .managers.energy_manager import EnergyManagers, ManagerOptions, Prospects
+    from .pv.system import PvSystem
     from .refine import Quarter, RefinedProfiles, Second
+    from .storage.battery import Battery, BatteryParams
 
 __all__ = [
     "Battery",
@@ -59,23 +59,23 @@ __all__ = [
 ]
 
 _HOME = {
-    "battery": ("Battery", "BatteryParams"),
+    "storage.battery": ("Battery", "BatteryParams"),
     "der": ("DerAudit", "DerFleet", "DerTick"),
-    "energy_manager": ("EnergyManagers", "ManagerOptions", "Prospects"),
+    "managers.energy_manager": ("EnergyManagers", "ManagerOptions", "Prospects"),
     "forecast": ("Forecaster",),
-    "frequency": ("FrequencyTick", "NominalFrequency", "OrnsteinUhlenbeckFrequency"),
-    "frequency_island": ("IslandFrequency",),
-    "frequency_parameters": (
+    "frequency.process": ("FrequencyTick", "NominalFrequency", "OrnsteinUhlenbeckFrequency"),
+    "frequency.island": ("IslandFrequency",),
+    "frequency.parameters": (
         "Generator",
         "GridFormer",
         "InverterResponse",
         "IslandParams",
         "ShedStage",
     ),
-    "frequency_tick": ("IslandTick",),
-    "grid": ("Grid", "GridState", "PowerFlowDiverged"),
-    "inverter": ("Inverter", "InverterParams"),
-    "pv": ("PvSystem",),
+    "frequency.tick": ("IslandTick",),
+    "grid.power_flow": ("Grid", "GridState", "PowerFlowDiverged"),
+    "inverters.inverter": ("Inverter", "InverterParams"),
+    "pv.system": ("PvSystem",),
     "refine": ("Quarter", "RefinedProfiles", "Second"),
 }
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from ._kernels_battery import after_tick, charging_kw, discharging_kw, gained_kw, reach
+from .storage._kernels_battery import after_tick, charging_kw, discharging_kw, gained_kw, reach
 
 Floats = npt.NDArray[np.float64]
 
@@ -203,8 +203,8 @@ def step_der(
 
     Notes
     -----
-    The arithmetic of `models.inverter.Inverter.step` and `models.battery.Battery.step`, in the
-    same order, so that they agree to the bit.
+    The arithmetic of `models.inverters.inverter.Inverter.step` and of
+    `models.storage.battery.Battery.step`, in the same order, so that they agree to the bit.
     """
     dt_h = dt_s / 3600.0
     integrate_der(params, state, curves, inputs[4], dt_h, out)

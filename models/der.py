@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _kernels_der as k
-from .battery import BatteryParams
-from .battery_curve import standing
-from .battery_reactive import BatteryReactive
-from .inverter import InverterParams, State
-from .inverter_fleet import InverterFleet
-from .inverter_functions import InverterFunctions
+from .inverters.fleet import InverterFleet
+from .inverters.functions import InverterFunctions
+from .inverters.inverter import InverterParams, State
+from .storage.battery import BatteryParams
+from .storage.curve import standing
+from .storage.reactive import BatteryReactive
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ._kernels_refine import fill_pv, shade, switch_load
 from .draws import Floats, keys, scatter, uniform
-from .weather import Edges, cloud_shadow, haurwitz_w_per_m2, solar_elevation_deg
+from .pv.weather import Edges, cloud_shadow, haurwitz_w_per_m2, solar_elevation_deg
 
 QUARTER_S = 900
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .schema_frequency import FrequencySpec
 
 if TYPE_CHECKING:
-    from models.frequency_trace import Trace
+    from models.frequency.trace import Trace
 
 
 def frequency_trace(spec: FrequencySpec, base: Path) -> Trace | None:
@@ -22,12 +22,12 @@ def frequency_trace(spec: FrequencySpec, base: Path) -> Trace | None:
 
     Raises
     ------
-    models.frequency_trace.TraceError
+    models.frequency.trace.TraceError
         For a file that is missing or holds no frequency, and an unknown event.
     """
     if spec.event is None and spec.trace is None:
         return None
-    from models.frequency_trace import Trace, frequency_event
+    from models.frequency.trace import Trace, frequency_event
 
     if spec.event is not None:
         return frequency_event(spec.event).trace
@@ -39,7 +39,7 @@ def trace_fault(spec: FrequencySpec, base: Path) -> tuple[str, str] | None:
     """Return the key at fault and what is wrong with it, or None."""
     if spec.event is None and spec.trace is None:
         return None
-    from models.frequency_trace import TraceError
+    from models.frequency.trace import TraceError
 
     try:
         frequency_trace(spec, base)

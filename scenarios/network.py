@@ -52,7 +52,7 @@ class NetworkOutline:
     upstream_kv: tuple[float, ...] = ()
 
     def copied(self, count: int, ties: int = 0) -> "NetworkOutline":
-        """Name what copies of it hold, in the order of `models.grid_copies`; a test compares."""
+        """Name what copies of it hold, in the order of `models.grid.copies`; a test compares."""
         if len(self.upstream_kv) != 1 or self.upstream_kv[0] not in COPIED_KV:
             found = ", ".join(f"{kv:g} kV" for kv in self.upstream_kv) or "none"
             known = " or ".join(f"{kv:g}" for kv in COPIED_KV)
@@ -132,7 +132,7 @@ _TAP_COLUMNS = ("tap_side", "tap_neutral", "tap_min", "tap_max", "tap_step_perce
 
 
 def _made_tables(network: str) -> dict[str, dict[str, dict[int, Any]]]:
-    from models.grid_sources import NoSuchNetwork, made_net
+    from models.grid.sources import NoSuchNetwork, made_net
 
     try:
         net = made_net(network)
@@ -199,7 +199,7 @@ def _clear(name: object, table: str, index: int) -> str:
 
 
 def _unique(stored: dict[int, Any]) -> dict[int, str]:
-    """Name every bus once, by the rule of `models.grid_case.bus_names`; a test compares them."""
+    """Name every bus once, by the rule of `models.grid.case.bus_names`; a test compares them."""
     names: dict[int, str] = {}
     for index, name in stored.items():
         clear = name if isinstance(name, str) and name else f"bus {index}"

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from models.inverter_functions import InverterFunctions
-from models.loads import ZipParams
-from models.pv_plant import PvPlantParams, Roof
-from models.pv_sky import Plane
+from models.inverters.functions import InverterFunctions
+from models.loads.response import ZipParams
+from models.pv.plant import PvPlantParams, Roof
+from models.pv.sky import Plane
 
 from .appliances import Appliances, draw_appliances
 from .network import NetworkOutline
@@ -62,7 +62,7 @@ class Peer:
     battery_efficiency : float
         Round trip, grid side to grid side. [1]
     battery_losses : dict
-        What else its battery's ratings say, in the words of `models.battery.BatteryParams`;
+        What else its battery's ratings say, in the words of `models.storage.battery.BatteryParams`;
         empty for one that loses by its efficiency alone.
     battery_inverter : InverterFunctions or None
         What its battery's inverter does with reactive power by a standard; None for none.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from pathlib import Path
 
-from models.energy_manager import EnergyManagers
+from models.managers.energy_manager import EnergyManagers
 
 from .plugins import PluginError, module_of
 from .rules import nearest
@@ -54,7 +54,7 @@ def manager_class(reference: str, base: Path) -> type[EnergyManagers]:
     if missing:
         raise PluginError(
             f"{reference!r} lacks {', '.join(map(repr, missing))}; an energy manager has what "
-            "models.energy_manager_protocol.Manager says, and may inherit it from EnergyManagers"
+            "models.managers.protocol.Manager says, and may inherit it from EnergyManagers"
         )
     keywords = list(inspect.signature(EnergyManagers).parameters)
     try:

@@ -11,8 +11,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, model_validator
 
-from models.inverter_functions import REACTIVE, InverterFunctions, faults
-from models.inverter_standards import profiles
+from models.inverters.functions import REACTIVE, InverterFunctions, faults
+from models.inverters.standards import profiles
 
 from .spec import Problem, Spec, refuse
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, NonNegativeFloat, PositiveFloat, Tag, model_validator
 
-from models.battery_curve import faults_of
+from models.storage.curve import faults_of
 
 from .schema_appliances import AppliancesSpec
 from .schema_bids import AgentSpec

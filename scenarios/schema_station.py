@@ -124,9 +124,7 @@ class OnLossSpec(Spec):
     def settled(self) -> OnLoss:
         """Give it as the bench takes it."""
         frozen_after_s = None if isinstance(self.frozen, str) else self.frozen.seconds
-        return OnLoss(
-            action=self.action, after_s=self.after.seconds, frozen_after_s=frozen_after_s
-        )
+        return OnLoss(action=self.action, after_s=self.after.seconds, frozen_after_s=frozen_after_s)
 
 
 class SafeStateSpec(Spec):

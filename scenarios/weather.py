@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.draws import keys
-from models.pv_sky import NEEDS_PVLIB, HorizontalLight, Place, has_pvlib, plane_light
+from models.pv.sky import NEEDS_PVLIB, HorizontalLight, Place, has_pvlib, plane_light
 
 from .profiles import Floats, ProfileError, Table, read_table
 from .schema_peers import PvSpec
@@ -18,7 +18,7 @@ from .schema_weather import WeatherSpec
 from .seeds import generator
 
 if TYPE_CHECKING:
-    from models.pv_roofs import Clouds, PvRoofs
+    from models.pv.roofs import Clouds, PvRoofs
 
     from .peers import Peer
     from .resolve import ResolvedScenario
@@ -57,7 +57,7 @@ def roofs(resolved: ResolvedScenario, start: dt.datetime, end: dt.datetime) -> P
     own = [resolved.peers[place] for place in roofed(resolved.peers)]
     if not own:
         return None
-    from models.pv_roofs import PvRoofs
+    from models.pv.roofs import PvRoofs
 
     weather = sky(resolved.scenario)
     start_s, end_s = _quarters(start, end)
@@ -185,7 +185,7 @@ def _track(table: Table | None, name: str, otherwise: float, unix_s: Floats) -> 
 def _clouds(resolved: ResolvedScenario, weather: WeatherSpec) -> Clouds | None:
     if weather.clouds is None:
         return None
-    from models.pv_roofs import Clouds
+    from models.pv.roofs import Clouds
 
     key = keys([generator(resolved.seed, "sky")])
     return Clouds(key=key, depth=weather.clouds.depth, edges=weather.clouds.edges)

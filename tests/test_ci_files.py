@@ -210,7 +210,7 @@ def test_the_caches_name_changes_with_the_cpu_and_with_any_kernel_and_with_nothi
     assert name_of_cache(PYTHONPATH=str(tmp_path)) == here
     append(tmp_path / "market/__init__.py", "# No kernel is in here.\n")
     assert name_of_cache(PYTHONPATH=str(tmp_path)) == here
-    append(tmp_path / "models/_kernels_grid.py", "# Another source.\n")
+    append(tmp_path / "models/grid/_kernels.py", "# Another source.\n")
     assert name_of_cache(PYTHONPATH=str(tmp_path)) != here
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from models.inverter_functions import faults
-from models.inverter_page import settings_table
-from models.inverter_standards import FOLDER, profiles
+from models.inverters.functions import faults
+from models.inverters.page import settings_table
+from models.inverters.standards import FOLDER, profiles
 
 PAGE = (Path(__file__).parents[1] / "docs" / "inverters.md").read_text("utf-8")
 FILES = sorted(file.stem for file in FOLDER.glob("*.yaml"))

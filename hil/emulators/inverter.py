@@ -1,12 +1,12 @@
 """An inverter that is not there: a power limit over the physics of `models`.
 
-It carries only the standard library and `models.inverter`, so that its process starts fast;
-with a standard's functions `inverter_functions` brings the rest.
+It carries only the standard library and `models.inverters.inverter`, so that its process starts
+fast; with a standard's functions `inverter_functions` brings the rest.
 """
 
 from typing import Protocol
 
-from models.inverter import Inverter, InverterParams, State
+from models.inverters.inverter import Inverter, InverterParams, State
 
 from .instrument import EmulatedInstrument, Manners, identity_of
 from .scpi import arguments, number
@@ -69,7 +69,7 @@ class EmulatedInverter(EmulatedInstrument):
     manners : Manners, optional
         How it behaves.
     physics : InverterPhysics, optional
-        What moves its power; `models.inverter.Inverter` unless given.
+        What moves its power; `models.inverters.inverter.Inverter` unless given.
     """
 
     role = "inverter"

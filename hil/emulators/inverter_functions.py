@@ -2,7 +2,7 @@
 
 ``SOUR:FUNC:VVAR V_PU,0.92,0.98,1.02,1.08,Q_PU,0.44,0,0,-0.44,RESPONSE_S,5`` switches volt-var on
 with that curve, ``SOUR:FUNC:VVAR OFF`` off; names and units of the settings are those of
-`models.inverter_functions`. What sets the reactive power, constant power factor, constant Q,
+`models.inverters.functions`. What sets the reactive power, constant power factor, constant Q,
 volt-var or watt-var, switches the others of these off. All settings of one message are taken
 together, or none.
 """
@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from hil.numbers import decimal
-from models.inverter import InverterParams, State
-from models.inverter_fleet import InverterFleet
-from models.inverter_functions import REACTIVE, InverterFunctions
-from models.inverter_standards import profiles
+from models.inverters.fleet import InverterFleet
+from models.inverters.functions import REACTIVE, InverterFunctions
+from models.inverters.inverter import InverterParams, State
+from models.inverters.standards import profiles
 
 from .instrument import Manners
 from .inverter import EmulatedInverter
@@ -44,7 +44,7 @@ _WORDS = (("absorb", "inject"), ("reactive", "active"))
 
 
 class FunctionalPhysics:
-    """One inverter of `models.inverter_fleet`.
+    """One inverter of `models.inverters.fleet`.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class FunctionalInverter(EmulatedInverter):
     ----------
     params : InverterParams
     standard : str
-        Name of a profile of `models.inverter_standards`.
+        Name of a profile of `models.inverters.standards`.
     replaced : mapping
         Single values replaced at the start.
     world : World

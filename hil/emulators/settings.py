@@ -5,8 +5,8 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any
 
-from models.battery import BatteryParams
-from models.inverter import InverterParams
+from models.inverters.inverter import InverterParams
+from models.storage.battery import BatteryParams
 
 from .analyser import AnalyserParams
 from .faults import Scheduled
@@ -24,7 +24,7 @@ class Functions:
     Parameters
     ----------
     standard : str
-        Name of a profile of `models.inverter_standards`, as ``ieee1547-2018-b-ii``; empty for
+        Name of a profile of `models.inverters.standards`, as ``ieee1547-2018-b-ii``; empty for
         none of its functions. With it the process starts a second slower.
     functions : mapping
         Single values replaced, as ``{"volt_var": {"enabled": true}}``.

@@ -1,4 +1,4 @@
-"""A battery inverter that is not there: a power over the physics of `models.battery`.
+"""A battery inverter that is not there: a power over the physics of `models.storage.battery`.
 
 It discharges at a positive power. It opens when the voltage leaves its window and closes again
 by itself after its delay.
@@ -6,7 +6,7 @@ by itself after its delay.
 
 from dataclasses import dataclass
 
-from models.battery import Battery, BatteryParams
+from models.storage.battery import Battery, BatteryParams
 
 from .instrument import EmulatedInstrument, Manners
 from .world import World

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hil.errors import SetpointError
-from models.inverter_fleet import share_of_step
+from models.inverters.fleet import share_of_step
 
 
 @dataclass(frozen=True, kw_only=True)

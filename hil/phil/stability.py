@@ -7,7 +7,7 @@ part of the way that a lag leaves in a step, the loop's characteristic polynomia
     z^d · Π (z − b_i) + g · Π a_i · h(z) = 0,      h = 1, or (1 + m) z − m with one more z^1
 
 where h is the linear extrapolation by m steps that compensates delay. For one lag and no delay
-the largest stable g is 2/a − 1 (`models.inverter_gain.largest_stable_gain`).
+the largest stable g is 2/a − 1 (`models.inverters.gain.largest_stable_gain`).
 """
 
 import math
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.optimize import brentq
 
-from models.inverter_fleet import share_of_step
+from models.inverters.fleet import share_of_step
 
 _ANGLES = 4000  # of the unit circle; crossings lie further apart than this for d below 100
 _MARGIN = 0.5

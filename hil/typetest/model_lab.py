@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from models.inverter import InverterParams
-from models.inverter_fleet import InverterFleet
-from models.inverter_functions import InverterFunctions
+from models.inverters.fleet import InverterFleet
+from models.inverters.functions import InverterFunctions
+from models.inverters.inverter import InverterParams
 
 from .lab import GridStep, Ratings, Sample
 

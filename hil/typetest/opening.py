@@ -14,7 +14,7 @@ from hil.roles import Analyser, Device, GridSimulator, Inverter, Lockstep, PvSim
 from hil.safety.energised import energised
 from hil.safety.guarded import guarded
 from hil.station import Station, StationDevice
-from models.inverter_standards import Profile
+from models.inverters.standards import Profile
 
 from .bench_lab import BenchLab, Instruments
 from .emulated_functions import EmulatedFunctions

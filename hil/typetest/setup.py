@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hil.errors import SetpointError
-from models.inverter_standards import Profile
+from models.inverters.standards import Profile
 
 from .bands import Accuracy, Curve
 from .lab import Lab, NotTestable, Sample

@@ -7,9 +7,9 @@ import pytest
 
 from market.network.admission import Batch, GridLimits, admit
 from market.network.envelopes import envelope_kw
-from models.grid import Grid
-from models.grid_ptdf import ptdf
-from models.grid_sensitivity import PeerGrid
+from models.grid.power_flow import Grid
+from models.grid.ptdf import ptdf
+from models.grid.sensitivity import PeerGrid
 
 VILLAGE = Path(__file__).parents[2] / "scenarios" / "grids" / "kerber-village.json"
 LIMITS = GridLimits(low_pu=0.95, high_pu=1.05)

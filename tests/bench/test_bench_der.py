@@ -7,16 +7,16 @@ import numpy as np
 import pvlib
 import pytest
 
-from models.ageing import rainflow
-from models.battery import BatteryParams
 from models.der import DerFleet
-from models.energy_manager import EnergyManagers
 from models.forecast import Forecaster
-from models.inverter import InverterParams
-from models.inverter_standards import profiles
-from models.loads import LoadResponse, ZipParams
-from models.pv_watts import PvPlantParams, PvPlants
+from models.inverters.inverter import InverterParams
+from models.inverters.standards import profiles
+from models.loads.response import LoadResponse, ZipParams
+from models.managers.energy_manager import EnergyManagers
+from models.pv.watts import PvPlantParams, PvPlants
 from models.refine import QUARTER_S, RefinedProfiles
+from models.storage.ageing import rainflow
+from models.storage.battery import BatteryParams
 
 PEERS = (57, 10_000)
 STORE = BatteryParams(capacity_kwh=8.0, p_max_kw=5.0)

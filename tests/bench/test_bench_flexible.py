@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from models.ev import ChargeParams, ChargePoints, HabitParams, draw_sessions
-from models.flexible import FlexibleLoads
-from models.loads import RESIDENTIAL, LoadResponse
-from models.storage_plan import PlanPrices, Stores, plan_storage
-from models.thermal import FREEZER, HEAT_PUMP, WATER_HEATER, Thermostats
+from models.loads.ev import ChargeParams, ChargePoints, HabitParams, draw_sessions
+from models.loads.flexible import FlexibleLoads
+from models.loads.response import RESIDENTIAL, LoadResponse
+from models.loads.thermal import FREEZER, HEAT_PUMP, WATER_HEATER, Thermostats
+from models.storage.plan import PlanPrices, Stores, plan_storage
 
 SIZES = [57, 1000, 10_000]
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from models.frequency import Generator, GridFormer, IslandFrequency, IslandParams
-from models.frequency_area_parameters import Area
-from models.frequency_areas import AreaFrequency
+from models.frequency.area_parameters import Area
+from models.frequency.areas import AreaFrequency
+from models.frequency.island import IslandFrequency
+from models.frequency.parameters import Generator, GridFormer, IslandParams
 
 
 @pytest.mark.parametrize("surplus_kw", [0.0, 30.0], ids=["at rest", "reducing"])

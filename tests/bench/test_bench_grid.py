@@ -7,10 +7,10 @@ import pandapower as pp
 import pytest
 from lightsim2grid.algorithm import NRSing_KLU
 
-from models.grid import Grid
-from models.grid_protection import Fuse, Protection
-from models.grid_tap import TapControl
-from models.grid_thermal import LineThermal, TrafoThermal
+from models.grid.power_flow import Grid
+from models.grid.protection import Fuse, Protection
+from models.grid.tap import TapControl
+from models.grid.thermal import LineThermal, TrafoThermal
 
 VILLAGE = Path(__file__).parents[2] / "scenarios" / "grids" / "kerber-village.json"
 CHANGES = [1e-4, 1e-2]

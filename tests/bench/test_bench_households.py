@@ -6,14 +6,14 @@ The other ticks of a second are those of `test_bench_der.py`.
 import numpy as np
 import pytest
 
-from models.battery import BatteryParams
 from models.der import DerFleet
-from models.ev import ChargeParams, ChargePoints, Sessions
-from models.flexible import FlexibleLoads
-from models.inverter import InverterParams
-from models.inverter_standards import profiles
-from models.loads import RESIDENTIAL, LoadResponse
-from models.thermal import FREEZER, HEAT_PUMP, Thermostats
+from models.inverters.inverter import InverterParams
+from models.inverters.standards import profiles
+from models.loads.ev import ChargeParams, ChargePoints, Sessions
+from models.loads.flexible import FlexibleLoads
+from models.loads.response import RESIDENTIAL, LoadResponse
+from models.loads.thermal import FREEZER, HEAT_PUMP, Thermostats
+from models.storage.battery import BatteryParams
 
 DT_S = 0.1
 

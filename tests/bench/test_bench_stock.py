@@ -14,7 +14,7 @@ import numpy as np
 import pandapower as pp
 import pytest
 
-from models.grid import Grid
+from models.grid.power_flow import Grid
 
 VILLAGE = Path(__file__).parents[2] / "scenarios" / "grids" / "kerber-village.json"
 STARTERS = {

@@ -7,7 +7,7 @@ import pandapower as pp
 import pandapower.networks as networks
 import pytest
 
-from models.grid_unbalanced import UnbalancedGrid, ZeroSequence
+from models.grid.unbalanced import UnbalancedGrid, ZeroSequence
 
 VILLAGE = Path(__file__).parents[2] / "scenarios" / "grids" / "kerber-village.json"
 GRIDS = {

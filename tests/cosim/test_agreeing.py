@@ -19,7 +19,7 @@ from market.delivery.contract import Contract
 from market.delivery.ledger import Ledger
 from market.delivery.risk import ByRisk
 from market.delivery.rules import Terms
-from models.grid import Grid
+from models.grid.power_flow import Grid
 from results.recording import TickRecorder
 from scenarios.load import load_scenario
 

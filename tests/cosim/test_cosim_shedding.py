@@ -10,8 +10,8 @@ import yaml
 from cosim.run import run_scenario
 from cosim.shedding import SheddingOrder
 from market.book import Order
-from models.frequency_island import IslandFrequency
-from models.frequency_parameters import Generator, GridFormer, IslandParams, ShedStage
+from models.frequency.island import IslandFrequency
+from models.frequency.parameters import Generator, GridFormer, IslandParams, ShedStage
 from results.reading import Record
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"

@@ -10,10 +10,10 @@ import pandapower as pp
 import pytest
 
 from cosim.clock import Clock
-from models.battery import BatteryParams
 from models.der import DerFleet
-from models.grid import Grid
-from models.inverter import InverterParams
+from models.grid.power_flow import Grid
+from models.inverters.inverter import InverterParams
+from models.storage.battery import BatteryParams
 
 VILLAGE = Path(__file__).parents[2] / "scenarios/grids/kerber-village.json"
 SECONDS = 20

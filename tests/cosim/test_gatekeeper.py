@@ -9,7 +9,7 @@ from cosim.admitting import Admitting, anyway_wh
 from cosim.gatekeeper import Gatekeeper
 from market.book import Orders, Trade
 from market.network.admission import AdmissionError
-from models.grid import Grid
+from models.grid.power_flow import Grid
 from scenarios.schema_admission import AdmissionSpec
 
 PEERS = ("mill", "farm", "shop", "lpd")

@@ -6,7 +6,7 @@ import pandapower as pp
 import pytest
 
 from cosim.looping import loops_of
-from models.grid import Grid
+from models.grid.power_flow import Grid
 
 
 def test_the_feeder_seen_from_a_node_is_its_line_between_node_and_stiff_grid():

@@ -13,7 +13,7 @@ from hil.emulators.world import World
 from hil.errors import DeviceError, SetpointError
 from hil.roles import Faulty, Lockstep, Programmable, Reverting, SourceStep, Surrounded
 from hil.station import Limits, StationDevice
-from models.battery import BatteryParams
+from models.storage.battery import BatteryParams
 
 
 class Direct:

@@ -24,7 +24,7 @@ from hil.realtime.node import Node, NodeReading
 from hil.realtime.opening import open_armed
 from hil.safety.arming import arm
 from hil.station import Limits, OnLoss, Station, StationDevice
-from models.inverter import Inverter, InverterParams
+from models.inverters.inverter import Inverter, InverterParams
 
 ROOF = InverterParams(p_rated_kw=10.0, s_kva=10.0)
 

@@ -23,7 +23,7 @@ from hil.emulators.settings import SettingsError
 from hil.errors import DeviceError, LinkError
 from hil.roles import InverterReading
 from hil.station import Limits, Station, StationDevice
-from models.inverter import Inverter, InverterParams
+from models.inverters.inverter import Inverter, InverterParams
 
 ROOF = InverterParams(p_rated_kw=5.0, s_kva=5.0)
 
@@ -150,7 +150,7 @@ import signal, sys
 # A shell that starts the tests in the background has them ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from hil.emulated_bench import EmulatedBench
-from models.inverter import InverterParams
+from models.inverters.inverter import InverterParams
 with EmulatedBench({"roof": InverterParams(p_rated_kw=5.0, s_kva=5.0)}) as bench:
     bench.inverters["roof"].limit_power(5.0)
     print(bench.addresses["roof"].split("::")[2], flush=True)

@@ -11,7 +11,7 @@ import pytest
 from hil.emulators.faults import REPLY_FAULTS
 from hil.emulators.inverter import EmulatedInverter, identity_of
 from hil.emulators.server import MAX_LINE, InstrumentServer
-from models.inverter import Inverter, InverterParams
+from models.inverters.inverter import Inverter, InverterParams
 
 ROOF = InverterParams(p_rated_kw=5.0, s_kva=5.5, q_per_p=0.1, ramp_kw_per_s=20.0)
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -8,10 +8,10 @@ from hil.emulators.inverter_functions import NODES
 from hil.emulators.node import Placed, build_instrument
 from hil.emulators.settings import SettingsError
 from hil.emulators.world import World
-from models.inverter import InverterParams
-from models.inverter_fleet import InverterFleet
-from models.inverter_functions import InverterFunctions
-from models.inverter_standards import profiles
+from models.inverters.fleet import InverterFleet
+from models.inverters.functions import InverterFunctions
+from models.inverters.inverter import InverterParams
+from models.inverters.standards import profiles
 
 RATED = {"p_rated_kw": 5.0, "s_kva": 5.0, "response_s": 0.0}
 STANDARD = "ieee1547-2018-b-ii"

@@ -89,7 +89,7 @@ def test_an_open_output_is_no_grid_and_a_closed_one_brings_the_inverter_back_aft
     node = Node("grid-simulator", "inverter")
     node.of["inverter"].execute("SIM:SURR 4000,1,50;:POW:LIM MAX")
     node.world.advance(0.5)
-    # 0.3 s below 0.45 p.u. (models.inverter), so it has tripped.
+    # 0.3 s below 0.45 p.u. (models.inverters.inverter), so it has tripped.
     assert node.ask("inverter", "SOUR:STAT?;:MEAS:POW?;:MEAS:VOLT?") == "TRIP;0.0;0.0"
     node.tell("grid-simulator", "OUTP ON")
     node.world.advance(0.9)

@@ -23,7 +23,7 @@ from hil.safety.arming import arm
 from hil.safety.limited import limited
 from hil.safety.limits import BenchLimits
 from hil.station import Limits, OnLoss, Station, StationDevice
-from models.inverter import Inverter, InverterParams
+from models.inverters.inverter import Inverter, InverterParams
 
 ROOF = InverterParams(p_rated_kw=5.0, s_kva=5.0)
 SUNNY = Asked(np.array([4.0]), np.array([3.0]), np.array([1.0]), 50.0)

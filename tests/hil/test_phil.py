@@ -12,8 +12,8 @@ from hil.phil.commissioning import Feeder, Steps, commission
 from hil.phil.interface import Interface, QuasiStatic
 from hil.phil.stability import gain_of_node, largest_stable_gain, objection
 from hil.roles import AcReading, Identity, InverterReading
-from models.inverter_fleet import share_of_step
-from models.inverter_gain import largest_stable_gain as without_delay
+from models.inverters.fleet import share_of_step
+from models.inverters.gain import largest_stable_gain as without_delay
 
 # Largest stable gain by step and time to 90 %, for delays of 0, 1, 2 and 5 steps, to the digits
 # that the study behind this bench printed.

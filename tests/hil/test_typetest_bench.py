@@ -9,7 +9,7 @@ from hil.station import Limits, Station, StationDevice
 from hil.typetest.opening import bench_target
 from hil.typetest.run import run
 from hil.typetest.setup import Setup
-from models.inverter_standards import profiles
+from models.inverters.standards import profiles
 
 STANDARD = profiles()["ieee1547-2018-b-iii"]
 SHORT = {

@@ -8,7 +8,7 @@ from hil.typetest.lab import Ratings
 from hil.typetest.model_lab import ModelLab
 from hil.typetest.run import run
 from hil.typetest.setup import Setup
-from models.inverter_standards import profiles
+from models.inverters.standards import profiles
 
 EVENTS = ("ride-through", "trip", "enter-service")
 

@@ -15,7 +15,7 @@ from hil.typetest.lab import GridStep, NotTestable, Ratings
 from hil.typetest.model_lab import ModelLab
 from hil.typetest.run import run
 from hil.typetest.setup import Setup
-from models.inverter_standards import profiles
+from models.inverters.standards import profiles
 
 PROFILE = profiles()["ieee1547-2018-b-iii"]
 

@@ -9,7 +9,7 @@ from hil.typetest.lab import Ratings
 from hil.typetest.model_lab import ModelLab
 from hil.typetest.run import PROCEDURES, run
 from hil.typetest.setup import Setup
-from models.inverter_standards import profiles
+from models.inverters.standards import profiles
 
 RATINGS = Ratings(p_kw=10.0, s_kva=10.0)
 PROFILE = profiles()["ieee1547-2018-b-iii"]

@@ -19,8 +19,8 @@ from scipy.optimize import linprog, minimize
 
 from market.network.admission import AdmissionError, Batch, GridLimits, admit
 from market.network.envelopes import envelope_kw, static_caps_kw
-from models.grid import Grid, PowerFlowDiverged
-from models.grid_sensitivity import PeerGrid
+from models.grid.power_flow import Grid, PowerFlowDiverged
+from models.grid.sensitivity import PeerGrid
 
 EXACT = GridLimits(margin_pu=0.0, margin_percent=0.0)
 

@@ -12,9 +12,9 @@ from market.designs.ieee14_file import read_shipped
 from market.designs.ieee14_network import constrain, network_summary, read_lines
 from market.designs.network import Network
 from market.designs.problem import DesignError
-from models.grid import Grid
-from models.grid_ptdf import ptdf
-from models.grid_sources import made_net
+from models.grid.power_flow import Grid
+from models.grid.ptdf import ptdf
+from models.grid.sources import made_net
 
 SHIPPED = Path(__file__).parents[2] / "scenarios/ieee14"
 RULES = Rules()

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.ageing import aged, rainflow, xu_cycles
+from models.storage.ageing import aged, rainflow, xu_cycles
 
 
 def totals(series):

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from models.battery import Battery, BatteryParams
-from models.battery_curve import faults_of
+from models.storage.battery import Battery, BatteryParams
+from models.storage.curve import faults_of
 
 
 def store(**ratings):

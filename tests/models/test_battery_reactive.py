@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.battery import Battery, BatteryParams
-from models.battery_reactive import BatteryReactive
 from models.der import DerFleet
+from models.storage.battery import Battery, BatteryParams
+from models.storage.reactive import BatteryReactive
 from scenarios.schema_inverter import StorageInverterSpec
 
 with warnings.catch_warnings():

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.battery import Battery, BatteryParams
 from models.der import DerFleet
-from models.inverter import Inverter, InverterParams
+from models.inverters.inverter import Inverter, InverterParams
+from models.storage.battery import Battery, BatteryParams
 
 ROOF = InverterParams(p_rated_kw=5.0, s_kva=5.0, response_s=0.0)
 STORE = BatteryParams(

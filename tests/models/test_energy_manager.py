@@ -3,11 +3,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from models.battery import BatteryParams
 from models.der import DerFleet
-from models.energy_manager import EnergyManagers, ManagerOptions
 from models.forecast import Forecaster
-from models.inverter import InverterParams
+from models.inverters.inverter import InverterParams
+from models.managers.energy_manager import EnergyManagers, ManagerOptions
+from models.storage.battery import BatteryParams
 
 NOW = {"load_kw": 0.0, "pv_available_kw": 0.0, "soc": 0.5, "metered_wh": 0.0, "tripped": False}
 STORE = BatteryParams(capacity_kwh=10.0, p_max_kw=4.0, efficiency_discharge=1.0, soc_initial=0.5)

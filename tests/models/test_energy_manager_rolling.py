@@ -3,11 +3,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from models.battery import BatteryParams
-from models.energy_manager import EnergyManagers
-from models.energy_manager_protocol import Manager
-from models.energy_manager_rolling import RollingManagers, RollingOptions
 from models.forecast import Forecaster
+from models.managers.energy_manager import EnergyManagers
+from models.managers.protocol import Manager
+from models.managers.rolling import RollingManagers, RollingOptions
+from models.storage.battery import BatteryParams
 
 STORE = BatteryParams(
     capacity_kwh=10.0, p_max_kw=4.0, efficiency_charge=1.0, efficiency_discharge=1.0

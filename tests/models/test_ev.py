@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.ev import ChargeParams, ChargePoints, HabitParams, Sessions, draw_sessions
+from models.loads.ev import ChargeParams, ChargePoints, HabitParams, Sessions, draw_sessions
 
 ONE, THREE = ChargeParams(phases=1), ChargeParams(phases=3)
 FREE, BOUND = np.array([True]), np.array([False])

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.ev import ChargeParams, ChargePoints, Sessions
-from models.flexible import FlexibleLoads
-from models.thermal import ELECTRIC_HEATER, WATER_HEATER, Thermostats
+from models.loads.ev import ChargeParams, ChargePoints, Sessions
+from models.loads.flexible import FlexibleLoads
+from models.loads.thermal import ELECTRIC_HEATER, WATER_HEATER, Thermostats
 
 NOBODY = np.zeros(3, dtype=np.bool_)
 

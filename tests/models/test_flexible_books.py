@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from models.ev import ChargeParams, ChargePoints, Sessions
-from models.flexible import FlexibleLoads
-from models.thermal import FREEZER, HEAT_PUMP, WATER_HEATER, Thermostats
+from models.loads.ev import ChargeParams, ChargePoints, Sessions
+from models.loads.flexible import FlexibleLoads
+from models.loads.thermal import FREEZER, HEAT_PUMP, WATER_HEATER, Thermostats
 
 EVERYBODY = np.ones(2, dtype=np.bool_)
 NOTHING = np.zeros(2)

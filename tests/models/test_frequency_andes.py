@@ -7,9 +7,9 @@ from runpy import run_path
 import numpy as np
 import pytest
 
-from models.frequency import Generator
-from models.frequency_area_parameters import Area, Tie
-from models.frequency_areas import AreaFrequency
+from models.frequency.area_parameters import Area, Tie
+from models.frequency.areas import AreaFrequency
+from models.frequency.parameters import Generator
 
 ROOT = Path(__file__).parents[2]
 CURVES = json.loads((ROOT / "tests/models/data/andes_frequency.json").read_text("utf-8"))

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from models.frequency import Generator
-from models.frequency_area_parameters import (
+from models.frequency.area_parameters import (
     Area,
     Containment,
     FastReserve,
@@ -17,7 +16,8 @@ from models.frequency_area_parameters import (
     SynchroCheck,
     Tie,
 )
-from models.frequency_areas import AreaFrequency
+from models.frequency.areas import AreaFrequency
+from models.frequency.parameters import Generator
 
 
 def unit(name="unit", **given):

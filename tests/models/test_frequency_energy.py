@@ -5,13 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.frequency import (
-    Generator,
-    GridFormer,
-    InverterResponse,
-    IslandFrequency,
-    IslandParams,
-)
+from models.frequency.island import IslandFrequency
+from models.frequency.parameters import Generator, GridFormer, InverterResponse, IslandParams
 
 N_PEERS, DT_S = 5, 0.1
 HOURS = DT_S / 3600

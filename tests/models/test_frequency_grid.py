@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.frequency import NominalFrequency, OrnsteinUhlenbeckFrequency
+from models.frequency.process import NominalFrequency, OrnsteinUhlenbeckFrequency
 
 
 def test_a_nominal_grid_never_moves():

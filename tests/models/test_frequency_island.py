@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from models.frequency import (
+from models.frequency.island import IslandFrequency
+from models.frequency.parameters import (
     Generator,
     GridFormer,
     InverterResponse,
-    IslandFrequency,
     IslandParams,
     ShedStage,
 )

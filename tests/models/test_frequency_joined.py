@@ -4,17 +4,11 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from models.frequency import (
-    FrequencyTick,
-    Generator,
-    GridFormer,
-    IslandParams,
-    NominalFrequency,
-    ShedStage,
-)
-from models.frequency_area_parameters import SecondaryControl, SynchroCheck
-from models.frequency_joined import JoinedIsland
-from models.frequency_stores import FormingStore
+from models.frequency.area_parameters import SecondaryControl, SynchroCheck
+from models.frequency.joined import JoinedIsland
+from models.frequency.parameters import Generator, GridFormer, IslandParams, ShedStage
+from models.frequency.process import FrequencyTick, NominalFrequency
+from models.frequency.stores import FormingStore
 
 ONE = np.ones(2)
 

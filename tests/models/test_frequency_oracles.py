@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from models.frequency import (
-    Generator,
-    GridFormer,
-    InverterResponse,
-    IslandFrequency,
-    IslandParams,
-)
+from models.frequency.island import IslandFrequency
+from models.frequency.parameters import Generator, GridFormer, InverterResponse, IslandParams
 
 S_KVA, F0_HZ = 100.0, 50.0
 

@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from models.frequency import (
+from models.frequency.island import IslandFrequency
+from models.frequency.parameters import (
     Generator,
     GridFormer,
     InverterResponse,
-    IslandFrequency,
     IslandParams,
     ShedStage,
 )

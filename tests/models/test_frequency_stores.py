@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from models.frequency import Generator, GridFormer, IslandFrequency, IslandParams
-from models.frequency_area_parameters import SecondaryControl
-from models.frequency_stores import ContainmentStore, FastStore, FormingStore
+from models.frequency.area_parameters import SecondaryControl
+from models.frequency.island import IslandFrequency
+from models.frequency.parameters import Generator, GridFormer, IslandParams
+from models.frequency.stores import ContainmentStore, FastStore, FormingStore
 
 ONE = np.ones(1)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.frequency import Trace, TracedFrequency, TraceError, event_names, frequency_event
+from models.frequency.trace import Trace, TracedFrequency, TraceError, event_names, frequency_event
 
 
 def played(trace, dt_s, ticks, **options):

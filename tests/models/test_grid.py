@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.grid import Grid, PowerFlowDiverged
+from models.grid.power_flow import Grid, PowerFlowDiverged
 
 VILLAGE = Path(__file__).parents[2] / "scenarios" / "grids" / "kerber-village.json"
 ORIGINAL = pp.from_json(VILLAGE)

@@ -9,8 +9,8 @@ import pandapower as pp
 import pandapower.networks as networks
 import pytest
 
-from models.grid import Grid
-from models.grid_tap import TapData
+from models.grid.power_flow import Grid
+from models.grid.tap import TapData
 
 VILLAGE = Path(__file__).parents[2] / "scenarios" / "grids" / "kerber-village.json"
 ORIGINAL = pp.from_json(VILLAGE)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.grid import Grid, PowerFlowDiverged
-from models.grid_branch import largest_eigenvalue
+from models.grid.branch import largest_eigenvalue
+from models.grid.power_flow import Grid, PowerFlowDiverged
 
 R_OHM, X_OHM = 0.2, 0.1
 Z_BASE = 0.4**2 / 1.0

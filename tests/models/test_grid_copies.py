@@ -5,10 +5,10 @@ import pandapower as pp
 import pytest
 from numpy.testing import assert_allclose
 
-from models.grid import Grid
-from models.grid_case import bus_names, load_net
-from models.grid_copies import NotCopyable, copied
-from models.grid_gain import loop_gain
+from models.grid.case import bus_names, load_net
+from models.grid.copies import NotCopyable, copied
+from models.grid.gain import loop_gain
+from models.grid.power_flow import Grid
 from scenarios.network import NetworkError, outline
 
 GRIDS = Path(__file__).parents[2] / "scenarios/grids"

@@ -7,8 +7,8 @@ import numpy as np
 import pandapower as pp
 import pytest
 
-from models.grid import Grid
-from models.grid_gain import loop_gain, voltage_sensitivity
+from models.grid.gain import loop_gain, voltage_sensitivity
+from models.grid.power_flow import Grid
 
 VILLAGE = Path(__file__).parents[2] / "scenarios" / "grids" / "kerber-village.json"
 ORIGINAL = pp.from_json(VILLAGE)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.grid import Grid
+from models.grid.power_flow import Grid
 
 VILLAGE = Path(__file__).parents[2] / "scenarios/grids/kerber-village.json"
 

@@ -9,10 +9,10 @@ import pandapower.networks as networks
 import pytest
 from scipy.integrate import solve_ivp
 
-from models.grid import Grid
-from models.grid_protection import GATES_A, Fuse, Protection, Relay
-from models.grid_tap import TapControl, TapData
-from models.grid_thermal import LineThermal, TrafoThermal, TrafoThermalParams
+from models.grid.power_flow import Grid
+from models.grid.protection import GATES_A, Fuse, Protection, Relay
+from models.grid.tap import TapControl, TapData
+from models.grid.thermal import LineThermal, TrafoThermal, TrafoThermalParams
 
 VILLAGE = Path(__file__).parents[2] / "scenarios" / "grids" / "kerber-village.json"
 

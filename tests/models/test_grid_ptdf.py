@@ -9,8 +9,8 @@ import pandapower.networks as networks
 import pytest
 from pandapower.pypower.makePTDF import makePTDF
 
-from models.grid import Grid
-from models.grid_ptdf import ptdf
+from models.grid.power_flow import Grid
+from models.grid.ptdf import ptdf
 
 VILLAGE = Path(__file__).parents[2] / "scenarios" / "grids" / "kerber-village.json"
 LINE = {"r_ohm_per_km": 0.1, "c_nf_per_km": 0, "max_i_ka": 1, "length_km": 1}

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.grid import Grid
-from models.grid_sensitivity import PeerGrid, linearise
+from models.grid.power_flow import Grid
+from models.grid.sensitivity import PeerGrid, linearise
 
 VILLAGE = Path(__file__).parents[2] / "scenarios" / "grids" / "kerber-village.json"
 ORIGINAL = pp.from_json(VILLAGE)

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from models.grid_sources import NoSuchNetwork, made_net
+from models.grid.sources import NoSuchNetwork, made_net
 
 
 def test_a_network_that_draws_cables_is_the_same_every_time_and_leaves_chance_alone():

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models._kernels_unbalanced import sequence_voltages, unbalance_percent
-from models.grid import Grid, PowerFlowDiverged
-from models.grid_unbalanced import NotThreePhase, UnbalancedGrid, ZeroSequence
-from models.grid_unbalanced_case import complete
+from models.grid._kernels_unbalanced import sequence_voltages, unbalance_percent
+from models.grid.power_flow import Grid, PowerFlowDiverged
+from models.grid.unbalanced import NotThreePhase, UnbalancedGrid, ZeroSequence
+from models.grid.unbalanced_case import complete
 
 VILLAGE = Path(__file__).parents[2] / "scenarios" / "grids" / "kerber-village.json"
 PHASES = ["vm_a_pu", "vm_b_pu", "vm_c_pu"]

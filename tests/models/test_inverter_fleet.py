@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.der import DerFleet
-from models.inverter import InverterParams
-from models.inverter_fleet import InverterFleet
-from models.inverter_standards import profiles
+from models.inverters.fleet import InverterFleet
+from models.inverters.inverter import InverterParams
+from models.inverters.standards import profiles
 
 OWN = InverterParams(p_rated_kw=10.0, s_kva=10.0, response_s=0.0)
 

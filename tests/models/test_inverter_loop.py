@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from models.inverter import InverterParams
-from models.inverter_fleet import InverterFleet, share_of_step
-from models.inverter_gain import largest_stable_gain, voltage_answer
-from models.inverter_standards import profiles
+from models.inverters.fleet import InverterFleet, share_of_step
+from models.inverters.gain import largest_stable_gain, voltage_answer
+from models.inverters.inverter import InverterParams
+from models.inverters.standards import profiles
 
 RATED_KW = 100.0
 DT_S = 0.1

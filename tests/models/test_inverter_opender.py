@@ -10,9 +10,9 @@ import warnings
 import numpy as np
 import pytest
 
-from models.inverter import InverterParams
-from models.inverter_fleet import InverterFleet
-from models.inverter_standards import profiles
+from models.inverters.fleet import InverterFleet
+from models.inverters.inverter import InverterParams
+from models.inverters.standards import profiles
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

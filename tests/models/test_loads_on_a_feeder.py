@@ -6,8 +6,8 @@ import numpy as np
 import pandapower as pp
 import pytest
 
-from models.grid import Grid
-from models.loads import LoadResponse, ZipParams
+from models.grid.power_flow import Grid
+from models.loads.response import LoadResponse, ZipParams
 
 FILE = Path(__file__).parents[2] / "scenarios/grids/kerber-village.json"
 
@@ -27,9 +27,7 @@ def test_a_tick_late_they_end_where_runpp_with_zip_loads_does():
     parts = [(100 - a - b, a, b) for a, b in zip(z, i, strict=True)]
     of = LoadResponse(
         [
-            ZipParams(
-                p_z=a / 100, p_i=b / 100, p_p=c / 100, q_z=a / 100, q_i=b / 100, q_p=c / 100
-            )
+            ZipParams(p_z=a / 100, p_i=b / 100, p_p=c / 100, q_z=a / 100, q_i=b / 100, q_p=c / 100)
             for c, a, b in parts
         ]
     )

@@ -1,7 +1,7 @@
 import pytest
 
-from models.inverter import InverterParams
-from models.pv import PvSystem
+from models.inverters.inverter import InverterParams
+from models.pv.system import PvSystem
 
 
 def test_modules_give_their_nominal_power_times_performance_ratio():

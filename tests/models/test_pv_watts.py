@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.pv_watts import PvPlantParams, PvPlants
+from models.pv.watts import PvPlantParams, PvPlants
 
 ROOF = PvPlantParams(p_kwp=10.0, ac_kw=8.0)
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.draws import keys, normal, uniform
+from models.pv.weather import cloud_shadow, haurwitz_w_per_m2, solar_elevation_deg
 from models.refine import _DEEPEST_CLOUD as DEEPEST_CLOUD
 from models.refine import QUARTER_S, RefinedProfiles
-from models.weather import cloud_shadow, haurwitz_w_per_m2, solar_elevation_deg
 
 MORNING = datetime(2016, 6, 14, 6, 0, tzinfo=UTC)
 RATED_KW = np.array([0.0, 5.0, 8.0])

@@ -2,7 +2,7 @@ import highspy
 import numpy as np
 import pytest
 
-from models.storage_plan import PlanPrices, Stores, plan_storage
+from models.storage.plan import PlanPrices, Stores, plan_storage
 
 PRICES = PlanPrices()
 QUARTERS = 96

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import expm
 
-from models.thermal import (
+from models.loads.thermal import (
     ELECTRIC_HEATER,
     FREEZER,
     HEAT_PUMP,

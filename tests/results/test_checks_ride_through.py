@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from models.inverter import InverterParams
-from models.inverter_fleet import InverterFleet
-from models.inverter_standards import profiles
+from models.inverters.fleet import InverterFleet
+from models.inverters.inverter import InverterParams
+from models.inverters.standards import profiles
 from results.checks_ride_through import ride_through
 from results.folder import EventLog, Manifest
 from results.reading import Record

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandapower.networks as networks
 import pytest
 
-from models.grid_case import bus_names
+from models.grid.case import bus_names
 from scenarios.document import read
 from scenarios.gallery import SCHEMA_FILE, schema_text, shipped
 from scenarios.load import load_scenario

@@ -8,7 +8,7 @@ from scenarios.schema_manager import EnergyManagerSpec
 
 OWN = """
 import numpy as np
-from models.energy_manager import EnergyManagers
+from models.managers.energy_manager import EnergyManagers
 
 class Restful(EnergyManagers):
     def plan(self, tick, **measured):

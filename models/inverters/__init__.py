@@ -1,0 +1,1 @@
+"""What inverters do by their standards: functions, ride-through, trips."""

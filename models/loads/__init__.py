@@ -1,0 +1,1 @@
+"""Loads: how they follow voltage and frequency, and devices that can wait."""

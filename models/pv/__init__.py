@@ -1,0 +1,1 @@
+"""Photovoltaics: light on a plane, cells, inverters, clouds."""

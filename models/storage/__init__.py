@@ -1,0 +1,1 @@
+"""Batteries: charge, losses, reactive power, ageing, and the cheapest schedule."""
