@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from models.loads.ev import ChargePoints, Sessions
+from models.loads.ev import ChargePoints
 from models.loads.flexible import FlexibleLoads
+from models.loads.sessions import Sessions
 from models.loads.thermal import Thermostats
 from scenarios.resolve import ResolvedScenario
 

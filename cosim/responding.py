@@ -8,7 +8,8 @@ import numpy as np
 
 from models.grid.gain import loop_gain
 from models.grid.power_flow import Grid
-from models.loads.response import CONSTANT_POWER, LoadResponse, ZipParams
+from models.loads.response import LoadResponse
+from models.loads.zip_parts import CONSTANT_POWER, ZipParams
 from scenarios.resolve import ResolvedScenario
 
 from .box import FloatArray

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.loads.ev import ChargeParams, HabitParams, draw_sessions
-from models.loads.thermal import ThermalParams
+from models.loads.sessions import ChargeParams, HabitParams, draw_sessions
+from models.loads.thermal_devices import ThermalParams
 
 from .rules_appliances import stay_ns
 from .schema import Scenario

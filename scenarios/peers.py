@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from models.inverters.functions import InverterFunctions
-from models.loads.response import ZipParams
+from models.loads.zip_parts import ZipParams
 from models.pv.plant import PvPlantParams, Roof
 from models.pv.sky import Plane
 

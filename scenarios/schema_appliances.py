@@ -9,8 +9,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
-from models.loads.ev import VOLTAGE_V, HabitParams
-from models.loads.thermal import ELECTRIC_HEATER, FREEZER, HEAT_PUMP, WATER_HEATER, ThermalParams
+from models.loads.sessions import VOLTAGE_V, HabitParams
+from models.loads.thermal_devices import (
+    ELECTRIC_HEATER,
+    FREEZER,
+    HEAT_PUMP,
+    WATER_HEATER,
+    ThermalParams,
+)
 
 from .spec import POSITIVE, Problem, Range, Spec, refuse
 from .times import Moment

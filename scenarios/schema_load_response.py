@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from models.loads.response import CONSTANT_POWER, RESIDENTIAL, ZipParams
+from models.loads.zip_parts import CONSTANT_POWER, RESIDENTIAL, ZipParams
 
 from .spec import Problem, Spec, refuse
 

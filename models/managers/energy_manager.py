@@ -7,15 +7,18 @@ consumes what its own roof gives.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from ..draws import Floats
 from ..forecast import Forecaster
-from ..loads.flexible import FlexibleLoads
 from ..promises import Promises, ScheduleLike
 from ..storage.battery import BatteryParams
+
+if TYPE_CHECKING:  # kernels are loaded by who plays, not by who checks a scenario
+    from ..loads.flexible import FlexibleLoads
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -117,7 +120,7 @@ class EnergyManagers:
         part of the load, and of the forecast by their own plans.
     """
 
-    devices: FlexibleLoads | None = None
+    devices: "FlexibleLoads | None" = None
 
     def __init__(
         self,

@@ -11,7 +11,8 @@ from models.der import DerFleet
 from models.forecast import Forecaster
 from models.inverters.inverter import InverterParams
 from models.inverters.standards import profiles
-from models.loads.response import LoadResponse, ZipParams
+from models.loads.response import LoadResponse
+from models.loads.zip_parts import ZipParams
 from models.managers.energy_manager import EnergyManagers
 from models.pv.watts import PvPlantParams, PvPlants
 from models.refine import QUARTER_S, RefinedProfiles

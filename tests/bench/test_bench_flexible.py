@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
 
-from models.loads.ev import ChargeParams, ChargePoints, HabitParams, draw_sessions
+from models.loads.ev import ChargePoints
 from models.loads.flexible import FlexibleLoads
-from models.loads.response import RESIDENTIAL, LoadResponse
-from models.loads.thermal import FREEZER, HEAT_PUMP, WATER_HEATER, Thermostats
+from models.loads.response import LoadResponse
+from models.loads.sessions import ChargeParams, HabitParams, draw_sessions
+from models.loads.thermal import Thermostats
+from models.loads.thermal_devices import FREEZER, HEAT_PUMP, WATER_HEATER
+from models.loads.zip_parts import RESIDENTIAL
 from models.storage.plan import PlanPrices, Stores, plan_storage
 
 SIZES = [57, 1000, 10_000]

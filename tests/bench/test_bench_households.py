@@ -9,10 +9,13 @@ import pytest
 from models.der import DerFleet
 from models.inverters.inverter import InverterParams
 from models.inverters.standards import profiles
-from models.loads.ev import ChargeParams, ChargePoints, Sessions
+from models.loads.ev import ChargePoints
 from models.loads.flexible import FlexibleLoads
-from models.loads.response import RESIDENTIAL, LoadResponse
-from models.loads.thermal import FREEZER, HEAT_PUMP, Thermostats
+from models.loads.response import LoadResponse
+from models.loads.sessions import ChargeParams, Sessions
+from models.loads.thermal import Thermostats
+from models.loads.thermal_devices import FREEZER, HEAT_PUMP
+from models.loads.zip_parts import RESIDENTIAL
 from models.storage.battery import BatteryParams
 
 DT_S = 0.1

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.loads.ev import ChargeParams, ChargePoints, HabitParams, Sessions, draw_sessions
+from models.loads.ev import ChargePoints
+from models.loads.sessions import ChargeParams, HabitParams, Sessions, draw_sessions
 
 ONE, THREE = ChargeParams(phases=1), ChargeParams(phases=3)
 FREE, BOUND = np.array([True]), np.array([False])

@@ -3,9 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.loads.ev import ChargeParams, ChargePoints, Sessions
+from models.loads.ev import ChargePoints
 from models.loads.flexible import FlexibleLoads
-from models.loads.thermal import ELECTRIC_HEATER, WATER_HEATER, Thermostats
+from models.loads.sessions import ChargeParams, Sessions
+from models.loads.thermal import Thermostats
+from models.loads.thermal_devices import ELECTRIC_HEATER, WATER_HEATER
 
 NOBODY = np.zeros(3, dtype=np.bool_)
 

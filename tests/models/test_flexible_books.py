@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from models.loads.ev import ChargeParams, ChargePoints, Sessions
+from models.loads.ev import ChargePoints
 from models.loads.flexible import FlexibleLoads
-from models.loads.thermal import FREEZER, HEAT_PUMP, WATER_HEATER, Thermostats
+from models.loads.sessions import ChargeParams, Sessions
+from models.loads.thermal import Thermostats
+from models.loads.thermal_devices import FREEZER, HEAT_PUMP, WATER_HEATER
 
 EVERYBODY = np.ones(2, dtype=np.bool_)
 NOTHING = np.zeros(2)

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.loads.response import CONSTANT_POWER, RESIDENTIAL, LoadResponse, ZipParams
+from models.loads.response import LoadResponse
+from models.loads.zip_parts import CONSTANT_POWER, RESIDENTIAL, ZipParams
 
 IMPEDANCE = ZipParams(p_z=1, p_p=0, q_z=1, q_p=0)
 CURRENT = ZipParams(p_i=1, p_p=0, q_i=1, q_p=0)

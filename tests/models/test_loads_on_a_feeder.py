@@ -7,7 +7,8 @@ import pandapower as pp
 import pytest
 
 from models.grid.power_flow import Grid
-from models.loads.response import LoadResponse, ZipParams
+from models.loads.response import LoadResponse
+from models.loads.zip_parts import ZipParams
 
 FILE = Path(__file__).parents[2] / "scenarios/grids/kerber-village.json"
 

@@ -6,14 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import expm
 
-from models.loads.thermal import (
+from models.loads.thermal import Thermostats, exact_step
+from models.loads.thermal_devices import (
     ELECTRIC_HEATER,
     FREEZER,
     HEAT_PUMP,
     WATER_HEATER,
     ThermalParams,
-    Thermostats,
-    exact_step,
 )
 
 KINDS = (HEAT_PUMP, ELECTRIC_HEATER, WATER_HEATER, FREEZER)
