@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from .designs.account import Account
-    from .designs.hierarchy import LevelBalance
+    from .levels import LevelBalance
 
 __all__ = [
     "MECHANISMS",

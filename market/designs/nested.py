@@ -11,8 +11,9 @@ from ._kernels_flow import cancel_circles
 from ._trees import as_flow, as_groups
 from ._wiring import Wiring, wire
 from .central import ACCURACY, CentralSolver, Flow, Solver
+from .congestion import Congestion
 from .hybrid import Cell, Design, check_design, units
-from .network import Congestion, Network
+from .network import Network
 from .pool import clear_pools
 from .problem import Agents, Residuals
 

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..faulty import Faulty
 
 if TYPE_CHECKING:
-    from .network import Congestion
+    from .congestion import Congestion
 
 __all__ = [
     "Agents",

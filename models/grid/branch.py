@@ -17,7 +17,7 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs, splu
 
 from ._kernels import REFERENCE
 from .case import Case, Complexes
-from .sensitivity import jacobian
+from .jacobian import jacobian
 
 __all__ = ["Branch"]
 

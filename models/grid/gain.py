@@ -13,7 +13,8 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigs, splu
 
 from .case import Floats, Ints
-from .sensitivity import jacobian, voltage_change
+from .jacobian import jacobian
+from .sensitivity import voltage_change
 
 if TYPE_CHECKING:
     from .power_flow import Grid
