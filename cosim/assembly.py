@@ -22,42 +22,42 @@ from results.recording import TickRecorder
 from scenarios.resolve import ResolvedScenario
 
 from . import build
-from .admitting import Admitting
-from .agreeing import shortest_paths
 from .audit import EnergyBooks
-from .bidders import Bidding, table
-from .box import FloatArray, Log
-from .charging import charges
-from .clock import Clock
-from .consuming import flexible_loads
-from .contracts_sim import ContractsSim, Settle
-from .der_sim import DerSim
-from .devices_sim import NO_BENCH, SETTLING_S, Bench, DevicesSim
-from .flexing import Flexing
-from .forward import forward_of
-from .frequency_sim import FrequencySim, IslandSim
-from .gatekeeper import Gatekeeper
-from .grid_sim import GridSim
-from .islanding import Feeder, columns, feeder_of, island_of, sources
-from .manager_sim import ManagerSim
-from .market_sim import MarketSim
-from .meters_sim import MetersSim
-from .operating import completed, operates, operator_options, traffic_light
-from .operator_light import TrafficLight
-from .operator_sim import OperatorSim
-from .pacer_sim import PacerSim
+from .bench.seating import FAULTS_OF_LINKS, Seating, misdeeds, nobody
+from .boxes.box import FloatArray, Log
+from .boxes.clock import Clock
+from .boxes.consuming import flexible_loads
+from .boxes.contracts import ContractsSim, Settle
+from .boxes.der import DerSim
+from .boxes.devices import NO_BENCH, SETTLING_S, Bench, DevicesSim
+from .boxes.frequency import FrequencySim, IslandSim
+from .boxes.grid import GridSim
+from .boxes.islanding import Feeder, columns, feeder_of, island_of, sources
+from .boxes.manager import ManagerSim
+from .boxes.market import MarketSim
+from .boxes.meters import MetersSim
+from .boxes.operating import completed, operates, operator_options, traffic_light
+from .boxes.operator import OperatorSim
+from .boxes.operator_light import TrafficLight
+from .boxes.pacer import PacerSim
+from .boxes.profiles import ProfilesSim
+from .boxes.recorder import RecorderSim, Watch
+from .boxes.responding import load_response
+from .boxes.shedding import SheddingOrder
+from .boxes.unbalanced import UnbalancedGridSim
+from .boxes.wiring import Wire
+from .boxes.world import Boxes
 from .plan import wires
-from .post import Post, courier_of, post_of
-from .pricing import HeldMechanism, Pricing, fees_come_on_top, pricing
-from .profiles_sim import ProfilesSim
-from .recorder_sim import RecorderSim, Watch
-from .responding import load_response
-from .seating import FAULTS_OF_LINKS, Seating, misdeeds, nobody
-from .shedding import SheddingOrder
-from .trading import Trading
-from .unbalanced_sim import UnbalancedGridSim
-from .wiring import Wire
-from .world import Boxes
+from .trade.admitting import Admitting
+from .trade.agreeing import shortest_paths
+from .trade.bidders import Bidding, table
+from .trade.charging import charges
+from .trade.flexing import Flexing
+from .trade.forward import forward_of
+from .trade.gatekeeper import Gatekeeper
+from .trade.post import Post, courier_of, post_of
+from .trade.pricing import HeldMechanism, Pricing, fees_come_on_top, pricing
+from .trade.trading import Trading
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from results.invariants import (
     stores_and_losses_balance,
 )
 
-from .box import FloatArray, only
+from .boxes.box import FloatArray, only
 
 CHUNK_TICKS = 500
 CHUNK_VALUES = 200_000

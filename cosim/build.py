@@ -37,11 +37,11 @@ from scenarios.resolve import ResolvedScenario
 from scenarios.seeds import generator
 from scenarios.weather import roofed, roofs, sky
 
-from .box import FloatArray
-from .clock import Clock
-from .frequency_sim import FrequencySource
-from .profiles_sim import SecondReader
-from .responding import loads_gain
+from .boxes.box import FloatArray
+from .boxes.clock import Clock
+from .boxes.frequency import FrequencySource
+from .boxes.profiles import SecondReader
+from .boxes.responding import loads_gain
 
 SHORTEST_TAIL = 10
 """Ticks after physics in which settlement may still act."""

@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from .baseline_command import baseline_app
-from .bills_command import bills
-from .compare_command import compare
-from .devices_command import devices
-from .driver_test_command import driver_test
-from .emulate_command import emulate
-from .flexibility_command import flexibility
-from .hosting_command import hosting
-from .ieee14_command import ieee14
-from .ledger_command import ledger_app
-from .market_command import clear_market
+from .commands.baseline import baseline_app
+from .commands.bills import bills
+from .commands.compare import compare
+from .commands.devices import devices
+from .commands.driver_test import driver_test
+from .commands.emulate import emulate
+from .commands.flexibility import flexibility
+from .commands.hosting import hosting
+from .commands.ieee14 import ieee14
+from .commands.ledger import ledger_app
+from .commands.market import clear_market
+from .commands.stop import stop
+from .commands.sweep import sweep
+from .commands.type_test import type_test
 from .portable import Portable
-from .stop_command import stop
-from .sweep_command import sweep
-from .type_test_command import type_test
 
 if TYPE_CHECKING:
     from .run import RunOutcome
@@ -51,7 +51,7 @@ ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="Scenario
 
 def main() -> None:
     """Run the command line; the entry point of the package."""
-    from .doctor import strangers
+    from .commands.doctor import strangers
 
     foreign = strangers()
     if foreign:
@@ -114,10 +114,10 @@ def run(
         from scenarios.gallery import tick_s
         from scenarios.overrides import OverrideError, parse_override
 
-        from .live import LiveError, live_of
+        from .bench.live import LiveError, live_of
+        from .bench.seating import SeatingError
         from .progress import showing
         from .run import RunBroken, run_scenario
-        from .seating import SeatingError
 
     try:
         live = live_of(real_time=real_time, overrun=overrun, arm=arm)
@@ -240,7 +240,7 @@ def doctor() -> None:
 
     Exit codes: 0 all is well, 3 something is amiss.
     """
-    from .doctor import examine
+    from .commands.doctor import examine
 
     amiss = False
     for finding in examine():

@@ -7,8 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from .recorder_sim import INVERTER_LISTS, ISLAND_LISTS, ISLAND_SCALARS, LISTS, PHASE_ATTRS, SCALARS
-from .wiring import Wire
+from .boxes.recorder import (
+    INVERTER_LISTS,
+    ISLAND_LISTS,
+    ISLAND_SCALARS,
+    LISTS,
+    PHASE_ATTRS,
+    SCALARS,
+)
+from .boxes.wiring import Wire
 
 CLOCKED_BOXES = (
     "pacer",

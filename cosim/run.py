@@ -25,19 +25,20 @@ from scenarios.overrides import Override
 from scenarios.resolve import ResolvedScenario
 from scenarios.station import load_station
 
-from . import provenance, resources
+from . import provenance
 from .ageing import ageing_rows
 from .assembly import Plant, boxes, energy_books, laid, plant
-from .book_keeping import first_anchor, open_ledger
-from .consuming import appliance_rows, charging_rows
+from .bench import resources
+from .bench.live import Live
+from .bench.replaying import station_of, tape_of
+from .bench.seating import Seating, nobody, refuse_real, seated, unheeded
+from .boxes.consuming import appliance_rows, charging_rows
+from .boxes.pacer import measured_jitter, pace_file, told
+from .boxes.world import Boxes, prepared
 from .judging import checks_of, judge
-from .live import Live
-from .pacer_sim import measured_jitter, pace_file, told
-from .pricing import described
-from .replaying import station_of, tape_of
-from .seating import Seating, nobody, refuse_real, seated, unheeded
+from .trade.book_keeping import first_anchor, open_ledger
+from .trade.pricing import described
 from .vitals import Vitals
-from .world import Boxes, prepared
 
 RUNS = Path("results/runs")
 """Where run folders go unless told otherwise, below the working folder."""

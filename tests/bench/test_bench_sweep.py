@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from cosim.sweep import run_sweep
-from cosim.sweep_plan import Plan
-from cosim.sweep_points import play_point, prepared
-from cosim.sweep_pool import Pool
+from cosim.sweeps.plan import Plan
+from cosim.sweeps.points import play_point, prepared
+from cosim.sweeps.pool import Pool
+from cosim.sweeps.sweep import run_sweep
 
 POINTS = int(os.environ.get("PEERWATT_BENCH_POINTS", "24"))
 """Few tell about starting workers, many about playing."""
@@ -56,7 +56,7 @@ def test_bench_sweep(benchmark, plan, tmp_path, scheduler):
 @pytest.mark.soak
 def test_bench_pool_that_is_warm(benchmark, plan, tmp_path):
     """Two workers that have started and played a point each: what the pool itself adds."""
-    from cosim.sweep_points import ready
+    from cosim.sweeps.points import ready
 
     size = 4 if benchmark.disabled else POINTS
     tasks = [replace(t, scratch=str(tmp_path)) for t in prepared(plan, plan.all_points()[:size])]

@@ -14,11 +14,11 @@ import pytest
 
 from cosim import build
 from cosim.assembly import Plant, boxes, laid, plant
-from cosim.box import Box, model, silent
-from cosim.clock import NEVER
-from cosim.recorder_sim import LISTS, SCALARS
-from cosim.wiring import Wire
-from cosim.world import prepared
+from cosim.boxes.box import Box, model, silent
+from cosim.boxes.clock import NEVER
+from cosim.boxes.recorder import LISTS, SCALARS
+from cosim.boxes.wiring import Wire
+from cosim.boxes.world import prepared
 from market.delivery.ledger import Ledger
 from results.recording import TickRecorder
 from scenarios.load import load_scenario

@@ -3,9 +3,9 @@
 import mosaik
 import pytest
 
-from cosim.box import Box, happened, model, only
-from cosim.bundle import Bundle
-from cosim.wiring import Wire, connect, split
+from cosim.boxes.box import Box, happened, model, only
+from cosim.boxes.bundle import Bundle
+from cosim.boxes.wiring import Wire, connect, split
 
 TICKS = 40
 
@@ -98,7 +98,7 @@ BOXES = {"source": Source, "adder": Adder, "listener": Listener}
 def play(inside: list[str]) -> list[tuple]:
     """Run the three boxes with those inside a bundle, and return what each saw and when."""
     trace: list[tuple] = []
-    starters = {"Hosted": {"python": "cosim.starting:Hosted"}}
+    starters = {"Hosted": {"python": "cosim.boxes.starting:Hosted"}}
     with mosaik.World(starters, cache=False, skip_greetings=True) as world:
         entities = {}
         within, across = split(WIRES, inside)

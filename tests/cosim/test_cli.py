@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 import scenarios
 from cosim.cli import app
-from cosim.doctor import examine, strangers
+from cosim.commands.doctor import examine, strangers
 from cosim.progress import slowest, speed
 from scenarios.gallery import schema_text
 
@@ -31,7 +31,9 @@ def imported_by(code):
 
 
 def test_help_needs_nothing_heavy():
-    light = imported_by("import cosim.cli, cosim.doctor; cosim.doctor.strangers()")
+    light = imported_by(
+        "import cosim.cli; from cosim.commands.doctor import strangers; strangers()"
+    )
     assert not light & (HEAVY | {"numpy", "pydantic", "pyarrow", "yaml", "rich"})
 
 

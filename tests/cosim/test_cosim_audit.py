@@ -8,11 +8,11 @@ import pytest
 
 from cosim.assembly import boxes, energy_books, laid, plant
 from cosim.audit import Auditor
-from cosim.box import silent
-from cosim.grid_sim import GridSim
-from cosim.meters_sim import MetersSim
-from cosim.recorder_sim import LISTS, SCALARS
-from cosim.world import prepared
+from cosim.boxes.box import silent
+from cosim.boxes.grid import GridSim
+from cosim.boxes.meters import MetersSim
+from cosim.boxes.recorder import LISTS, SCALARS
+from cosim.boxes.world import prepared
 from market.delivery.ledger import Ledger
 from results.checks import run_checks
 from results.invariants import InvariantViolated

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cosim.bidders import table
 from cosim.run import run_scenario
+from cosim.trade.bidders import table
 from market._luck import scatter, uniform
 from models import draws
 from results.reading import Record

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim.clock import NEVER, Clock
+from cosim.boxes.clock import NEVER, Clock
 
 START = datetime(2016, 6, 14, 11, 45, tzinfo=timezone(timedelta(hours=2)))
 

@@ -3,10 +3,10 @@
 import pytest
 
 from cosim.assembly import boxes, laid, plant
-from cosim.box import silent
-from cosim.profiles_sim import ProfilesSim
-from cosim.recorder_sim import LISTS, SCALARS, RecorderSim
-from cosim.world import prepared
+from cosim.boxes.box import silent
+from cosim.boxes.profiles import ProfilesSim
+from cosim.boxes.recorder import LISTS, SCALARS, RecorderSim
+from cosim.boxes.world import prepared
 from market.delivery.ledger import Ledger
 from results.recording import TickRecorder
 from scenarios.load import load_scenario

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import yaml
 
-from cosim.live import Live
+from cosim.bench.live import Live
+from cosim.bench.seating import SeatingError
 from cosim.run import run_scenario
-from cosim.seating import SeatingError
 from results.metrics import key_figures
 from results.reading import Record
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cosim.emulated_faults import ALL_REPLIES, EmulatedFaults
+from cosim.bench.emulated_faults import ALL_REPLIES, EmulatedFaults
 from hil.drivers.opening import open_device
 from hil.emulated_bench import EmulatedStation
 from hil.exchange import Answered, Asked

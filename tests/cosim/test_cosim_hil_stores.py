@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import yaml
 
+from cosim.bench.seating import SeatingError, seated
 from cosim.run import run_scenario
-from cosim.seating import SeatingError, seated
 from results.reading import Record
 from scenarios.load import load_scenario
 from scenarios.station import load_station

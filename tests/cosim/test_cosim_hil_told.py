@@ -4,7 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from cosim.doctor import EXTRAS
+from cosim.commands.doctor import EXTRAS
 from cosim.run import run_scenario
 from cosim.vitals import Vitals
 from hil.realtime.lateness import Lateness

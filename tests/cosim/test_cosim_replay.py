@@ -5,9 +5,9 @@ import json
 import pytest
 import yaml
 
-from cosim.live import Live
+from cosim.bench.live import Live
+from cosim.bench.seating import SeatingError
 from cosim.run import RunBroken, run_scenario
-from cosim.seating import SeatingError
 from scenarios.overrides import parse_override
 
 STATION = {

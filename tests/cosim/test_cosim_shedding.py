@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import yaml
 
+from cosim.boxes.shedding import SheddingOrder
 from cosim.run import run_scenario
-from cosim.shedding import SheddingOrder
 from market.book import Order
 from models.frequency.island import IslandFrequency
 from models.frequency.parameters import Generator, GridFormer, IslandParams, ShedStage

@@ -8,7 +8,7 @@ import yaml
 
 pytest.importorskip("sunspec2.modbus.client")
 
-from cosim.live import Live
+from cosim.bench.live import Live
 from cosim.run import run_scenario
 from results.reading import Record
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cosim import build
-from cosim.responding import load_response, loads_gain
+from cosim.boxes.responding import load_response, loads_gain
 from cosim.run import run_scenario
 from results.reading import Record
 from scenarios import ScenarioError

@@ -9,7 +9,7 @@ import numpy as np
 import pandapower as pp
 import pytest
 
-from cosim.clock import Clock
+from cosim.boxes.clock import Clock
 from models.der import DerFleet
 from models.grid.power_flow import Grid
 from models.inverters.inverter import InverterParams
@@ -20,11 +20,11 @@ SECONDS = 20
 BUS = "loadbus_1_5"
 STARTERS = {
     "CSV": {"python": "mosaik_csv:CSV"},
-    "Pv": {"python": "cosim.single_sims:PvSim"},
-    "Battery": {"python": "cosim.single_sims:BatterySim"},
-    "Grid": {"python": "cosim.grid_sim:GridSim"},
-    "Der": {"python": "cosim.der_sim:DerSim"},
-    "Profiles": {"python": "cosim.profiles_sim:ProfilesSim"},
+    "Pv": {"python": "cosim.boxes.single_sims:PvSim"},
+    "Battery": {"python": "cosim.boxes.single_sims:BatterySim"},
+    "Grid": {"python": "cosim.boxes.grid:GridSim"},
+    "Der": {"python": "cosim.boxes.der:DerSim"},
+    "Profiles": {"python": "cosim.boxes.profiles:ProfilesSim"},
     "Watch": {"python": f"{__name__}:Watch"},
 }
 

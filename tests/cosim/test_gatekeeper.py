@@ -5,8 +5,8 @@ import pandapower as pp
 import pytest
 from pydantic import ValidationError
 
-from cosim.admitting import Admitting, anyway_wh
-from cosim.gatekeeper import Gatekeeper
+from cosim.trade.admitting import Admitting, anyway_wh
+from cosim.trade.gatekeeper import Gatekeeper
 from market.book import Orders, Trade
 from market.network.admission import AdmissionError
 from models.grid.power_flow import Grid

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pandapower as pp
 import pytest
 
-from cosim.looping import loops_of
+from cosim.bench.looping import loops_of
 from models.grid.power_flow import Grid
 
 

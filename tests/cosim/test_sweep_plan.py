@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import qmc
 
-from cosim.sweep_find import Question, find
-from cosim.sweep_plan import Plan, part_of
-from cosim.sweep_progress import Eta
+from cosim.sweeps.find import Question, find
+from cosim.sweeps.plan import Plan, part_of
+from cosim.sweeps.progress import Eta
 from scenarios.schema_sweep import Span
 
 UNIT = {"a": Span(low=0, high=1), "b": Span(low=0, high=1), "c": Span(low=0, high=1)}

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from cosim.sweep import collect, run_sweep
-from cosim.sweep_folder import NoSweep, SweepFolder, SweepRunning
-from cosim.sweep_plan import Plan
-from cosim.sweep_points import play_point, prepared
-from cosim.sweep_pool import PoolBroken
-from cosim.sweep_search import run_search
+from cosim.sweeps.folder import NoSweep, SweepFolder, SweepRunning
+from cosim.sweeps.plan import Plan
+from cosim.sweeps.points import play_point, prepared
+from cosim.sweeps.pool import PoolBroken
+from cosim.sweeps.search import run_search
+from cosim.sweeps.sweep import collect, run_sweep
 from results.tables import read_table
 from scenarios.faults import ScenarioError
 from scenarios.schema_sweep import Span

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cosim.cli import app
-from cosim.hosting_command import shares
+from cosim.commands.hosting import shares
 from scenarios.faults import ScenarioError
 from scenarios.load import load_scenario
 

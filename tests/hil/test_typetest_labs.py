@@ -8,7 +8,7 @@ import yaml
 from typer.testing import CliRunner
 
 from cosim.cli import app
-from cosim.type_test_record import TypeTestRecord
+from cosim.commands.type_test_record import TypeTestRecord
 from hil.roles import AcReading
 from hil.typetest.bench_lab import BenchLab, Instruments
 from hil.typetest.lab import GridStep, NotTestable, Ratings

@@ -1,0 +1,1 @@
+"""Many runs of one scenario: drawn, played, resumed, searched."""

@@ -1,0 +1,1 @@
+"""The market inside a run: bids, gates, contracts, prices, disputes."""
