@@ -49,6 +49,26 @@ app = typer.Typer(
 ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="Scenario, a YAML file.")]
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"peerwatt {version('peerwatt')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_say_version, help="Say which one it is."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 def main() -> None:
     """Run the command line; the entry point of the package."""
     from .commands.doctor import strangers

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,10 @@ def test_every_command_is_listed_by_help():
     assert told.exit_code == 0
     for command in ("run", "validate", "list", "report", "schema", "doctor"):
         assert f"\n  {command} " in told.output
+
+
+def test_it_says_which_version_it_is():
+    assert call("--version").output == f"peerwatt {version('peerwatt')}\n"
 
 
 def test_a_good_scenario_is_counted():
