@@ -70,7 +70,7 @@ def helpers_of(process):
     return psutil.Process(process.pid).children(recursive=True)
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", pytest.param("SIGTERM", marks=pytest.mark.soak)])
 def test_a_run_that_is_asked_to_stop_ends_in_good_order(under_way, modelled_village, name):
     process, out = under_way[name]
     folder = wait_for(lambda: recording(out), process)

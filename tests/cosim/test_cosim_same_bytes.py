@@ -48,7 +48,7 @@ def test_another_seed_leaves_other_bytes(modelled_village, village_file, tmp_pat
     assert {"ticks.parquet", "orders.parquet", "meters.parquet", "ledger"} <= changed
 
 
-@pytest.mark.parametrize("model_devices", [True, False])
+@pytest.mark.parametrize("model_devices", [pytest.param(True, marks=pytest.mark.soak), False])
 def test_boxes_one_by_one_in_mosaik_leave_the_same_bytes_as_in_a_bundle(
     village, modelled_village, village_file, tmp_path, model_devices
 ):

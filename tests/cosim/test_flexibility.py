@@ -34,6 +34,7 @@ def record(tmp_path_factory):
     return Record(Path(done.stdout.split()[-1]))
 
 
+@pytest.mark.soak
 def test_physics_delivers_what_was_bid(record):
     bids = [row for row in record.rows("flexibility") if row["bid_wh"]]
     assert {row["direction"] for row in bids} == {"up", "down"}
@@ -47,6 +48,7 @@ def test_physics_delivers_what_was_bid(record):
         assert row["delivered_milliwh"] == max(0, min(moved, 1000 * row["bid_wh"]))
 
 
+@pytest.mark.soak
 def test_the_operator_pays_what_peers_get_to_the_micro_euro(record):
     rows = [row for row in record.rows("flexibility") if row["bid_wh"]]
     balance = defaultdict(int)
@@ -61,6 +63,7 @@ def test_the_operator_pays_what_peers_get_to_the_micro_euro(record):
         assert balance[f"peer:{peer}"] == due
 
 
+@pytest.mark.soak
 def test_one_megawatt_is_out_of_reach_and_the_reason_is_recorded(record):
     # By hand: 100 kW for a quarter of an hour are 25 000 Wh.
     reasons = [
@@ -69,6 +72,7 @@ def test_one_megawatt_is_out_of_reach_and_the_reason_is_recorded(record):
     assert reasons == ["no site of dso can move its least bid of 25000 Wh"]
 
 
+@pytest.mark.soak
 def test_the_accounts_follow_from_meters_and_prices_and_a_false_split_shows(record):
     tables = read_tables(record.folder)
     assert differences(tables) == []

@@ -115,6 +115,7 @@ def test_another_seed_value_or_byte_of_a_file_makes_another_point(plan, write_vi
     assert len(before | beside | keys(plan)) == 18
 
 
+@pytest.mark.soak
 def test_a_worker_that_dies_is_replaced_and_its_point_tried_once_more(plan, players, tmp_path):
     calm = run_sweep(plan, tmp_path / "calm", workers=2, play=players.answer, begin=None)
     outcome = run_sweep(

@@ -62,6 +62,7 @@ def test_what_makes_no_sense_is_refused_where_it_stands(written, change, message
         load_scenario(written(change))
 
 
+@pytest.mark.soak
 def test_the_hosting_command_finds_the_share_at_which_phases_part_too_far(written):
     # A short run with a coarse search: without PV the street keeps to the limit, with it not.
     file = written(
