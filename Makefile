@@ -35,7 +35,7 @@ check: $(VENV)/.test  ## Lint, types and import layers.
 # Property tests draw the same examples every time here, so a red commit is red for its own change;
 # `make soak` draws new ones, and plays the benchmarks too.
 test: check  ## Everything that must hold, in under eight minutes.
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not soak and not hardware" --ignore=tests/bench --hypothesis-profile=quick
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not soak and not hardware" --ignore=tests/bench --hypothesis-profile=quick
 
 soak: $(VENV)/.test  ## What takes longer, and property tests with new examples.
 	@$(BIN)/python -m pytest -q -m "not hardware"

@@ -1,213 +1,38 @@
-"""A run put together: the plain objects of a scenario, and the boxes that open them to mosaik."""
+"""A run put together: the boxes that open its objects to mosaik, and the wires between them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from market.delivery.ledger import Ledger
-from market.delivery.meters import Meters
-from models.der import DerFleet
-from models.frequency.island import IslandFrequency
-from models.grid.power_flow import Grid
-from models.grid.unbalanced import UnbalancedGrid
-from models.loads.flexible import FlexibleLoads
-from models.loads.response import LoadResponse
-from models.managers.energy_manager import EnergyManagers
-from models.refine import RefinedProfiles
 from results.recording import TickRecorder
-from scenarios.resolve import ResolvedScenario
 
 from . import build
 from .audit import EnergyBooks
-from .bench.seating import FAULTS_OF_LINKS, Seating, misdeeds, nobody
-from .boxes.box import FloatArray, Log
-from .boxes.clock import Clock
-from .boxes.consuming import flexible_loads
+from .bench.seating import FAULTS_OF_LINKS, misdeeds
+from .boxes.box import Box, Log
 from .boxes.contracts import ContractsSim, Settle
 from .boxes.der import DerSim
 from .boxes.devices import NO_BENCH, SETTLING_S, Bench, DevicesSim
 from .boxes.frequency import FrequencySim, IslandSim
 from .boxes.grid import GridSim
-from .boxes.islanding import Feeder, columns, feeder_of, island_of, sources
+from .boxes.islanding import columns, sources
 from .boxes.manager import ManagerSim
 from .boxes.market import MarketSim
 from .boxes.meters import MetersSim
-from .boxes.operating import completed, operates, operator_options, traffic_light
+from .boxes.operating import operates, operator_options
 from .boxes.operator import OperatorSim
-from .boxes.operator_light import TrafficLight
 from .boxes.pacer import PacerSim
 from .boxes.profiles import ProfilesSim
 from .boxes.recorder import RecorderSim, Watch
-from .boxes.responding import load_response
 from .boxes.shedding import SheddingOrder
 from .boxes.unbalanced import UnbalancedGridSim
 from .boxes.wiring import Wire
 from .boxes.world import Boxes
 from .plan import wires
-from .trade.admitting import Admitting
-from .trade.agreeing import shortest_paths
-from .trade.bidders import Bidding, table
-from .trade.charging import charges
-from .trade.flexing import Flexing
-from .trade.forward import forward_of
-from .trade.gatekeeper import Gatekeeper
-from .trade.post import Post, courier_of, post_of
-from .trade.pricing import HeldMechanism, Pricing, fees_come_on_top, pricing
-from .trade.trading import Trading
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plant:
-    """The plain objects of one run.
-
-    Attributes
-    ----------
-    seating : Seating
-        Devices of this run, and the peer that each of them plays.
-    peer_bus : tuple of int
-        Position of every peer's bus.
-    three_phase : UnbalancedGrid or None
-        The network in three phases, which then is what the tick solves.
-    voltage_loop_gain : float
-        Of the loop from voltage to power and back, closed one tick late. [1]
-    flexible : FlexibleLoads or None
-        Appliances that can be asked to wait.
-    following : LoadResponse or None
-        How loads follow voltage and frequency.
-    """
-
-    resolved: ResolvedScenario
-    clock: Clock
-    grid: Grid
-    peer_bus: tuple[int, ...]
-    voltage_loop_gain: float
-    refined: RefinedProfiles
-    seating: Seating
-    fleet: DerFleet
-    managers: EnergyManagers
-    pricing: Pricing
-    bidding: Bidding
-    meters: Meters
-    island: IslandFrequency | None
-    trading: Trading
-    post: Post | None = None
-    three_phase: UnbalancedGrid | None = None
-    light: TrafficLight | None = None
-    flexible: FlexibleLoads | None = None
-    following: LoadResponse | None = None
-    feeder: Feeder | None = None
-
-    @property
-    def by_orders(self) -> bool:
-        """Whether energy is priced by orders at the gates, rather than by a rule afterwards."""
-        return isinstance(self.pricing, HeldMechanism)
-
-    @property
-    def played(self) -> list[int]:
-        """Positions of the peers whose PV a device plays."""
-        return self.seating.playing("pv")
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the peers, in the order of all arrays."""
-        return tuple(peer.name for peer in self.resolved.peers)
-
-    def live_buses(self) -> list[int]:
-        """Buses that are energised when the run begins: all but those above an island."""
-        lives = self.grid.case.node_of_bus >= 0
-        return np.flatnonzero(lives if self.feeder is None else lives & self.feeder.lives).tolist()
-
-    def references(self) -> list[int]:
-        """Buses that something beside the peers feeds: the boundary and generators."""
-        case = self.grid.case
-        held = np.flatnonzero(np.isin(case.node_of_bus, case.ref)).tolist()
-        if self.feeder is not None:
-            held += self.feeder.references
-        return sorted({*held, *map(self.grid.bus_position, sources(self.resolved).values())})
-
-    def losses_kw(self, p_mw: FloatArray, q_mvar: FloatArray) -> float:
-        """What the lines lose when the peers inject this and the reference the rest. [kW]"""
-        at_bus = np.zeros((2, self.grid.n_bus))
-        for total, peers in zip(at_bus, (p_mw, q_mvar), strict=True):
-            np.add.at(total, np.asarray(self.peer_bus), peers)
-        return 1e3 * self.grid.solve(*at_bus).losses_mw
-
-
-def plant(
-    resolved: ResolvedScenario, *, ledger: Ledger, log: Log, seating: Seating | None = None
-) -> Plant:
-    """Make everything that a scenario describes.
-
-    Parameters
-    ----------
-    resolved : ResolvedScenario
-    ledger : Ledger
-        Where money is booked.
-    log : Log
-    seating : Seating, optional
-        Devices that take part; without it the fleet's models play them.
-    """
-    seating = seating or nobody(resolved)
-    grid = completed(resolved, build.grid(resolved))
-    peer_bus = build.peer_buses(resolved, grid)
-    three_phase = build.unbalanced_grid(resolved)
-    gain = build.voltage_loop_gain(resolved, grid, peer_bus, three_phase)
-    refined = build.profiles(resolved)
-    charged = charges(resolved, grid, peer_bus)
-    seated = table(resolved)
-    flexible = flexible_loads(resolved)
-    alone = island_of(resolved, lambda: build.frequency(resolved))
-    managers = build.managers(resolved, refined, seated.periods_ahead, flexible)
-    priced = pricing(resolved)
-    reckoned_ticks = charged.cap_ticks if fees_come_on_top(resolved) else 0
-    settlement = resolved.scenario.settlement
-    clock, courier = build.clock(resolved), courier_of(resolved)
-    light = traffic_light(resolved)
-    forward = forward_of(resolved, charged, log)
-    return Plant(
-        resolved=resolved,
-        clock=clock,
-        grid=grid,
-        peer_bus=peer_bus,
-        voltage_loop_gain=gain,
-        refined=refined,
-        seating=seating,
-        fleet=build.fleet(resolved, seating.playing("pv"), seating.playing("battery")),
-        managers=managers,
-        pricing=priced,
-        bidding=Bidding(resolved, managers, seated, reckoned_ticks, charged, forward),
-        meters=Meters(
-            len(resolved.peers),
-            resolved.dt_s,
-            bound_wh=settlement.call_wh,
-            bound_share=settlement.call_share,
-            trip_ticks=settlement.trip_ticks,
-            read_ticks=build.read_ticks(resolved),
-        ),
-        island=alone,
-        trading=Trading(
-            resolved,
-            priced,
-            charged,
-            _admitting(resolved, peer_bus, managers),
-            ledger,
-            log,
-            shortest_paths(grid, [p.name for p in resolved.peers], peer_bus),
-            courier,
-            _flexing(resolved, managers, light),
-            forward,
-        ),
-        post=post_of(resolved, courier, clock),
-        three_phase=three_phase,
-        light=light,
-        flexible=flexible,
-        following=load_response(resolved),
-        feeder=feeder_of(resolved, alone, grid, clock, log),
-    )
+from .plant import Plant
+from .trade.pricing import HeldMechanism
 
 
 def boxes(
@@ -220,79 +45,101 @@ def boxes(
     pacing: Mapping[str, Any] | None = None,
 ) -> Boxes:
     """Put every object into its box, in the order in which a tick passes them."""
-    clock, names = made.clock, made.names
-    happening = _events(made)
-    trading, shedding = made.trading, _shedding(made)
-    tick: dict[str, Any] = {}
+    happening, shedding = _events(made), _shedding(made)
+    found: dict[str, tuple[Box, Mapping[str, Any]]] = {}
+    if pacing is not None:
+        found["pacer"] = (PacerSim(), {"clock": made.clock, **pacing})
+    found["profiles"] = _profiles(made, happening, log)
+    found["manager"] = _manager(made)
+    found.update(_market(made))
     if operates(made.resolved):
-        tick["operator"] = _operator(made, log)
+        found["operator"] = _operator(made, log)
     if bench.exchange is not None:
-        tick["devices"] = _devices(made, bench, log)
-    tick["der"] = (
+        found["devices"] = _devices(made, bench, log)
+    found["der"] = _der(made, happening, log)
+    found["frequency"] = _frequency(made, happening, shedding, log)
+    found["grid"] = _grid(made)
+    found["meters"] = (
+        MetersSim(),
+        {"meters": made.meters, "peers": made.names, "clock": made.clock},
+    )
+    found["recorder"] = _recorder(made, recorder, watch)
+    found["contracts"] = _contracts(made, shedding, log)
+    return found
+
+
+def _profiles(made: Plant, happening: Mapping[str, Any], log: Log) -> Any:
+    return (
+        ProfilesSim(),
+        {
+            "read": build.second_reader(made.resolved, made.refined),
+            "clock": made.clock,
+            "peers": made.names,
+            "load_scales": happening["load_scale"],
+            "flexible": made.flexible,
+            "following": made.following,
+            "log": log,
+        },
+    )
+
+
+def _manager(made: Plant) -> Any:
+    return (
+        ManagerSim(),
+        {
+            "managers": made.managers,
+            "bidding": made.bidding if made.by_orders else None,
+            "peers": made.names,
+            "clock": made.clock,
+            "asks": made.flexible is not None,
+        },
+    )
+
+
+def _der(made: Plant, happening: Mapping[str, Any], log: Log) -> Any:
+    return (
         DerSim(),
         {
             "fleet": made.fleet,
-            "clock": clock,
+            "clock": made.clock,
             "trips": happening["peer_trip"],
             "failures": happening["store_failure"],
             "measured": made.played,
             "stores": made.seating.playing("battery"),
-            "peers": names,
+            "peers": made.names,
             "log": log,
         },
     )
-    tick["frequency"] = _frequency(made, happening, shedding, log)
-    tick["grid"] = _grid(made)
-    tick["meters"] = (MetersSim(), {"meters": made.meters, "peers": names, "clock": clock})
-    recording = {
-        "recorder": recorder,
-        "clock": clock,
-        "buses": made.live_buses(),
-        "islanded": made.island is not None,
-        "unbalanced": made.three_phase is not None,
-        "watch": watch,
-    }
-    tick["recorder"] = (RecorderSim(), recording)
-    paced = {} if pacing is None else {"pacer": (PacerSim(), {"clock": clock, **pacing})}
-    return {
-        **paced,
-        "profiles": (
-            ProfilesSim(),
-            {
-                "read": build.second_reader(made.resolved, made.refined),
-                "clock": clock,
-                "peers": names,
-                "load_scales": happening["load_scale"],
-                "flexible": made.flexible,
-                "following": made.following,
-                "log": log,
-            },
-        ),
-        "manager": (
-            ManagerSim(),
-            {
-                "managers": made.managers,
-                "bidding": made.bidding if made.by_orders else None,
-                "peers": names,
-                "clock": clock,
-                "asks": made.flexible is not None,
-            },
-        ),
-        **_market(made),
-        **tick,
-        "contracts": (
-            ContractsSim(),
-            {
-                "loop": trading.loop,
-                "conclude": shedding.hearing(trading.conclude) if shedding else trading.conclude,
-                "settle": _settling(made),
-                "stores": trading.stores,
-                "clock": clock,
-                "log": log,
-                "post": made.post,
-            },
-        ),
-    }
+
+
+def _recorder(made: Plant, recorder: TickRecorder, watch: Watch) -> Any:
+    return (
+        RecorderSim(),
+        {
+            "recorder": recorder,
+            "clock": made.clock,
+            "buses": made.live_buses(),
+            "islanded": made.island is not None,
+            "unbalanced": made.three_phase is not None,
+            "watch": watch,
+        },
+    )
+
+
+def _contracts(made: Plant, shedding: SheddingOrder | None, log: Log) -> Any:
+    trading = made.trading
+    return (
+        ContractsSim(),
+        {
+            "loop": trading.loop,
+            "conclude": shedding.hearing(trading.conclude) if shedding else trading.conclude,
+            "settle": _settling(made),
+            "stores": trading.stores,
+            "clock": made.clock,
+            "log": log,
+            "post": made.post,
+        },
+    )
 
 
 def _market(made: Plant) -> Boxes:
@@ -302,29 +149,6 @@ def _market(made: Plant) -> Boxes:
     receive = None if made.post is None else made.post.receive
     options = {"mechanism": made.pricing, "clock": made.clock, "receive": receive}
     return {"market": (MarketSim(), options)}
-
-
-def _admitting(
-    resolved: ResolvedScenario, peer_bus: tuple[int, ...], managers: EnergyManagers
-) -> Admitting | None:
-    """Who admits trades, with a grid of its own to try their schedules on."""
-    spec, market = resolved.scenario.market.admission, resolved.scenario.market
-    if spec is None:
-        return None
-    period_h = market.period.seconds / 3600
-    names = [peer.name for peer in resolved.peers]
-    keeper = Gatekeeper(build.grid(resolved), peer_bus, spec, peers=names, period_h=period_h)
-    return Admitting(keeper, managers.expected_wh, period_h)
-
-
-def _flexing(
-    resolved: ResolvedScenario, managers: EnergyManagers, light: TrafficLight | None
-) -> Flexing | None:
-    """Who answers system operators, where any calls."""
-    spec = resolved.scenario.flexibility
-    if spec is None:
-        return None
-    return Flexing(resolved, spec, managers.prospects, managers.expected_wh, light)
 
 
 def _operator(made: Plant, log: Log) -> Any:

@@ -27,7 +27,7 @@ from scenarios.station import load_station
 
 from . import provenance
 from .ageing import ageing_rows
-from .assembly import Plant, boxes, energy_books, laid, plant
+from .assembly import boxes, energy_books, laid
 from .bench import resources
 from .bench.live import Live
 from .bench.replaying import station_of, tape_of
@@ -36,6 +36,7 @@ from .boxes.consuming import appliance_rows, charging_rows
 from .boxes.pacer import measured_jitter, pace_file, told
 from .boxes.world import Boxes, prepared
 from .judging import checks_of, judge
+from .plant import Plant, plant
 from .trade.book_keeping import first_anchor, open_ledger
 from .trade.pricing import described
 from .vitals import Vitals

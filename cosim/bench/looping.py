@@ -11,7 +11,7 @@ from hil.phil.commissioning import Feeder
 from hil.station import Station
 from models.grid.gain import voltage_sensitivity
 
-from ..assembly import Plant
+from ..plant import Plant
 
 
 def loops_of(made: Plant) -> dict[str, NodeLoop]:

@@ -26,7 +26,6 @@ from hil.station import OnLoss, Station, StationDevice
 from models.grid.unbalanced import PHASES
 from results.recording import TickRecorder
 
-from ..assembly import Plant
 from ..audit import Auditor
 from ..boxes.devices import NO_BENCH, Bench
 from ..boxes.islanding import columns
@@ -38,6 +37,7 @@ from ..boxes.recorder import (
     LISTS,
     SCALARS,
 )
+from ..plant import Plant
 from .emulated_faults import EmulatedFaults, clear_all
 from .live import Live
 from .looping import loops_of, opening_s

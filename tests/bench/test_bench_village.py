@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from cosim import build
-from cosim.assembly import Plant, boxes, laid, plant
+from cosim.assembly import boxes, laid
 from cosim.boxes.box import Box, model, silent
 from cosim.boxes.clock import NEVER
 from cosim.boxes.recorder import LISTS, SCALARS
 from cosim.boxes.wiring import Wire
 from cosim.boxes.world import prepared
+from cosim.plant import Plant, plant
 from market.delivery.ledger import Ledger
 from results.recording import TickRecorder
 from scenarios.load import load_scenario

@@ -8,11 +8,12 @@ import pandapower as pp
 import pytest
 from scipy.sparse import coo_matrix
 
-from cosim.assembly import boxes, laid, plant
+from cosim.assembly import boxes, laid
 from cosim.boxes.box import silent
 from cosim.boxes.contracts import ContractsSim
 from cosim.boxes.recorder import LISTS, SCALARS
 from cosim.boxes.world import prepared
+from cosim.plant import plant
 from cosim.trade.agreeing import _in_mesh, _in_tree, procedure_of, shortest_paths
 from market.delivery.carriage import Ideal
 from market.delivery.contract import Contract

@@ -6,13 +6,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from cosim.assembly import boxes, energy_books, laid, plant
+from cosim.assembly import boxes, energy_books, laid
 from cosim.audit import Auditor
 from cosim.boxes.box import silent
 from cosim.boxes.grid import GridSim
 from cosim.boxes.meters import MetersSim
 from cosim.boxes.recorder import LISTS, SCALARS
 from cosim.boxes.world import prepared
+from cosim.plant import plant
 from market.delivery.ledger import Ledger
 from results.checks import run_checks
 from results.invariants import InvariantViolated

@@ -2,11 +2,12 @@
 
 import pytest
 
-from cosim.assembly import boxes, laid, plant
+from cosim.assembly import boxes, laid
 from cosim.boxes.box import silent
 from cosim.boxes.profiles import ProfilesSim
 from cosim.boxes.recorder import LISTS, SCALARS, RecorderSim
 from cosim.boxes.world import prepared
+from cosim.plant import plant
 from market.delivery.ledger import Ledger
 from results.recording import TickRecorder
 from scenarios.load import load_scenario

@@ -21,8 +21,7 @@ LATENCY_S = 0.02
 """Of the analyser: no more than 50 ticks a second, which are written at once, however quick the
 machine is."""
 
-LIVE = pytest.param(["--real-time"], id="real time", marks=pytest.mark.soak)
-MODES = [pytest.param([], id="lockstep"), LIVE]
+MODES = [pytest.param([], id="lockstep"), pytest.param(["--real-time"], id="real time")]
 
 
 @pytest.fixture
@@ -49,6 +48,7 @@ def left_safe(folder):
     return set(bench["safe"].values()) == {""}
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("mode", MODES)
 def test_a_full_disk_ends_a_run_in_words_with_its_devices_safe(start, tmp_path, mode):
     limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (TICKS_BYTES, TICKS_BYTES))

@@ -20,7 +20,7 @@ from market.quick import build, clear, share
 
 CLEARED = [name for name, told in PROPERTIES.items() if told.bids]
 RULES = [name for name, told in PROPERTIES.items() if not told.bids]
-FEW = settings(max_examples=25, deadline=None)
+FEW = settings(max_examples=15)
 SEARCH = settings(max_examples=5_000, deadline=None, database=None, phases=[Phase.generate])
 ODD_WH = {"huang", "sonnen_community", "vandebron"}
 """These ration in whole Wh, so who came first may have one Wh more."""

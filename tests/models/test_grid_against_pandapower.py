@@ -50,7 +50,14 @@ NETWORKS = {
 }
 
 
-@pytest.fixture(params=NETWORKS)
+SLOW = {"simbench semi-urban"}  # as the rural one, for longer
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=[pytest.mark.soak] if name in SLOW else []) for name in NETWORKS
+    ]
+)
 def net(request):
     return NETWORKS[request.param]()
 

@@ -13,7 +13,7 @@ from market.bidders.protocol import BIDDERS
 from market.known import MECHANISMS
 from results.reading import Record
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PEERWATT = Path(sys.executable).with_name("peerwatt")
 
