@@ -34,7 +34,7 @@ check: $(VENV)/.test  ## Lint, types and import layers.
 
 # Property tests draw the same examples every time here, so a red commit is red for its own change;
 # `make soak` draws new ones, and plays the benchmarks too.
-test: check  ## Everything that must hold, in under eight minutes.
+test: check  ## Everything that must hold, in about ten minutes on two cores.
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not soak and not hardware" --ignore=tests/bench --hypothesis-profile=quick
 
 soak: $(VENV)/.test  ## What takes longer, and property tests with new examples.
