@@ -57,7 +57,7 @@ class UnbalancedGridSim(GridSim):
         phases: Sequence[str] = (),
     ) -> dict[str, Any]:
         """Take the grid and, per peer, the position of its bus and its phases."""
-        self._grid, self._clock = grid, clock
+        meta = super().init(sid, time_resolution, grid=grid, clock=clock, peer_bus=peer_bus)
         at = [
             (peer, 3 * bus + PHASES.index(phase), 1 / len(on))
             for peer, (bus, on) in enumerate(zip(peer_bus, phases, strict=True))
@@ -65,8 +65,6 @@ class UnbalancedGridSim(GridSim):
         ]
         self._peer, self._terminal = np.array([a[:2] for a in at], dtype=np.int64).reshape(-1, 2).T
         self._share = np.array([share for *_, share in at])
-        self._peer_p, self._peer_q = np.zeros((2, len(peer_bus)))
-        meta: dict[str, Any] = self.meta
         return meta
 
     def _per_bus(self, sources: dict[str, FloatArray], per_peer: FloatArray) -> FloatArray:

@@ -162,10 +162,10 @@ def _texts(value: Any) -> Iterator[str]:
 
 def ready() -> None:
     """Pay what every worker pays once: imports, and the kernels that they load."""
-    from models.grid import power_flow  # noqa: F401
-    from results import reading  # noqa: F401
+    from models.grid import power_flow  # noqa: F401 - loaded, not used
+    from results import reading  # noqa: F401 - loaded, not used
 
-    from .. import run  # noqa: F401
+    from .. import run  # noqa: F401 - loaded, not used
 
 
 def play_point(task: Task) -> Recorded:

@@ -62,6 +62,7 @@ class TableDevice(ScpiDevice):
         self._device, self._table = device, table
         self._part: RoleTable = table.roles[device.role]
         self.p_rated_kw = device.p_rated_kw
+        # A station's phases are any text; those of a table are spelt out, and others have no words.
         self._phases = [table.phases.get(phase, "") for phase in self._channels.phases]  # type: ignore[call-overload]
         self._asks: list[str] = []
         self._wanted = {name: self._plan(name, read) for name, read in self._part.read.items()}

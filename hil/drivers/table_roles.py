@@ -14,6 +14,7 @@ from hil.roles import (
     StorageReading,
 )
 from hil.station import StationDevice
+from hil.tried import all_tried
 from hil.turns import Talk, finish
 
 from .scpi_emulated import EmulatedScpi
@@ -34,17 +35,7 @@ class _Roled(TableDevice):
         BenchError
             Of the first part that may not be safe; the others stand in its notes.
         """
-        first: Exception | None = None
-        for step in self._safe_steps():
-            try:
-                step()
-            except Exception as failure:
-                if first is None:
-                    first = failure
-                else:
-                    first.add_note(str(failure))
-        if first is not None:
-            raise first
+        all_tried(self._safe_steps())
 
     def _safe_steps(self) -> list[Callable[[], None]]:
         """What makes it safe, in order: an output opens first, and closes last."""

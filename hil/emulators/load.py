@@ -7,7 +7,8 @@ of Chroma's and NHR's loads as `svp_energy_lab` shows them.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .instrument import EmulatedInstrument, Manners
+from .instrument import Manners
+from .protected import ProtectedInstrument
 from .scpi import ScpiError, arguments, choice, switch
 from .world import World
 
@@ -30,7 +31,7 @@ class LoadParams:
     i_max_a: float = 64.0
 
 
-class EmulatedLoad(EmulatedInstrument):
+class EmulatedLoad(ProtectedInstrument):
     """SCPI commands of an electronic load.
 
     Parameters
@@ -44,7 +45,7 @@ class EmulatedLoad(EmulatedInstrument):
 
     def __init__(self, params: LoadParams, *, world: World, manners: Manners) -> None:
         super().__init__(world, manners)
-        self.params, self._tripped = params, False
+        self.params = params
         self._defaults()
         self.p_kw = self.q_kvar = self.energy_kwh = 0.0
         world.parties.append(self)
@@ -103,10 +104,6 @@ class EmulatedLoad(EmulatedInstrument):
             raise ScpiError(-221, "local control; CONF:REM ON first")
         super().accept()
 
-    def state(self) -> str:
-        """Say whether it draws."""
-        return "TRIP" if self._tripped else "RUN" if self.output else "OFF"
-
     def setpoint(self) -> float:
         """Give the level of constant power. [W]"""
         return self.level_w
@@ -114,24 +111,6 @@ class EmulatedLoad(EmulatedInstrument):
     def power(self) -> tuple[float, float]:
         """Give what it draws. [W], 0"""
         return 0.0 - 1000.0 * self.p_kw, 0.0
-
-    def reset(self) -> None:
-        """Return to the settings at power-on: input open."""
-        super().reset()
-        self._defaults()
-
-    def trip(self) -> None:
-        """Open, until the protection is cleared."""
-        self.output, self._tripped = False, True
-
-    def clear_faults(self) -> None:
-        """Behave again; the input stays open after a trip."""
-        super().clear_faults()
-        self._clear_protection()
-
-    def _clear_protection(self) -> None:
-        """Allow the input to close again."""
-        self._tripped = False
 
     def _measurer(self, key: str) -> Callable[[], str]:
         """Make what answers a measurement."""

@@ -11,7 +11,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .instrument import EmulatedInstrument, Manners
+from .instrument import Manners
+from .protected import ProtectedInstrument
 from .scpi import Handler, ScpiError, arguments, number, switch
 from .world import World
 
@@ -67,7 +68,7 @@ def share_at_mpp(fill_v: float) -> float:
     return 1.0 - math.exp(low * (fill_v - 1.0))
 
 
-class EmulatedPvSimulator(EmulatedInstrument):
+class EmulatedPvSimulator(ProtectedInstrument):
     """SCPI commands of a PV simulator, and what it makes available.
 
     Parameters
@@ -84,7 +85,7 @@ class EmulatedPvSimulator(EmulatedInstrument):
         if world.sun is not None:
             raise ValueError("a node has one PV simulator at most")
         super().__init__(world, manners)
-        self.params, self.drawn_kw, self._tripped = params, 0.0, False
+        self.params, self.drawn_kw = params, 0.0
         self._defaults()
         world.sun = self
         most_w, most_v = 1000.0 * params.p_max_kw, params.v_max_v
@@ -148,10 +149,6 @@ class EmulatedPvSimulator(EmulatedInstrument):
         steep = -math.log(1.0 - knee) * self.voc_v / max(self.voc_v - self.vmp_v, 1e-6)
         return scale * self.isc_a * (1.0 - math.exp(steep * (v_v / voc_v - 1.0)))
 
-    def state(self) -> str:
-        """Say whether it gives."""
-        return "TRIP" if self._tripped else "RUN" if self.output else "OFF"
-
     def setpoint(self) -> float:
         """Give what it was told to make available. [W]"""
         return self.p_mpp_w()
@@ -159,24 +156,6 @@ class EmulatedPvSimulator(EmulatedInstrument):
     def power(self) -> tuple[float, float]:
         """Give what is drawn from it. [W], 0"""
         return self._flow()["p"], 0.0
-
-    def reset(self) -> None:
-        """Return to the settings at power-on: output open."""
-        super().reset()
-        self._defaults()
-
-    def trip(self) -> None:
-        """Open, until the protection is cleared."""
-        self.output, self._tripped = False, True
-
-    def clear_faults(self) -> None:
-        """Behave again; the output stays open after a trip."""
-        super().clear_faults()
-        self._clear_protection()
-
-    def _clear_protection(self) -> None:
-        """Allow the output to close again."""
-        self._tripped = False
 
     def _warmth(self) -> float:
         """What temperature does to the voltage. [1]"""

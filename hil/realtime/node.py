@@ -22,6 +22,7 @@ from hil.roles import (
     TickInTurns,
 )
 from hil.station import OnLoss
+from hil.tried import all_tried
 from hil.turns import Talk, finish, together
 
 _RAMP_SHARE = 0.9
@@ -207,11 +208,11 @@ class Node:
             Of the first that may not be safe; the others stand in its notes.
         """
         self._held_kw = 0.0
-        _all_tried([device.make_safe for device in self.devices])
+        all_tried([device.make_safe for device in self.devices])
 
     def close(self) -> None:
         """Let go of every device, as it stands."""
-        _all_tried([device.close for device in self.devices])
+        all_tried([device.close for device in self.devices])
 
     def inject(self, fault: str, *values: float) -> None:
         """Make the unit misbehave; only an emulated one does."""
@@ -293,18 +294,3 @@ def _measuring(analyser: Analyser) -> Callable[[], Talk[AcReading]]:
         return analyser.measure()
 
     return at_once
-
-
-def _all_tried(steps: Sequence[Callable[[], None]]) -> None:
-    """Take every step; the first failure is raised once all were tried."""
-    first: Exception | None = None
-    for step in steps:
-        try:
-            step()
-        except Exception as failure:
-            if first is None:
-                first = failure
-            else:
-                first.add_note(str(failure))
-    if first is not None:
-        raise first

@@ -1,11 +1,12 @@
 """A lab over an emulated inverter on the bench's clock: five minutes of waiting take a second."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from hil.roles import Functional, InverterReading
 
-from .lab import GridStep, NotTestable, Ratings, Sample
+from .lab import NotTestable, Ratings, Sample
+from .ticking_lab import TickingLab
 
 
 class TakesTheClock(Protocol):
@@ -22,7 +23,7 @@ class TakesTheClock(Protocol):
         """Advance the device by one tick."""
 
 
-class LockstepLab:
+class LockstepLab(TickingLab):
     """One emulated inverter, ticked.
 
     Parameters
@@ -43,17 +44,11 @@ class LockstepLab:
         self, device: TakesTheClock, ratings: Ratings, *, f_nominal_hz: float, dt_s: float = 0.02
     ) -> None:
         self._device, self.ratings = device, ratings
-        self.resolution_s = self.event_s = dt_s
+        super().__init__(dt_s)
         self.sets_functions = isinstance(device, Functional)
-        self._ticks = 0
         self._vm_pu, self._f_hz = 1.0, f_nominal_hz
         self._available_kw = self._limit_kw = ratings.p_kw
         device.begin_lockstep(dt_s)
-
-    @property
-    def now_s(self) -> float:
-        """Simulated time. [s]"""
-        return self._ticks * self.resolution_s
 
     def set_grid(self, vm_pu: float, f_hz: float) -> None:
         """Set voltage and frequency of the next ticks. [p.u.], [Hz]"""
@@ -70,24 +65,6 @@ class LockstepLab:
     def set_function(self, name: str, settings: Mapping[str, Any]) -> None:
         """Pass it to the device, if that takes any."""
         pass_on(self._device, self._device.name, name, settings)
-
-    def observe(self, seconds: float, every_s: float) -> list[Sample]:
-        """Let ticks pass."""
-        ticks, each = self._whole(seconds), min(self._whole(every_s), self._whole(seconds))
-        samples = [self._tick() for _ in range(ticks)]
-        return samples[(ticks - 1) % each :: each]
-
-    def play(self, steps: Sequence[GridStep], every_s: float) -> list[Sample]:
-        """Play the steps tick by tick."""
-        samples = []
-        for step in steps:
-            self.set_grid(step.vm_pu, step.f_hz)
-            samples += self.observe(step.dwell_s, every_s)
-        return samples
-
-    def _whole(self, seconds: float) -> int:
-        """Ticks in a time; never none."""
-        return max(1, round(seconds / self.resolution_s))
 
     def _tick(self) -> Sample:
         read = self._device.tick(self._available_kw, self._limit_kw, self._vm_pu, self._f_hz)

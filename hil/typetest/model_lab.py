@@ -1,6 +1,6 @@
 """A lab over the model of an inverter with functions, on simulated time."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,12 +9,13 @@ from models.inverters.fleet import InverterFleet
 from models.inverters.functions import InverterFunctions
 from models.inverters.inverter import InverterParams
 
-from .lab import GridStep, Ratings, Sample
+from .lab import Ratings, Sample
+from .ticking_lab import TickingLab
 
 Overrides = Mapping[str, Mapping[str, Any]]
 
 
-class ModelLab:
+class ModelLab(TickingLab):
     """One modelled inverter; five minutes of waiting take a fraction of a second.
 
     Parameters
@@ -42,18 +43,12 @@ class ModelLab:
         dt_s: float = 0.02,
     ) -> None:
         self.ratings, self._functions = ratings, functions
-        self.resolution_s = self.event_s = dt_s
+        super().__init__(dt_s)
         self._overrides: dict[str, dict[str, Any]] = {}
-        self._ticks = 0
         self._vm_pu, self._f_hz = np.ones(1), f_nominal_hz
         self._available_kw, self._unlimited_kw = np.array([ratings.p_kw]), np.array([np.inf])
         self._limit_pu = 1.0
         self._fleet: InverterFleet | None = None
-
-    @property
-    def now_s(self) -> float:
-        """Simulated time. [s]"""
-        return self._ticks * self.resolution_s
 
     def set_grid(self, vm_pu: float, f_hz: float) -> None:
         """Set voltage and frequency of the next ticks. [p.u.], [Hz]"""
@@ -76,24 +71,6 @@ class ModelLab:
         if self._overrides.get(name) != wanted:
             self._overrides[name] = wanted
             self._fleet = None
-
-    def observe(self, seconds: float, every_s: float) -> list[Sample]:
-        """Let ticks pass."""
-        ticks, each = self._whole(seconds), min(self._whole(every_s), self._whole(seconds))
-        samples = [self._tick() for _ in range(ticks)]
-        return samples[(ticks - 1) % each :: each]
-
-    def play(self, steps: Sequence[GridStep], every_s: float) -> list[Sample]:
-        """Play the steps tick by tick."""
-        samples = []
-        for step in steps:
-            self.set_grid(step.vm_pu, step.f_hz)
-            samples += self.observe(step.dwell_s, every_s)
-        return samples
-
-    def _whole(self, seconds: float) -> int:
-        """Ticks in a time; never none."""
-        return max(1, round(seconds / self.resolution_s))
 
     def _tick(self) -> Sample:
         p_kw, q_kvar = self._running().step(

@@ -19,7 +19,7 @@ _MOST_MODELS = 100
 _MOST_FACTOR = 10  # powers of ten, either way; SunSpec device information model 1.1, 4.2.1
 
 
-class _Scanned(SunSpecModbusClientDevice):  # type: ignore[misc]
+class _Scanned(SunSpecModbusClientDevice):  # type: ignore[misc]  # pysunspec2 has no types
     """What `pysunspec2` knows of the device, as it reads and writes through our link."""
 
     def __init__(self, link: ModbusLink) -> None:
