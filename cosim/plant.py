@@ -143,7 +143,6 @@ def plant(
     managers = build.managers(resolved, refined, seated.periods_ahead, flexible)
     priced = pricing(resolved)
     reckoned_ticks = charged.cap_ticks if fees_come_on_top(resolved) else 0
-    settlement = resolved.scenario.settlement
     clock, courier = build.clock(resolved), courier_of(resolved)
     light = traffic_light(resolved)
     forward = forward_of(resolved, charged, log)
@@ -159,14 +158,7 @@ def plant(
         managers=managers,
         pricing=priced,
         bidding=Bidding(resolved, managers, seated, reckoned_ticks, charged, forward),
-        meters=Meters(
-            len(resolved.peers),
-            resolved.dt_s,
-            bound_wh=settlement.call_wh,
-            bound_share=settlement.call_share,
-            trip_ticks=settlement.trip_ticks,
-            read_ticks=build.read_ticks(resolved),
-        ),
+        meters=_meters(resolved),
         island=alone,
         trading=Trading(
             resolved,
@@ -186,6 +178,18 @@ def plant(
         flexible=flexible,
         following=load_response(resolved),
         feeder=feeder_of(resolved, alone, grid, clock, log),
+    )
+
+
+def _meters(resolved: ResolvedScenario) -> Meters:
+    settlement = resolved.scenario.settlement
+    return Meters(
+        len(resolved.peers),
+        resolved.dt_s,
+        bound_wh=settlement.call_wh,
+        bound_share=settlement.call_share,
+        trip_ticks=settlement.trip_ticks,
+        read_ticks=build.read_ticks(resolved),
     )
 
 
